@@ -1,0 +1,44 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# lab.sh COMMAND...: runs COMMAND in the lab, after making what the lab lacks.
+# lab.sh          : makes what the lab lacks, and no more.
+#
+# Called by the top Makefile. The first thing is to have the kernel kill this script when its parent dies, so
+# that no death of `make` leaves anything running.
+set -euo pipefail
+
+LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+LAB_REPO=$(cd "$LAB_DIR/../.." && pwd -P)
+. "$LAB_DIR/lib.sh"
+
+[ -e /etc/debian_version ] && command -v apt-get >/dev/null ||
+	die "the lab needs a Debian 12 or 13 host (apt-get); elsewhere, build with \`make KDIR=...\`"
+[ "$(id -u)" = 0 ] ||
+	die "the lab needs root (namespaces, TAP devices, a Debian root): run it with sudo, or as root"
+[ "$(uname -m)" = x86_64 ] || die "the lab needs an x86_64 host, this one is $(uname -m)"
+
+if [ -z "${LAB_GUARDED:-}" ]; then
+	LAB_GUARDED=1 exec setpriv --pdeathsig KILL "${BASH_SOURCE[0]}" "$@"
+fi
+unset LAB_GUARDED
+
+# No trailing colons or relative names from here on: the root is entered with this path.
+LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtio-net-rust}
+mkdir -p "$LAB_CACHE" || die "cannot make the cache folder $LAB_CACHE; set LAB_CACHE to one that can be written"
+LAB_CACHE=$(cd "$LAB_CACHE" && pwd -P)
+
+# One folder of logs for each run, the last twenty are kept.
+name=${LAB_NAME:-setup}
+LAB_LOGDIR=$LAB_REPO/build/log/$name-$(date +%m%d-%H%M%S)-$$
+mkdir -p "$LAB_LOGDIR"
+ls -dt "$LAB_REPO"/build/log/*/ | tail -n +21 | xargs -r rm -rf
+LAB_LOG=$LAB_LOGDIR/setup.log
+
+. "$LAB_DIR/suite.sh"
+. "$LAB_DIR/setup.sh"
+. "$LAB_DIR/enter.sh"
+
+setup
+[ $# = 0 ] && exit
+enter "$LAB_ENTRY" "$@"
