@@ -29,7 +29,7 @@ mkdir -p "$LAB_CACHE" || die "cannot make the cache folder $LAB_CACHE; set LAB_C
 LAB_CACHE=$(cd "$LAB_CACHE" && pwd -P)
 
 # One folder of logs for each run, the last twenty are kept.
-name=${LAB_NAME:-setup}
+name=${LAB_NAME:-lab}
 LAB_LOGDIR=$LAB_REPO/build/log/$name-$(date +%m%d-%H%M%S)-$$
 mkdir -p "$LAB_LOGDIR"
 ls -dt "$LAB_REPO"/build/log/*/ | tail -n +21 | xargs -r rm -rf

@@ -1,0 +1,269 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A guest: QEMU with the stock kernel and the lab's disk, ruled from here."""
+
+import base64
+import itertools
+import json
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from lab import accel, payload, reports
+from lab.agent import Agent, CommandFailed, GuestDied
+from lab.nic import Nic
+from lab.paths import ENTRY, LOGS, shown
+from lab.qmp import Qmp
+
+MACHINES = {"q35": "q35", "microvm": "microvm,pit=on,pic=on,rtc=on"}
+# The limit of a boot; one takes 4 to 10 s on an idle machine.
+BOOT = 180
+# How much of the console an error shows.
+TAIL = 40
+
+numbers = itertools.count(1)
+
+
+class Guest:
+    """Runs for as long as the `with` block does.
+
+    nics     one dictionary for each NIC, see `Nic`
+    files    host files to be found in the guest's /payload, such as modules
+    machine  a name of MACHINES, with further properties after a comma if need be
+    cpus, memory
+    devices  further `-device` values, in front of the NICs: IOMMUs, root ports
+    root_ports  how many root ports to plug NICs into, named port0, port1, ...
+    cmdline  further words for the kernel's command line
+    extra    further arguments for QEMU
+    kernel   another kernel than the stock one
+    terminal QEMU may read from this process's terminal
+    """
+
+    def __init__(
+        self,
+        nics=({},),
+        files=(),
+        machine="q35",
+        cpus=2,
+        memory="1G",
+        devices=(),
+        root_ports=0,
+        cmdline="",
+        extra=(),
+        kernel=ENTRY / "vmlinuz",
+        terminal=False,
+    ):
+        self.number = next(numbers)
+        self.machine, _, options = machine.partition(",")
+        self.nics = [Nic(nic, self.machine) for nic in nics]
+        self.console = LOGS / f"guest-{self.number}.console"
+        self.files = files
+        self.kernel = kernel
+        self.cmdline = cmdline
+        self.terminal = terminal
+        self.agent = self.qmp = self.process = None
+        ports = [f"pcie-root-port,id=port{i},chassis={i + 1},slot={i + 1}" for i in range(root_ports)]
+        machine = MACHINES[self.machine] + ("," + options if options else "")
+        self.arguments = ["-M", machine, "-smp", str(cpus), "-m", memory]
+        for device in [*devices, *ports]:
+            self.arguments += ["-device", device]
+        self.extra = list(extra)
+
+    def __enter__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="guest-")
+        try:
+            self._start(Path(self.folder.name))
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def _start(self, folder):
+        initrd = payload.make_initrd(folder, self.files)
+        for nic in self.nics:
+            nic.make()
+        disk = "virtio-blk-device" if self.machine == "microvm" else "virtio-blk-pci"
+        cmdline = "console=ttyS0 loglevel=6 panic=-1 oops=panic " + self.cmdline
+        command = ["qemu-system-x86_64", "-accel", accel.choose(), "-cpu", "max", "-nodefaults", "-no-user-config"]
+        command += ["-display", "none", "-no-reboot", *self.arguments]
+        command += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
+        command += ["-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"]
+        command += ["-device", "isa-serial,chardev=agent,index=1"]
+        command += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
+        command += ["-kernel", str(self.kernel), "-initrd", str(initrd), "-append", cmdline]
+        command += ["-drive", f"file={ENTRY}/guest.ext4,if=none,id=disk,format=raw,snapshot=on"]
+        command += ["-device", f"{disk},drive=disk"]
+        for nic in self.nics:
+            command += nic.arguments()
+        command += self.extra
+        self.output = open(LOGS / f"guest-{self.number}.qemu", "w+")
+        print(*command, file=self.output, flush=True)
+        if self.terminal:
+            self.process = subprocess.Popen(command)
+        else:
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        self.qmp = self._told(lambda: Qmp(self._socket(folder / "qmp")))
+        self.agent = self._told(lambda: Agent(self._socket(folder / "agent")))
+        self._told(lambda: self.agent.hello(BOOT))
+
+    def _socket(self, path):
+        """QEMU makes its sockets before it runs the guest, unless it ends over an option."""
+        while not path.exists():
+            if self.process.poll() is not None:
+                raise GuestDied("QEMU did not start")
+            time.sleep(0.02)
+        return path
+
+    def close(self):
+        for connection in (self.agent, self.qmp):
+            if connection:
+                connection.close()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.output.close()
+        for nic in self.nics:
+            nic.remove()
+        self.folder.cleanup()
+
+    def tail(self):
+        """The end of the console, and what QEMU said itself (the first line is its command)."""
+        lines = self.console.read_text(errors="replace").splitlines() if self.console.exists() else []
+        self.output.seek(0)
+        lines = lines[-TAIL:] + self.output.read().splitlines()[1:]
+        return "\n".join(lines) + f"\n(the whole console is in {shown(self.console)})"
+
+    def _told(self, action):
+        """Does `action`; if the guest is gone, the error has the end of its console."""
+        try:
+            return action()
+        except GuestDied as error:
+            # What a dying kernel prints may still be on its way.
+            if self.process and self.process.poll() is None:
+                time.sleep(1)
+            raise GuestDied(f"{error}; the end of its console:\n{self.tail()}") from None
+
+    def _ask(self, op, limit=60, **arguments):
+        return self._told(lambda: self.agent.ask(op, limit, **arguments))
+
+    # --- Commands and files ---------------------------------------------------
+
+    def run(self, command, timeout=60, check=True, input=b""):
+        """Runs a command, an argv or a line for the shell, and returns its Result."""
+        return self._told(lambda: self.agent.run(as_argv(command), timeout, input, check))
+
+    def spawn(self, command):
+        """Starts a command in the background."""
+        return Background(self, command)
+
+    def put(self, path, data, mode=0o644):
+        """Writes a file. Slow: serial; for a big one, see `files`."""
+        data = data.encode() if isinstance(data, str) else data
+        for start in range(0, max(len(data), 1), CHUNK):
+            piece = base64.b64encode(data[start : start + CHUNK]).decode()
+            self._ask("put", path=path, data=piece, append=start > 0, mode=mode)
+
+    def get(self, path):
+        data = b""
+        while True:
+            answer = self._ask("get", path=path, offset=len(data), length=CHUNK)
+            piece = base64.b64decode(answer["data"])
+            if not piece:
+                return data
+            data += piece
+
+    # --- The kernel -----------------------------------------------------------
+
+    def kernel_messages(self):
+        """The kernel's messages since the last call."""
+        return self._ask("messages")["lines"]
+
+    def new_kernel_reports(self):
+        """Those since the last call which say that something is broken; empty in a good run."""
+        return reports.broken(self.kernel_messages())
+
+    # --- NICs -----------------------------------------------------------------
+
+    def interface(self, nic, timeout=30):
+        """The name that a NIC has in the guest, which is found by its address, once a driver is bound."""
+        limit = time.monotonic() + timeout
+        while True:
+            for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
+                if link.get("permaddr", link.get("address")) == nic.mac:
+                    return link["ifname"]
+            if time.monotonic() > limit:
+                raise CommandFailed(f"no interface with the address {nic.mac} appeared within {timeout} s")
+            time.sleep(0.2)
+
+    def bring_up(self, nic):
+        """Gives a NIC its addresses and sets it up; returns its name."""
+        name = self.interface(nic)
+        self.run(
+            f"ip address add {nic.guest4}/24 dev {name} && "
+            f"ip address add {nic.guest6}/64 dev {name} nodad && ip link set {name} up"
+        )
+        return name
+
+    def virtio_device(self, nic):
+        """The name of the device on the guest's virtio bus, such as virtio1."""
+        path = self.run(["readlink", "-f", f"/sys/class/net/{self.interface(nic)}/device"]).stdout.strip()
+        return os.path.basename(path)
+
+    def plug(self, nic):
+        """Plugs a NIC into its bus. What was unplugged can be plugged again."""
+        device = nic.device()
+        self._told(lambda: self.qmp("device_add", **device))
+        nic.plugged = True
+
+    def unplug(self, nic, timeout=60):
+        """Asks the guest to let go of a NIC and waits until it has."""
+        self._told(lambda: self.qmp("device_del", id=nic.id))
+        self._told(lambda: self.qmp.wait_event("DEVICE_DELETED", timeout, device=nic.id))
+        nic.plugged = False
+
+    def set_link(self, nic, up):
+        self._told(lambda: self.qmp("set_link", name=nic.id, up=up))
+
+
+class Background:
+    """A command that goes on in the guest. As a context manager, it is stopped at the end."""
+
+    def __init__(self, guest, command):
+        self.guest = guest
+        answer = guest._ask("spawn", argv=as_argv(command))
+        self.number, self.pid, self.paths = answer["number"], answer["pid"], answer["paths"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop(signal.SIGKILL)
+
+    def stop(self, number=signal.SIGTERM):
+        self.guest._ask("stop", number=self.number, signal=int(number))
+
+    def output(self):
+        """What it has said up to now, on both outputs."""
+        return "".join(self.guest.get(path).decode(errors="replace") for path in self.paths)
+
+    def wait(self, timeout=60, check=True):
+        rc = self.guest._ask("wait", timeout + Agent.GRACE, number=self.number, timeout=timeout)["rc"]
+        if rc is None:
+            raise CommandFailed(f"not done within {timeout} s\n{self.output()}")
+        if check and rc != 0:
+            raise CommandFailed(f"exit status {rc}\n{self.output()}")
+        return rc
+
+
+CHUNK = 32 * 1024
+
+
+def as_argv(command):
+    return ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One NIC of a guest: a virtio-net device, the TAP behind it, and the addresses of both ends."""
+
+import itertools
+
+from lab import host
+
+# Numbers are not used again within a run: two guests at once never share a TAP or a network.
+numbers = itertools.count(1)
+
+
+class Nic:
+    """Made from the properties of QEMU's device, by the names that QEMU gives them, and these of the lab:
+
+    queues   pairs of queues of the TAP; the device gets `mq=on` and vectors for them if it has none (1)
+    bus      the bus to plug the device into, such as a root port (the machine's own)
+    plugged  False leaves the device out at boot: `Guest.plug` adds it (True)
+    """
+
+    def __init__(self, properties, machine):
+        properties = dict(properties)
+        self.number = next(numbers)
+        self.queues = properties.pop("queues", 1)
+        self.bus = properties.pop("bus", None)
+        self.plugged = properties.pop("plugged", True)
+        self.tap = f"tap{self.number}"
+        self.id = f"nic{self.number}"
+        self.netdev_id = f"net{self.number}"
+        self.mac = properties.setdefault("mac", f"52:54:00:00:{self.number >> 8:02x}:{self.number & 255:02x}")
+        self.pci = machine != "microvm"
+        if self.queues > 1:
+            properties.setdefault("mq", "on")
+            if self.pci:
+                properties.setdefault("vectors", str(2 * self.queues + 2))
+        self.properties = properties
+        self.guest4 = f"10.{self.number >> 8}.{self.number & 255}.2"
+        self.host4 = f"10.{self.number >> 8}.{self.number & 255}.1"
+        self.guest6 = f"fd00:{self.number:x}::2"
+        self.host6 = f"fd00:{self.number:x}::1"
+
+    def make(self):
+        host.make_tap(self.tap, self.queues, f"{self.host4}/24", f"{self.host6}/64")
+
+    def remove(self):
+        host.remove_tap(self.tap)
+
+    def netdev(self):
+        options = {"type": "tap", "id": self.netdev_id, "ifname": self.tap, "script": "no", "downscript": "no"}
+        if self.queues > 1:
+            options["queues"] = self.queues
+        return options
+
+    def device(self):
+        driver = "virtio-net-pci" if self.pci else "virtio-net-device"
+        place = {"bus": self.bus} if self.bus else {}
+        return {"driver": driver, "id": self.id, "netdev": self.netdev_id, **place, **self.properties}
+
+    def arguments(self):
+        """QEMU's options that make this NIC."""
+        netdev = self.netdev()
+        made = ["-netdev", netdev.pop("type") + "".join(f",{k}={v}" for k, v in netdev.items())]
+        if self.plugged:
+            device = self.device()
+            made += ["-device", device.pop("driver") + "".join(f",{k}={v}" for k, v in device.items())]
+        return made

@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which of the kernel's messages say that something is broken."""
+
+import re
+
+BROKEN = re.compile(
+    r"WARNING: |\bBUG: |\bBUG at |\bOops\b|general protection|Call Trace|lockup|blocked for more than"
+    r"|detected stalls?|self-detected stall|scheduling while atomic|sleeping function called"
+    r"|KASAN|UBSAN|KFENCE|KCSAN|DMA-API|refcount_t|unable to handle|Bad page|page allocation failure"
+    r"|list_(?:add|del) corruption|NETDEV WATCHDOG|transmit queue \d+ timed out|Kernel panic"
+    r"|panicked at|unregister_netdevice: waiting|kmemleak|Possible unsafe locking|circular locking",
+    re.IGNORECASE,
+)
+
+
+def broken(lines):
+    return [line for line in lines if BROKEN.search(line) and "ommand line:" not in line]
