@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# `make` builds against a kernel tree; everything else runs in the lab, which sets itself up (README.md).
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+# A tree remembers the compiler that it was prepared with; the module must have the same.
+kdir-cc = $(shell sed -n 's/^CONFIG_CC_VERSION_TEXT="\([^ "]*\).*/\1/p' $(KDIR)/.config 2>/dev/null)
+cc-option = $(if $(LLVM)$(filter command% environment,$(origin CC)),,CC=$(kdir-cc))
+kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(cc-option)
+
+# No shell outlives this make, and the logs have the name of the target.
+lab = exec env LAB_NAME=$@ tools/lab/lab.sh
+
+.PHONY: modules modules_install clean
+modules modules_install:
+	@tools/lab/kdir.sh "$(KDIR)" $(patsubst CC=%,%,$(cc-option))
+	+@$(kbuild) $@
+
+# Works without a kernel tree: what git ignores, less the logs.
+clean:
+	git clean -fdXq -- . ':(exclude)build'
+
+.PHONY: setup module demo check vm clippy doc fmt-check
+setup:
+	@$(lab)
+
+# Variables of Kbuild that are given on the command line go to the build in the lab.
+module:
+	@$(lab) python3 -m lab.build $(filter V=% W=% CLIPPY=% DOC=% INLINE_HELPERS=%,$(MAKEOVERRIDES))
+
+demo:
+	@$(lab) python3 -m lab.demo
+
+check:
+	@$(lab) python3 tools/testing/run.py
+
+vm:
+	@$(lab) python3 -m lab.vm
+
+clippy doc:
+	@$(lab) python3 -m lab.checks $@
+
+fmt-check:
+	@$(lab) python3 -m lab.checks fmt
+
+.PHONY: help
+help:
+	@sed -n '/^## commands/,/^## /{/^## /d; /^$$/d; p}' README.md

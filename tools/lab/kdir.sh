@@ -1,0 +1,23 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+#
+# kdir.sh KDIR [CC]: fails with one line when no Rust module for a supported kernel can be built against KDIR.
+kdir=$1 cc=$2
+oldest=7.2
+way_out='`make module` builds in the lab, which needs no kernel tree; or name a prepared one with KDIR=...'
+
+fail() {
+	echo "error: $* ($way_out)" >&2
+	exit 1
+}
+
+[ -d "$kdir" ] || fail "there is no kernel tree at KDIR=$kdir"
+[ -r "$kdir/include/config/kernel.release" ] || fail "KDIR=$kdir is no kernel tree that was configured and prepared"
+release=$(cat "$kdir/include/config/kernel.release")
+[ "$(printf '%s\n' "$oldest" "$release" | sort -V | head -n 1)" = "$oldest" ] ||
+	fail "KDIR=$kdir is Linux $release; the driver needs $oldest or newer"
+grep -q '^CONFIG_RUST=y' "$kdir/include/config/auto.conf" ||
+	fail "KDIR=$kdir, Linux $release, was configured without CONFIG_RUST"
+[ -e "$kdir/rust/libkernel.rmeta" ] || fail "KDIR=$kdir, Linux $release, lacks the Rust metadata (rust/libkernel.rmeta)"
+[ -z "$cc" ] || command -v "$cc" >/dev/null ||
+	fail "KDIR=$kdir was prepared with $cc, which is not installed here"
