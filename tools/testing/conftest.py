@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the tests share: the driver under test, and guests to try it in."""
+
+from contextlib import contextmanager
+
+import pytest
+
+from lab import driver as drivers
+from lab.guest import Guest
+
+# The guests that run now; after each test their kernels must have nothing to complain about.
+running = []
+
+
+@pytest.fixture(scope="session")
+def driver():
+    """The driver under test (DRIVER=rust, or c to compare with)."""
+    return drivers.chosen()
+
+
+@pytest.fixture(scope="session")
+def payload(driver, tmp_path_factory):
+    """The files that the driver under test needs in the guest, built once."""
+    return driver.payload(tmp_path_factory.mktemp("payload"))
+
+
+@pytest.fixture(scope="session")
+def boot(payload):
+    """A function that boots a guest for a `with` block: boot(nics=[{...}], machine=...), as `Guest`."""
+
+    @contextmanager
+    def booted(**options):
+        with Guest(files=[*payload, *options.pop("files", ())], **options) as guest:
+            running.append(guest)
+            try:
+                yield guest
+            finally:
+                running.remove(guest)
+
+    return booted
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    """A guest for all tests of a file, with the driver loaded and one plain NIC up."""
+    with boot() as guest:
+        driver.load(guest)
+        guest.bring_up(guest.nics[0])
+        yield guest
+
+
+@pytest.fixture
+def nic(guest):
+    return guest.nics[0]
+
+
+@pytest.fixture(autouse=True)
+def kernel_has_no_complaints():
+    yield
+    for guest in running:
+        complaints = guest.new_kernel_reports()
+        if complaints:
+            pytest.fail("the guest's kernel complained:\n" + "\n".join(complaints))

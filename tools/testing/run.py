@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check`: runs the tests; the last line says how many passed and how many failed."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+
+class Count:
+    """One outcome for each test: it failed if any part of it did, its clean-up included."""
+
+    def __init__(self):
+        self.outcomes = {}
+
+    def pytest_runtest_logreport(self, report):
+        known = self.outcomes.get(report.nodeid)
+        if report.failed or known is None or (known == "passed" and report.skipped):
+            self.outcomes[report.nodeid] = report.outcome
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.outcomes[report.nodeid] = "failed"
+
+    def number(self, outcome):
+        return list(self.outcomes.values()).count(outcome)
+
+
+def main():
+    count = Count()
+    wanted = os.environ.get("TEST")
+    options = ["-v", "-rs", "--tb=short", "-p", "no:cacheprovider", "--rootdir", str(HERE)]
+    status = pytest.main([*options, *(["-k", wanted] if wanted else []), str(HERE)], plugins=[count])
+    if status == pytest.ExitCode.NO_TESTS_COLLECTED:
+        print(f"no test has a name that fits TEST={wanted}")
+    print(f"logs: {os.environ['LAB_LOGDIR'].removeprefix('/src/')}")
+    print(f"{count.number('passed')} passed, {count.number('failed')} failed", flush=True)
+    return int(status)
+
+
+sys.exit(main())

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The guest that all other tests stand on: a broken one must be seen as broken."""
+
+import pytest
+
+from lab import traffic
+from lab.agent import CommandFailed, GuestDied
+from lab.guest import Guest
+
+
+def test_results_of_commands(guest):
+    result = guest.run("echo out; echo err >&2; exit 3", check=False)
+    assert (result.rc, result.stdout, result.stderr) == (3, "out\n", "err\n")
+    assert guest.run(["cat"], input=b"text").stdout == "text"
+    with pytest.raises(CommandFailed, match="exit status 3"):
+        guest.run("exit 3")
+
+
+def test_command_out_of_time(guest):
+    with pytest.raises(CommandFailed, match="not done within 1 s"):
+        guest.run("sleep 1000 & sleep 1000", timeout=1)
+    assert guest.run("pgrep sleep", check=False).stdout == ""
+
+
+def test_background_command(guest):
+    with guest.spawn("echo started; sleep 1000") as command:
+        command.stop()
+        assert command.wait(check=False) == -15
+        assert command.output() == "started\n"
+
+
+def test_files(guest):
+    data = bytes(range(256)) * 300
+    guest.put("/tmp/file", data, mode=0o755)
+    assert guest.get("/tmp/file") == data
+    assert guest.run(["stat", "-c", "%a", "/tmp/file"]).stdout == "755\n"
+
+
+def test_kernel_reports_are_seen(guest):
+    guest.run("echo '<4>WARNING: a test' >/dev/kmsg; echo 'all is well' >/dev/kmsg")
+    reports = guest.new_kernel_reports()
+    assert len(reports) == 1 and "WARNING: a test" in reports[0]
+    assert guest.new_kernel_reports() == []
+
+
+def test_link_state(guest, nic):
+    name = guest.interface(nic)
+    for up, state in ((False, "0"), (True, "1")):
+        guest.set_link(nic, up)
+        guest.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {state} ]; do sleep 0.1; done")
+
+
+def test_hot_plug(boot, driver):
+    with boot(nics=[{"bus": "port0"}], root_ports=1) as guest:
+        driver.load(guest)
+        nic = guest.nics[0]
+        guest.bring_up(nic)
+        guest.unplug(nic)
+        assert nic.mac not in guest.run(["ip", "link"]).stdout
+        guest.plug(nic)
+        guest.bring_up(nic)
+        assert traffic.ping(guest.run, nic.host4) == 5
+        assert guest.new_kernel_reports() == []
+
+
+def test_microvm(boot, driver):
+    with boot(machine="microvm") as guest:
+        assert guest.run("ls /sys/bus/pci/devices", check=False).stdout == ""
+        driver.load(guest)
+        nic = guest.nics[0]
+        guest.bring_up(nic)
+        assert traffic.ping(guest.run, nic.host4) == 5
+        assert guest.new_kernel_reports() == []
+
+
+def test_iommu(boot, driver):
+    device = "intel-iommu,intremap=on,device-iotlb=on"
+    nic = {"iommu_platform": "on", "disable-legacy": "on", "ats": "on"}
+    with boot(machine="q35,kernel-irqchip=split", devices=[device], nics=[nic], cmdline="intel_iommu=on") as guest:
+        driver.load(guest)
+        nic = guest.nics[0]
+        guest.bring_up(nic)
+        assert traffic.ping(guest.run, nic.host4) == 5
+        assert guest.run("ls /sys/class/iommu").stdout != ""
+        assert guest.new_kernel_reports() == []
+
+
+def test_several_queues_and_nics(boot, driver):
+    with boot(nics=[{"queues": 2}, {"packed": "on"}, {"mrg_rxbuf": "off"}]) as guest:
+        driver.load(guest)
+        for nic in guest.nics:
+            guest.bring_up(nic)
+            assert traffic.ping(guest.run, nic.host6) == 5
+        assert guest.new_kernel_reports() == []
+
+
+def test_panic_is_seen():
+    with Guest(nics=[]) as guest:
+        with pytest.raises(GuestDied, match="sysrq triggered crash"):
+            guest.run("echo c >/proc/sysrq-trigger")
+
+
+def test_killed_guest_is_seen():
+    with Guest(nics=[]) as guest:
+        guest.process.kill()
+        with pytest.raises(GuestDied):
+            guest.run("true")
+
+
+def test_refused_option_is_shown():
+    with pytest.raises(GuestDied, match="no-such-property"):
+        with Guest(nics=[{"no-such-property": "on"}]):
+            pass

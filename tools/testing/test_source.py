@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The sources: clippy, rustdoc and rustfmt have nothing to say."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("check", ["clippy", "doc", "fmt"])
+def test_source(check):
+    done = subprocess.run([sys.executable, "-m", "lab.checks", check], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
