@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Header that bindgen reads. The first three come before netdevice.h, or opaque copies of their
+ * types appear.
+ */
+#include <linux/hrtimer_types.h>
+#include <linux/ethtool.h>
+#include <linux/phy.h>
+
+#include <linux/etherdevice.h>
+#include <linux/netdevice.h>
+#include <linux/rtnetlink.h>
+#include <linux/timer.h>
+#include <linux/virtio.h>
+#include <linux/virtio_config.h>
+#include <linux/virtio_net.h>
+#include <linux/workqueue.h>
+#include <net/page_pool/helpers.h>
+
+/* `bindgen` drops macros that are not plain literals. */
+const gfp_t RUST_CONST_HELPER_GFP_ATOMIC_NOWARN = GFP_ATOMIC | __GFP_NOWARN;
+const unsigned int RUST_CONST_HELPER_SKB_SHARED_INFO_ROOM =
+	SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
+/* NET_SKB_PAD, whose max() is no constant expression at file scope */
+const unsigned int RUST_CONST_HELPER_RX_HEADROOM =
+	(L1_CACHE_BYTES > 32 ? L1_CACHE_BYTES : 32) + NET_IP_ALIGN;
+const unsigned int RUST_CONST_HELPER_MAX_SKB_FRAGS = MAX_SKB_FRAGS;
+const unsigned int RUST_CONST_HELPER_PP_FLAG_DMA = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV;
+const unsigned int RUST_CONST_HELPER_SKB_ALIGN = SMP_CACHE_BYTES;

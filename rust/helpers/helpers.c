@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * C macros and inline functions that Rust cannot call. Sorted alphabetically.
+ *
+ * A call into this file costs a real call where C has none. So where a hot path needs several inline
+ * functions in a row, one helper here does them all.
+ */
+
+#define __rust_helper
+
+#ifdef FAULTS
+#include "fault.c"
+#endif
+#include "netdevice.c"
+#include "page_pool.c"
+#include "skbuff.c"
+#include "timer.c"
+#include "virtio.c"
+#include "workqueue.c"

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/mm.h>
+#include <net/page_pool/helpers.h>
+
+__rust_helper void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size,
+						   gfp_t gfp)
+{
+	return page_pool_alloc_va(pool, size, gfp);
+}
+
+/* Returns a fragment to the pool that its page belongs to. */
+__rust_helper void rust_helper_page_pool_put_va(void *va)
+{
+	struct page *page = virt_to_head_page(va);
+
+	page_pool_put_full_page(pp_page_to_nmdesc(page)->pp, page, false);
+}
+
+/* The device that the page of @va is mapped for, or NULL where its pool maps nothing. */
+__rust_helper struct device *rust_helper_page_pool_va_dma_dev(const void *va)
+{
+	const struct page_pool *pool = pp_page_to_nmdesc(virt_to_head_page(va))->pp;
+
+	return pool->dma_map ? pool->p.dev : NULL;
+}
+
+/* Makes what the device wrote visible to the CPU, where the pool of @va maps its pages. */
+__rust_helper void rust_helper_page_pool_va_sync_for_cpu(const void *va, unsigned int len)
+{
+	struct page *page = virt_to_head_page(va);
+	const struct page_pool *pool = pp_page_to_nmdesc(page)->pp;
+
+	if (pool->dma_map)
+		page_pool_dma_sync_for_cpu(pool, page, va - page_address(page), len);
+}
