@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The virtio bus: driver trait, adapter and registration.
+
+use crate::{
+    attached::Anchor,
+    bindings,
+    Attached,
+    Device,
+    Feature,
+    IdTable,
+    Negotiation, //
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    mem::offset_of, //
+};
+use kernel::{
+    device::{
+        self,
+        Bound,
+        Core, //
+    },
+    driver,
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    str::CStr,
+    types::Opaque,
+    ThisModule, //
+};
+
+/// A driver for virtio devices.
+///
+/// The bus calls [`validate`](Self::validate) and [`probe`](Self::probe) with the device lock held, in
+/// process context.
+pub trait Driver: 'static {
+    /// What the driver keeps for a bound device. Dropped, in process context, when it is unbound.
+    ///
+    /// Whatever it owns that uses the device holds an [`Attached`]. After the drop the bus waits until
+    /// all of them are gone, and resets the device.
+    type Data: Send + Sync;
+
+    /// The features that the driver knows, for a device that offers [`Feature::VERSION_1`].
+    const FEATURES: &'static [Feature];
+
+    /// The same for a legacy device. Bits from 64 on are not possible there.
+    const LEGACY_FEATURES: &'static [Feature];
+
+    /// Looks at the device before its features become final.
+    ///
+    /// # Errors
+    ///
+    /// Any: the device is not bound. The driver says in the log what is wrong.
+    fn validate(device: &Negotiation<'_>) -> Result;
+
+    /// Starts to drive a device.
+    ///
+    /// `attached` is a hold on the same device, from which further ones can be cloned.
+    ///
+    /// # Errors
+    ///
+    /// Any: the device is reset and left.
+    fn probe(device: &Device<Core<'_>>, attached: Attached) -> Result<Self::Data>;
+
+    /// The device's configuration may have changed. Called in interrupt context, with a spinlock held.
+    fn config_changed(device: &Device<Bound>, data: &Self::Data);
+}
+
+/// The device types that a driver serves. Implemented by [`module_virtio_driver!`].
+///
+/// [`module_virtio_driver!`]: crate::module_virtio_driver
+pub trait Ids: 'static {
+    /// The table.
+    const TABLE: IdTable;
+}
+
+/// What the bus keeps for a bound device.
+#[doc(hidden)]
+pub struct Private<T: Driver> {
+    binding: UnsafeCell<Option<Binding<T>>>,
+}
+
+struct Binding<T: Driver> {
+    data: T::Data,
+    anchor: Anchor,
+}
+
+/// The adapter between the virtio bus and a [`Driver`] for the device types `I`.
+pub struct Adapter<T: Driver, I: Ids>(PhantomData<(T, I)>);
+
+// SAFETY:
+// - `bindings::virtio_driver` is a C type declared as `repr(C)`.
+// - `Private<T>` is the type of the driver's device private data.
+// - `struct virtio_driver` embeds a `struct device_driver` at `DEVICE_DRIVER_OFFSET`.
+unsafe impl<T: Driver, I: Ids> driver::DriverLayout for Adapter<T, I> {
+    type DriverType = bindings::virtio_driver;
+    type DriverData<'bound> = Private<T>;
+    const DEVICE_DRIVER_OFFSET: usize = offset_of!(Self::DriverType, driver);
+}
+
+// SAFETY: `unregister` is valid for a driver that has been registered before.
+unsafe impl<T: Driver, I: Ids> driver::RegistrationOps for Adapter<T, I> {
+    unsafe fn register(
+        vdrv: &Opaque<Self::DriverType>,
+        name: &'static CStr,
+        module: &'static ThisModule,
+    ) -> Result {
+        let (table, table_size) = Feature::as_table(T::FEATURES);
+        let (legacy, legacy_size) = Feature::as_table(T::LEGACY_FEATURES);
+
+        // SAFETY: It is safe to set the fields of `struct virtio_driver` before registration.
+        unsafe {
+            let vdrv = &mut *vdrv.get();
+            vdrv.driver.name = name.as_char_ptr();
+            vdrv.id_table = I::TABLE.as_ptr();
+            vdrv.feature_table = table;
+            vdrv.feature_table_size = table_size;
+            vdrv.feature_table_legacy = legacy;
+            vdrv.feature_table_size_legacy = legacy_size;
+            vdrv.validate = Some(Self::validate_callback);
+            vdrv.probe = Some(Self::probe_callback);
+            vdrv.remove = Some(Self::remove_callback);
+            vdrv.config_changed = Some(Self::config_changed_callback);
+        }
+
+        // SAFETY: `vdrv` is valid and stays pinned until `unregister`.
+        to_result(unsafe { bindings::__register_virtio_driver(vdrv.get(), module.as_ptr()) })
+    }
+
+    unsafe fn unregister(vdrv: &Opaque<Self::DriverType>) {
+        // SAFETY: By the requirement of this function `vdrv` has been registered.
+        unsafe { bindings::unregister_virtio_driver(vdrv.get()) }
+    }
+}
+
+impl<T: Driver, I: Ids> Adapter<T, I> {
+    extern "C" fn validate_callback(vdev: *mut bindings::virtio_device) -> c_int {
+        // SAFETY: The bus calls with a valid device, which it binds for the duration of the call.
+        let device = unsafe { &*vdev.cast::<Device<Bound>>() };
+        from_result(|| {
+            T::validate(&Negotiation::new(device))?;
+            Ok(0)
+        })
+    }
+
+    extern "C" fn probe_callback(vdev: *mut bindings::virtio_device) -> c_int {
+        // SAFETY: The bus calls with a valid device and the device lock held.
+        let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
+
+        from_result(|| {
+            // The box comes first, so that nothing can fail after the driver's probe. After an error
+            // the driver core takes it back, as it does when a device is unbound.
+            device.as_ref().set_drvdata::<Private<T>>(Ok(Private {
+                binding: UnsafeCell::new(None),
+            }))?;
+
+            // SAFETY: `release` is called below if the probe fails, else by `remove_callback`.
+            let anchor = unsafe { Anchor::new(device) }?;
+
+            match T::probe(device, anchor.attach()) {
+                Ok(data) => {
+                    // SAFETY: The data has been set above, and is of this type.
+                    let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
+                    // SAFETY: The bus calls neither `config_changed` nor `remove` before this function
+                    // returns, so nothing else looks at the cell.
+                    unsafe { *private.binding.get() = Some(Binding { data, anchor }) };
+                    Ok(0)
+                }
+                Err(error) => {
+                    anchor.release(device);
+                    device.reset();
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
+        // SAFETY: The bus calls with a valid device and the device lock held.
+        let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
+        // SAFETY: `probe_callback` has succeeded, so the data is set.
+        let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
+
+        // SAFETY: The bus has disabled `config_changed` before, under the lock that it is called with,
+        // and calls nothing else beside this function.
+        if let Some(Binding { data, anchor }) = unsafe { (*private.binding.get()).take() } {
+            drop(data);
+            anchor.release(device);
+        }
+        device.reset();
+    }
+
+    extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
+        // SAFETY: The bus calls with a valid device, between a successful probe and the remove callback.
+        let device = unsafe { &*vdev.cast::<Device<device::BoundInternal>>() };
+        // SAFETY: As above, so the data is set.
+        let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
+
+        // SAFETY: As above: the cell is written to before the first and after the last call.
+        if let Some(binding) = unsafe { &*private.binding.get() } {
+            T::config_changed(device, &binding.data);
+        }
+    }
+}
+
+/// Declares a kernel module that exposes a single virtio driver, and the devices it is loaded for.
+///
+/// # Examples
+///
+/// ```ignore
+/// virtio::module_virtio_driver! {
+///     ids: [virtio::DeviceId::NET],
+///     type: MyDriver,
+///     name: "my_driver",
+///     authors: ["Author name"],
+///     description: "Description",
+///     license: "GPL",
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_virtio_driver {
+    (ids: [$($id:expr),* $(,)?], $($f:tt)*) => {
+        ::kernel::module_device_table!("virtio", $crate::DeviceId, TABLE, @none, [$($id),*]);
+
+        struct DriverIds;
+
+        impl $crate::Ids for DriverIds {
+            const TABLE: $crate::IdTable = &TABLE;
+        }
+
+        ::kernel::module_driver!(<T>, $crate::Adapter<T, DriverIds>, { $($f)* });
+    };
+}

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the queues of a device share.
+
+use super::{
+    virtqueue::Callback,
+    Interrupted, //
+};
+use crate::{
+    bindings,
+    Attached, //
+};
+use core::{
+    ffi::c_void,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
+use kernel::{
+    prelude::*,
+    str::CString,
+    sync::{
+        rcu,
+        Arc, //
+    },
+};
+
+/// All virtqueues of a device. They exist until the last handle to any of them is gone.
+///
+/// # Invariants
+///
+/// From before the queues are found until after they are deleted, `priv` of the device points to this.
+pub(super) struct Set {
+    device: Attached,
+    slots: KVec<Slot>,
+}
+
+/// The part of a queue that its interrupt needs.
+pub(super) struct Slot {
+    pub(super) name: CString,
+    pub(super) target: Option<Target>,
+}
+
+/// An `Arc` of some [`Callback`].
+pub(super) struct Target {
+    pointer: NonNull<c_void>,
+    release: unsafe fn(NonNull<c_void>),
+    pub(super) interrupt: unsafe extern "C" fn(*mut bindings::virtqueue),
+}
+
+// SAFETY: It owns an `Arc` of a type that is `Send` and `Sync`.
+unsafe impl Send for Target {}
+// SAFETY: As above.
+unsafe impl Sync for Target {}
+
+impl Target {
+    pub(super) fn new<C: Callback>(callback: Arc<C>) -> Self {
+        unsafe fn release<C>(pointer: NonNull<c_void>) {
+            // SAFETY: `pointer` comes from `Arc::into_raw` below, and this is called once.
+            drop(unsafe { Arc::from_raw(pointer.cast::<C>().as_ptr()) });
+        }
+
+        // SAFETY: `Arc::into_raw` does not return null.
+        let pointer = unsafe { NonNull::new_unchecked(Arc::into_raw(callback).cast_mut().cast()) };
+        Self {
+            pointer,
+            release: release::<C>,
+            interrupt: interrupt::<C>,
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        // SAFETY: `release` belongs to the type of `pointer`, and this is the only call.
+        unsafe { (self.release)(self.pointer) }
+    }
+}
+
+/// What the virtio core calls in the interrupt of a queue whose target is a `C`.
+///
+/// # Safety
+///
+/// `vq` belongs to a [`Set`], and the target of its slot has been made from an `Arc<C>`.
+unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
+    // SAFETY: `vq` and its device are valid. By the invariant of `Set`, `priv` points to one, which has
+    // a slot for each queue, in the order of their indices.
+    let target = unsafe {
+        let set = (*(*vq).vdev).priv_.cast::<Set>();
+        (*set).slots.get((*vq).index as usize)
+    }
+    .and_then(|slot| slot.target.as_ref());
+
+    if let Some(target) = target {
+        // SAFETY: By the requirement of this function; the set owns the `Arc`.
+        let callback = unsafe { target.pointer.cast::<C>().as_ref() };
+        callback.done(&Interrupted::new(vq));
+    }
+}
+
+impl Set {
+    /// Takes the device's `priv`, so that interrupts find the slots.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if the device has queues already.
+    pub(super) fn new(device: Attached, slots: KVec<Slot>) -> Result<Arc<Self>> {
+        // SAFETY: The device is valid. `priv` is used by this module only, in process context
+        // with the device lock held, or when no queue exists any more.
+        if !unsafe { (*device.as_raw()).priv_ }.is_null() {
+            return Err(EBUSY);
+        }
+        let raw = device.as_raw();
+        let set = Arc::new(Self { device, slots }, GFP_KERNEL)?;
+        // SAFETY: As above. INVARIANT: No queue has been found yet.
+        unsafe { (*raw).priv_ = Arc::as_ptr(&set).cast_mut().cast() };
+        Ok(set)
+    }
+
+    pub(super) fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    pub(super) fn device(&self) -> &Attached {
+        &self.device
+    }
+}
+
+impl Drop for Set {
+    fn drop(&mut self) {
+        let device = self.device.as_raw();
+
+        self.device.reset();
+        // An `Armed` may still look at its queue until its read-side section ends.
+        rcu::synchronize_rcu();
+        // SAFETY: The device is valid and in reset. No handle to a queue is left; the list of queues is
+        // empty if none has been found, and then there is nothing to delete.
+        unsafe {
+            let queues = core::ptr::addr_of!((*device).vqs);
+            if !core::ptr::eq((*queues).next, queues) {
+                if let Some(del_vqs) = self.device.ops().del_vqs {
+                    del_vqs(device);
+                }
+            }
+            (*device).priv_ = null_mut();
+        }
+    }
+}

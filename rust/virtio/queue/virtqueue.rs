@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The virtqueue.
+
+use super::{
+    set::Set,
+    sg,
+    Buffer,
+    Incoming,
+    Outgoing, //
+};
+use crate::{
+    bindings,
+    fault, //
+};
+use core::{
+    ffi::c_void,
+    marker::PhantomData,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    },
+};
+
+/// A virtqueue for buffers of the type `B`: the driver's end of it, and the owner of all that is lent.
+///
+/// Its methods that take `&mut self` are not serialised by anything else: whoever has the only reference has the
+/// queue. Unless said otherwise a method may be called in any context and does not sleep.
+///
+/// Dropping one resets the whole device and releases what is still lent: process context, may sleep.
+///
+/// # Invariants
+///
+/// - `raw` is a queue of `set`, and this is the only handle to it.
+/// - Each token in the queue comes from a `B`.
+pub struct Virtqueue<B: Buffer> {
+    raw: NonNull<bindings::virtqueue>,
+    /// The device that does DMA, or null if the device of the queue takes guest-physical addresses.
+    dma_device: *mut bindings::device,
+    table: sg::Table,
+    set: Arc<Set>,
+    buffers: PhantomData<B>,
+}
+
+// SAFETY: It owns buffers, which are `Send`; the queue itself may be used by any one thread at a time.
+unsafe impl<B: Buffer> Send for Virtqueue<B> {}
+
+/// What is called, in interrupt context, when the device has used buffers of a queue.
+pub trait Callback: Send + Sync + 'static {
+    /// The device has used buffers, or says so.
+    fn done(&self, queue: &Interrupted<'_>);
+}
+
+/// A queue that raised an interrupt.
+pub struct Interrupted<'a> {
+    raw: *mut bindings::virtqueue,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl Interrupted<'_> {
+    pub(super) fn new(raw: *mut bindings::virtqueue) -> Self {
+        Self {
+            raw,
+            lifetime: PhantomData,
+        }
+    }
+
+    /// Asks the device for no further interrupts: a hint, which need not be serialised with anything.
+    #[inline]
+    pub fn disable_cb(&self) {
+        // SAFETY: The queue is valid during its interrupt.
+        unsafe { bindings::virtqueue_disable_cb(self.raw) }
+    }
+}
+
+/// A buffer that could not be added, and why.
+pub struct Rejected<B> {
+    /// The buffer.
+    pub buffer: B,
+    /// `ENOSPC` if the ring is full, `EIO` if the queue is broken, `ENOMEM`, `EINVAL`.
+    pub error: Error,
+}
+
+/// A buffer about which the device says that it has written more than was lent.
+pub struct Overrun<B> {
+    /// The buffer.
+    pub buffer: B,
+    /// What the device says it has written, in bytes.
+    pub reported: u32,
+}
+
+/// A queue that has been asked for an interrupt, as it was at that point. See [`Virtqueue::arm`].
+///
+/// # Invariants
+///
+/// The queue exists at least until the RCU read-side section `'rcu` ends.
+pub struct Armed<'rcu> {
+    raw: *mut bindings::virtqueue,
+    opaque: u32,
+    section: PhantomData<&'rcu rcu::Guard>,
+}
+
+impl Armed<'_> {
+    /// Whether the device has used buffers since: it may not have seen that an interrupt is wanted.
+    #[inline]
+    pub fn pending(&self) -> bool {
+        // SAFETY: By the type invariant. The function need not be serialised.
+        unsafe { bindings::virtqueue_poll(self.raw, self.opaque) }
+    }
+
+    /// Asks the device for no interrupts after all: a hint, which need not be serialised.
+    #[inline]
+    pub fn disable_cb(&self) {
+        // SAFETY: By the type invariant. The function need not be serialised.
+        unsafe { bindings::virtqueue_disable_cb(self.raw) }
+    }
+}
+
+impl<B: Buffer> Virtqueue<B> {
+    /// # Safety
+    ///
+    /// `raw` is a queue of `set` without another handle. It keeps a context if `B::CONTEXT` says so.
+    pub(super) unsafe fn new(raw: NonNull<bindings::virtqueue>, set: Arc<Set>) -> Result<Self> {
+        fault::point("segment table")?;
+        let table = sg::Table::new(B::SEGMENTS)?;
+        // SAFETY: By the requirement of this function the queue is valid.
+        let dma_device = unsafe { bindings::virtqueue_dma_dev(raw.as_ptr()) };
+        Ok(Self {
+            raw,
+            dma_device,
+            table,
+            set,
+            buffers: PhantomData,
+        })
+    }
+
+    /// The number of the queue within its device.
+    #[inline]
+    pub fn index(&self) -> u32 {
+        // SAFETY: By the type invariant; the field does not change.
+        unsafe { (*self.raw.as_ptr()).index }
+    }
+
+    /// The number of descriptors of the ring.
+    pub fn size(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::virtqueue_get_vring_size(self.raw.as_ptr()) }
+    }
+
+    /// The number of free descriptors. A buffer takes one for each segment, or one altogether.
+    #[inline]
+    pub fn num_free(&self) -> u32 {
+        // SAFETY: By the type invariant; only methods that take `&mut self` write to the field.
+        unsafe { (*self.raw.as_ptr()).num_free }
+    }
+
+    /// The device that does DMA for this queue; null where guest-physical addresses are used.
+    pub fn dma_device(&self) -> *mut bindings::device {
+        self.dma_device
+    }
+
+    /// The device that the queue belongs to.
+    pub fn device(&self) -> &crate::Device<kernel::device::Bound> {
+        self.set.device()
+    }
+
+    /// Tells the device about buffers that have been added, if it wants to know.
+    ///
+    /// Returns whether it was told, which is a write that leaves the guest. After `false` there was no need, or
+    /// the queue is broken.
+    #[inline]
+    pub fn kick(&mut self) -> bool {
+        // SAFETY: By the type invariant; `&mut self` serialises.
+        unsafe {
+            bindings::virtqueue_kick_prepare(self.raw.as_ptr())
+                && bindings::virtqueue_notify(self.raw.as_ptr())
+        }
+    }
+
+    /// Asks the device for no interrupts: a hint, which need not be serialised with anything.
+    #[inline]
+    pub fn disable_cb(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::virtqueue_disable_cb(self.raw.as_ptr()) }
+    }
+
+    /// Asks the device for an interrupt when most of what is lent has been used.
+    ///
+    /// Returns `false` if most of it has been used already: there may be no interrupt, so the caller has to look.
+    #[inline]
+    pub fn enable_cb_delayed(&mut self) -> bool {
+        // SAFETY: By the type invariant; `&mut self` serialises.
+        unsafe { bindings::virtqueue_enable_cb_delayed(self.raw.as_ptr()) }
+    }
+
+    /// Asks the device for an interrupt when it next uses a buffer.
+    ///
+    /// The caller asks [`Armed::pending`] afterwards, which needs no access to the queue: it may be done after
+    /// the exclusive access, a NAPI for instance, has been given up.
+    #[inline]
+    pub fn arm<'rcu>(&mut self, _section: &'rcu rcu::Guard) -> Armed<'rcu> {
+        // SAFETY: By the type invariant; `&mut self` serialises.
+        let opaque = unsafe { bindings::virtqueue_enable_cb_prepare(self.raw.as_ptr()) };
+        // INVARIANT: The set waits for a grace period before it deletes its queues.
+        Armed {
+            raw: self.raw.as_ptr(),
+            opaque,
+            section: PhantomData,
+        }
+    }
+
+    /// Takes the next token that the device has used.
+    #[inline]
+    fn next_used(
+        &mut self,
+        written: &mut u32,
+        context: &mut *mut c_void,
+    ) -> Option<NonNull<c_void>> {
+        // SAFETY: By the type invariant; `&mut self` serialises. The core writes to `context` only on a
+        // queue that keeps contexts.
+        NonNull::new(unsafe {
+            bindings::virtqueue_get_buf_ctx(self.raw.as_ptr(), written, context)
+        })
+    }
+}
+
+impl<B: Outgoing> Virtqueue<B> {
+    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The buffer comes back: see [`Rejected`].
+    #[inline]
+    pub fn add_outbuf(&mut self, buffer: B) -> Result<(), Rejected<B::Returned>> {
+        let mapped = buffer.map(&mut self.table);
+        let token = buffer.into_token();
+        // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer, and the
+        // implementation of `Outgoing` warrants that its memory stays until the token comes back.
+        let added = mapped.and_then(|mapped| unsafe {
+            to_result(bindings::virtqueue_add_outbuf(
+                self.raw.as_ptr(),
+                self.table.as_mut_ptr(),
+                mapped.entries(),
+                token.as_ptr(),
+                bindings::GFP_ATOMIC,
+            ))
+        });
+        added.map_err(|error| Rejected {
+            // SAFETY: The core did not take the token.
+            buffer: unsafe { B::reclaim(token) },
+            error,
+        })
+    }
+
+    /// Takes back the next buffer that the device has read.
+    #[inline]
+    pub fn reclaim(&mut self) -> Option<B::Returned> {
+        let (mut written, mut context) = (0, null_mut());
+        let token = self.next_used(&mut written, &mut context)?;
+        // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once, after the
+        // device has used it.
+        Some(unsafe { B::reclaim(token) })
+    }
+}
+
+impl<B: Incoming> Virtqueue<B> {
+    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if the buffer is not mapped as the queue
+    /// needs it.
+    #[inline]
+    pub fn add_inbuf(&mut self, buffer: B) -> Result<(), Rejected<B>> {
+        if !buffer.is_mapped_for(self.dma_device) {
+            return Err(Rejected {
+                buffer,
+                error: EINVAL,
+            });
+        }
+        let capacity = buffer.capacity();
+        let (token, context) = buffer.into_token();
+        let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
+        let va = token.as_ptr();
+        // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at `va`, in
+        // a page that is mapped for the device of the queue if that has one.
+        let result = to_result(unsafe {
+            if self.dma_device.is_null() {
+                bindings::virtqueue_add_inbuf_va(queue, va, capacity, context, gfp)
+            } else {
+                bindings::virtqueue_add_inbuf_pp_va(queue, va, capacity, context, gfp)
+            }
+        });
+        result.map_err(|error| Rejected {
+            // SAFETY: The core did not take the token.
+            buffer: unsafe { B::reclaim(token, context, 0) },
+            error,
+        })
+    }
+
+    /// Takes back the next buffer that the device has written to, with the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`Overrun`] if the device says that it has written more than was lent: none of it can be trusted.
+    #[inline]
+    pub fn pop(&mut self) -> Option<Result<(B, u32), Overrun<B>>> {
+        let (mut reported, mut context) = (0, null_mut());
+        let token = self.next_used(&mut reported, &mut context)?;
+        // SAFETY: By the type invariant the token comes from a `B`, and `context` was kept with it. The core
+        // hands it out once, after the device has used it.
+        let buffer = unsafe { B::reclaim(token, context, reported) };
+        Some(if reported <= buffer.capacity() {
+            Ok((buffer, reported))
+        } else {
+            Err(Overrun { buffer, reported })
+        })
+    }
+}
+
+impl<B: Buffer> Drop for Virtqueue<B> {
+    fn drop(&mut self) {
+        // Afterwards the device has no access to any buffer, and no callback is running.
+        self.set.device().reset();
+        // SAFETY: By the type invariant; `&mut self` serialises.
+        while let Some(token) =
+            NonNull::new(unsafe { bindings::virtqueue_detach_unused_buf(self.raw.as_ptr()) })
+        {
+            // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once, and
+            // the device is in reset.
+            unsafe { B::release(token) };
+        }
+    }
+}
