@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The states of a network device before it is registered, and its registration.
+
+use crate::{
+    bindings,
+    device::Context,
+    ethtool::EthtoolOps,
+    napi::Direction,
+    ops::Ops,
+    queues::{
+        RxSlot,
+        TxSlot, //
+    },
+    Device,
+    Driver,
+    Features,
+    Napi,
+    PagePool,
+    PoolBuffer, //
+};
+use core::{
+    marker::PhantomData,
+    mem::{
+        align_of,
+        size_of, //
+    },
+    ops::Deref,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+use virtio::{
+    fault,
+    queue::Virtqueue,
+    Attached, //
+};
+
+/// How the private area of a network device is aligned (`NETDEV_ALIGN`).
+const PRIVATE_ALIGN: usize = 32;
+
+/// A network device that has been allocated, with a NAPI context for each queue, and not registered.
+///
+/// # Invariants
+///
+/// `dev` is an Ethernet device that is not registered and has room for a `Context<T>`, which is not initialised.
+pub struct Allocated<T: Driver> {
+    dev: NonNull<bindings::net_device>,
+    rx: KVec<Arc<Napi>>,
+    tx: KVec<Arc<Napi>>,
+    parent: Attached,
+    driver: PhantomData<T>,
+}
+
+// SAFETY: The device is owned, and not tied to a thread.
+unsafe impl<T: Driver> Send for Allocated<T> {}
+
+impl<T: Driver> Allocated<T> {
+    /// An Ethernet device with `pairs` receive and transmit queues, on top of the device `parent`.
+    ///
+    /// Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(parent: Attached, pairs: u16) -> Result<Self> {
+        const { assert!(align_of::<Context<T>>() <= PRIVATE_ALIGN) };
+
+        fault::point("network device")?;
+        // SAFETY: The sizes are in range.
+        let dev = unsafe {
+            bindings::alloc_etherdev_mqs(
+                size_of::<Context<T>>() as c_int,
+                pairs.into(),
+                pairs.into(),
+            )
+        };
+        // INVARIANT: It has just been allocated.
+        let mut this = Self {
+            dev: NonNull::new(dev).ok_or(ENOMEM)?,
+            rx: KVec::new(),
+            tx: KVec::new(),
+            parent,
+            driver: PhantomData,
+        };
+        let parent_dev: &kernel::device::Device<kernel::device::Bound> = (*this.parent).as_ref();
+        // SAFETY: The device is valid and nobody else knows it. `device::Device` is transparent.
+        unsafe {
+            (*dev).netdev_ops = Ops::<T>::NET_DEVICE_OPS;
+            (*dev).ethtool_ops = EthtoolOps::<T>::OPS;
+            (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
+        }
+        for index in 0..pairs {
+            // Room first: a context that exists must be in the list that `Drop` goes through.
+            this.rx.reserve(1, GFP_KERNEL)?;
+            this.tx.reserve(1, GFP_KERNEL)?;
+            // SAFETY: `Drop` deletes the contexts before it frees the device.
+            let rx = unsafe { Napi::new(this.dev, index, Direction::Receive, Ops::<T>::poll_rx) }?;
+            this.rx.push(rx, GFP_KERNEL)?;
+            // SAFETY: As above.
+            let tx = unsafe { Napi::new(this.dev, index, Direction::Transmit, Ops::<T>::poll_tx) }?;
+            this.tx.push(tx, GFP_KERNEL)?;
+        }
+        Ok(this)
+    }
+
+    fn as_raw(&self) -> *mut bindings::net_device {
+        self.dev.as_ptr()
+    }
+
+    /// The NAPI context of the receive queue `index`.
+    pub fn rx_napi(&self, index: u16) -> Option<&Arc<Napi>> {
+        self.rx.get(usize::from(index))
+    }
+
+    /// The NAPI context of the transmit queue `index`.
+    pub fn tx_napi(&self, index: u16) -> Option<&Arc<Napi>> {
+        self.tx.get(usize::from(index))
+    }
+
+    /// A pool of receive buffers for `queue`, which is polled by the receive queue `index`.
+    ///
+    /// Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no queue `index`; `ENOMEM`.
+    pub fn page_pool(&self, index: u16, queue: &Virtqueue<PoolBuffer>) -> Result<PagePool> {
+        let napi = self.rx_napi(index).ok_or(EINVAL)?.clone();
+        // SAFETY: The device has not been registered, still less unregistered.
+        unsafe { PagePool::new(queue, napi, self.parent.clone()) }
+    }
+
+    /// Sets the MAC address; a random one if there is none, or if it is not one that a station can have.
+    ///
+    /// Returns whether it is the one that was asked for.
+    pub fn set_mac(&mut self, address: Option<[u8; 6]>) -> bool {
+        // SAFETY: The device is valid, and the address has the length of one.
+        unsafe {
+            match address {
+                Some(address) if bindings::is_valid_ether_addr(address.as_ptr()) => {
+                    bindings::eth_hw_addr_set(self.as_raw(), address.as_ptr());
+                    true
+                }
+                _ => {
+                    bindings::eth_hw_addr_random(self.as_raw());
+                    false
+                }
+            }
+        }
+    }
+
+    /// Sets the MTU, in bytes, and the range in which it can be changed.
+    pub fn set_mtu(&mut self, mtu: u32, min: u32, max: u32) {
+        // SAFETY: The device is valid and not registered.
+        unsafe {
+            (*self.as_raw()).mtu = mtu;
+            (*self.as_raw()).min_mtu = min;
+            (*self.as_raw()).max_mtu = max;
+        }
+    }
+
+    /// Sets the room that packets to be sent should have in front, in bytes.
+    pub fn set_needed_headroom(&mut self, bytes: u16) {
+        // SAFETY: The device is valid and not registered.
+        unsafe { (*self.as_raw()).needed_headroom = bytes };
+    }
+
+    /// Sets the features that are on, and those that can be turned on and off.
+    pub fn set_features(&mut self, on: Features, changeable: Features) {
+        // SAFETY: The device is valid and not registered.
+        unsafe {
+            let dev = &mut *self.as_raw();
+            dev.hw_features |= changeable.bits();
+            dev.features |= on.bits();
+            dev.vlan_features = on.bits();
+        }
+    }
+
+    /// Registers the device, with what the driver keeps for it and for its queues.
+    ///
+    /// `started` is called when the device is registered but nobody can have opened it, since the rtnl lock is held.
+    ///
+    /// Process context. May sleep. Takes the rtnl lock.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is not one state for each queue; what `register_netdevice()` says. All is dropped.
+    pub fn register(
+        self,
+        shared: T::Shared,
+        rx: KVec<T::Rx>,
+        tx: KVec<T::Tx>,
+        started: impl FnOnce(&Device<T>),
+    ) -> Result<Registration<T>> {
+        if rx.len() != self.rx.len() || tx.len() != self.tx.len() {
+            return Err(EINVAL);
+        }
+        let dev = self.as_raw();
+        let mut rx_slots = KVec::with_capacity(rx.len(), GFP_KERNEL)?;
+        for (napi, state) in self.rx.iter().zip(rx) {
+            rx_slots.push(RxSlot::new(napi.clone(), state), GFP_KERNEL)?;
+        }
+        let mut tx_slots = KVec::with_capacity(tx.len(), GFP_KERNEL)?;
+        for (napi, state) in self.tx.iter().zip(tx) {
+            // SAFETY: The device has a queue for each context.
+            let queue = unsafe { bindings::netdev_get_tx_queue(dev, napi.index().into()) };
+            let queue = NonNull::new(queue).ok_or(EINVAL)?;
+            tx_slots.push(TxSlot::new(napi.clone(), queue, state), GFP_KERNEL)?;
+        }
+        fault::point("registration")?;
+
+        // SAFETY: The private area has the room and the alignment, and is not initialised. The work gets an address
+        // that does not change. Whoever is called by a registered device finds the area initialised.
+        unsafe {
+            let context = Context::<T>::of(dev);
+            context.write(Context {
+                shared,
+                rx: rx_slots,
+                tx: tx_slots,
+                service: Opaque::zeroed(),
+                dev,
+            });
+            bindings::init_work((*context).service.get(), Some(Ops::<T>::service));
+
+            bindings::rtnl_lock();
+            let registered = to_result(bindings::register_netdevice(dev));
+            if registered.is_ok() {
+                // The carrier is off until the driver says otherwise.
+                bindings::netif_carrier_off(dev);
+                started(Device::from_raw(dev));
+            }
+            bindings::rtnl_unlock();
+
+            if let Err(error) = registered {
+                context.drop_in_place();
+                return Err(error);
+            }
+        }
+        // INVARIANT: It has just been registered.
+        Ok(Registration { allocated: self })
+    }
+}
+
+impl<T: Driver> Drop for Allocated<T> {
+    fn drop(&mut self) {
+        // SAFETY: The device is not registered, or not any more; so its contexts are disabled.
+        unsafe {
+            for napi in Iterator::chain(self.rx.iter(), &self.tx) {
+                napi.delete();
+            }
+            bindings::free_netdev(self.as_raw());
+        }
+    }
+}
+
+/// A registered network device. Dropping it unregisters the device: process context, takes the rtnl lock, may sleep.
+///
+/// Packets that are still in a queue are dropped then.
+///
+/// # Invariants
+///
+/// The device is registered, and its context is initialised.
+pub struct Registration<T: Driver> {
+    allocated: Allocated<T>,
+}
+
+// SAFETY: The device may be used by any thread.
+unsafe impl<T: Driver> Send for Registration<T> {}
+// SAFETY: As above; it gives access to a `Device`, which is `Sync`.
+unsafe impl<T: Driver> Sync for Registration<T> {}
+
+impl<T: Driver> Deref for Registration<T> {
+    type Target = Device<T>;
+
+    fn deref(&self) -> &Device<T> {
+        // SAFETY: By the type invariant.
+        unsafe { Device::from_raw(self.allocated.as_raw()) }
+    }
+}
+
+impl<T: Driver> Drop for Registration<T> {
+    fn drop(&mut self) {
+        let dev = self.allocated.as_raw();
+        // SAFETY: By the type invariant. The work is disabled first, since it may use the registered device. After the
+        // device is unregistered no callback is called and none is running.
+        unsafe {
+            let context = Context::<T>::of(dev);
+            bindings::disable_work_sync((*context).service.get());
+            bindings::unregister_netdev(dev);
+            // The queues release what is lent; the byte queue limits forget it.
+            for slot in &(*context).tx {
+                bindings::netdev_tx_reset_queue(slot.queue.as_ptr());
+            }
+            context.drop_in_place();
+        }
+    }
+}

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The registered network device.
+
+use crate::{
+    bindings,
+    queues::{
+        RxSlot,
+        TxSlot, //
+    },
+    Driver, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    prelude::*,
+    str::CStr,
+    types::Opaque, //
+};
+
+/// A network device of the driver `T`, registered.
+///
+/// # Invariants
+///
+/// It wraps a `struct net_device` whose private area is a [`Context`] of `T`.
+#[repr(transparent)]
+pub struct Device<T: Driver>(Opaque<bindings::net_device>, PhantomData<T>);
+
+// SAFETY: All methods that take `&self` may be called from several threads at a time. What the context holds is
+// `Send` and `Sync`, or is lent to one thread at a time.
+unsafe impl<T: Driver> Sync for Device<T> {}
+
+/// The private area of a network device.
+pub(crate) struct Context<T: Driver> {
+    pub(crate) shared: T::Shared,
+    pub(crate) rx: KVec<RxSlot<T>>,
+    pub(crate) tx: KVec<TxSlot<T>>,
+    pub(crate) service: Opaque<bindings::work_struct>,
+    pub(crate) dev: *mut bindings::net_device,
+}
+
+impl<T: Driver> Device<T> {
+    /// # Safety
+    ///
+    /// `raw` is a network device whose private area is a `Context<T>`, for the lifetime `'a`.
+    #[inline]
+    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::net_device) -> &'a Self {
+        // SAFETY: By the requirement of this function; the type is transparent.
+        unsafe { &*raw.cast() }
+    }
+
+    #[inline]
+    pub(crate) fn as_raw(&self) -> *mut bindings::net_device {
+        self.0.get()
+    }
+
+    #[inline]
+    pub(crate) fn context(&self) -> &Context<T> {
+        // SAFETY: By the type invariant.
+        unsafe { &*Context::of(self.as_raw()) }
+    }
+
+    /// What the driver keeps for the device.
+    #[inline]
+    pub fn shared(&self) -> &T::Shared {
+        &self.context().shared
+    }
+
+    /// The counters of the receive queues.
+    pub fn rx_stats(&self) -> impl Iterator<Item = &T::RxStats> {
+        self.context().rx.iter().map(RxSlot::stats)
+    }
+
+    /// The counters of the transmit queues.
+    pub fn tx_stats(&self) -> impl Iterator<Item = &T::TxStats> {
+        self.context().tx.iter().map(TxSlot::stats)
+    }
+
+    /// The name of the interface, as it is now.
+    pub fn name(&self) -> &CStr {
+        // SAFETY: The name is an array in the device that always ends in a NUL.
+        unsafe { CStr::from_char_ptr((*self.as_raw()).name.as_ptr()) }
+    }
+
+    /// The MTU, as it is now, in bytes.
+    #[inline]
+    pub fn mtu(&self) -> u32 {
+        // SAFETY: By the type invariant. The field may change at any time, as a whole.
+        unsafe { core::ptr::addr_of!((*self.as_raw()).mtu).read_volatile() }
+    }
+
+    /// Says that the link is up. Any context.
+    pub fn carrier_on(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netif_carrier_on(self.as_raw()) }
+    }
+
+    /// Says that the link is down. Any context.
+    pub fn carrier_off(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netif_carrier_off(self.as_raw()) }
+    }
+
+    /// Has [`Driver::service`] called soon, once for any number of calls until it starts. Any context.
+    ///
+    /// Does nothing once the device is going away.
+    pub fn schedule_service(&self) {
+        // SAFETY: The work has been set up at registration. It is disabled before it goes.
+        unsafe { bindings::schedule_work(self.context().service.get()) };
+    }
+}
+
+impl<T: Driver> Context<T> {
+    /// The private area of `raw`.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is valid and was allocated with a private area of this type.
+    #[inline]
+    pub(crate) unsafe fn of(raw: *mut bindings::net_device) -> *mut Self {
+        // SAFETY: By the requirement of this function. The area follows the structure.
+        unsafe { core::ptr::addr_of_mut!((*raw).priv_).cast() }
+    }
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a network driver implements.
+
+use crate::{
+    stats::LinkStats,
+    Device,
+    Done,
+    Exclusive,
+    Napi,
+    RxPoll,
+    SkBuff,
+    TxAccess,
+    TxPoll, //
+};
+use kernel::str::CStr;
+
+/// What `ethtool -i` shows of a driver.
+pub struct DriverInfo<'a> {
+    /// The name of the driver.
+    pub driver: &'a CStr,
+    /// The version of the driver.
+    pub version: &'a CStr,
+    /// Where the device sits.
+    pub bus_info: &'a CStr,
+}
+
+/// A driver for network devices.
+///
+/// The state of a queue is lent by `&mut` to one callback at a time. For a receive queue NAPI sees to that, for a
+/// transmit queue the lock of its `netdev_queue`. Everything else is shared.
+pub trait Driver: Sized + 'static {
+    /// What belongs to the device, shared by all callbacks.
+    type Shared: Send + Sync;
+    /// What belongs to a receive queue.
+    type Rx: Send;
+    /// Counters of a receive queue: written with its queue, read at any time.
+    type RxStats: Default + Send + Sync;
+    /// What belongs to a transmit queue.
+    type Tx: Send;
+    /// Counters of a transmit queue: written with its queue, read at any time.
+    type TxStats: Default + Send + Sync;
+
+    /// Prepares a receive queue before polling starts: fills its ring.
+    ///
+    /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first poll comes
+    /// in any case.
+    fn open_rx(
+        device: &Device<Self>,
+        rx: &mut Self::Rx,
+        stats: &Self::RxStats,
+        owner: &Exclusive<'_>,
+    );
+
+    /// The queues are being polled. `ndo_open`: process context, rtnl held, may sleep.
+    fn opened(device: &Device<Self>);
+
+    /// Polling has stopped. `ndo_stop`: process context, rtnl held, may sleep.
+    fn stopped(device: &Device<Self>);
+
+    /// Sends a packet. `ndo_start_xmit`: softirq context, with the lock of the transmit queue.
+    ///
+    /// `more` says that another packet follows at once, so that the device need not be told yet; but if it is the
+    /// last one that the queue takes, it has to be told.
+    fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool);
+
+    /// Polls a receive queue: softirq context.
+    fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done;
+
+    /// Polls a transmit queue: softirq context, with the lock of the transmit queue.
+    fn poll_tx<'a>(device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done;
+
+    /// The transmit queue has been stopped for longer than the watchdog allows. `ndo_tx_timeout`: softirq
+    /// context, with the lock of all transmit queues.
+    fn tx_timeout(device: &Device<Self>, stats: &Self::TxStats, napi: &Napi);
+
+    /// Adds up the counters. `ndo_get_stats64`: process context, or with a lock held; does not sleep.
+    fn stats(device: &Device<Self>, stats: &mut LinkStats);
+
+    /// What [`Device::schedule_service`] has asked for: process context, may sleep.
+    fn service(device: &Device<Self>);
+
+    /// What `ethtool -i` shows. Process context, rtnl held.
+    fn info(device: &Device<Self>) -> DriverInfo<'_>;
+}

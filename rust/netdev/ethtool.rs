@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callbacks of ethtool.
+//!
+//! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
+
+use crate::{
+    bindings,
+    Device,
+    Driver, //
+};
+use core::marker::PhantomData;
+use kernel::{
+    prelude::*,
+    str::CStr, //
+};
+
+/// The callbacks for the driver `T`; see [`crate::ops::Ops`] for when they are called.
+pub(crate) struct EthtoolOps<T: Driver>(PhantomData<T>);
+
+impl<T: Driver> EthtoolOps<T> {
+    pub(crate) const OPS: &'static bindings::ethtool_ops = &bindings::ethtool_ops {
+        get_drvinfo: Some(Self::get_drvinfo),
+        get_link: Some(bindings::ethtool_op_get_link),
+        ..pin_init::zeroed()
+    };
+
+    unsafe extern "C" fn get_drvinfo(
+        dev: *mut kernel::bindings::net_device,
+        info: *mut bindings::ethtool_drvinfo,
+    ) {
+        // SAFETY: The stack calls for a registered device of `T`, and passes a structure of its own. The kernel's
+        // crate declares the device as an opaque type.
+        let (device, out) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *info) };
+        let info = T::info(device);
+        copy(&mut out.driver, info.driver);
+        copy(&mut out.version, info.version);
+        copy(&mut out.bus_info, info.bus_info);
+    }
+}
+
+/// Fills `field` with `text`, cut off where the field ends, and with NULs from there to the end.
+fn copy<const N: usize>(field: &mut [c_char; N], text: &CStr) {
+    let mut bytes = text.to_bytes().iter().take(N - 1);
+    for to in field {
+        // CAST: `char` is a byte.
+        *to = bytes.next().copied().unwrap_or(0) as c_char;
+    }
+}

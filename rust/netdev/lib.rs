@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Abstractions for network drivers.
+//!
+//! A driver implements [`Driver`] and takes a network device through its states, which are types:
+//! [`Allocated`], then [`Registration`]. What belongs to a queue, a virtqueue for instance, is handed over at
+//! registration: from then on the driver is lent it, by `&mut`, in the callbacks that the network stack
+//! serialises. Packets are [`SkBuff`] on the way and [`PoolBuffer`] before they are one.
+//!
+//! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h).
+
+/// What log lines of this crate begin with; each crate needs one.
+const __LOG_PREFIX: &[u8] = b"netdev_rust\0";
+
+use netdev_bindings as bindings;
+
+mod allocated;
+mod device;
+mod driver;
+mod ethtool;
+mod features;
+mod napi;
+mod ops;
+mod page_pool;
+mod queues;
+mod skbuff;
+pub mod stats;
+mod vnet;
+
+pub use self::{
+    allocated::{
+        Allocated,
+        Registration, //
+    },
+    device::Device,
+    driver::{
+        Driver,
+        DriverInfo, //
+    },
+    features::Features,
+    napi::{
+        Exclusive,
+        Napi,
+        Polling, //
+    },
+    page_pool::{
+        PagePool,
+        PoolBuffer, //
+    },
+    queues::{
+        Done,
+        Rearm,
+        RxPoll,
+        TxAccess,
+        TxGuard,
+        TxPoll,
+        TxQueue, //
+    },
+    skbuff::{
+        DropReason,
+        SkBuff, //
+    },
+    vnet::{
+        Framing,
+        Header,
+        Packet, //
+    },
+};
+
+/// `ETH_HLEN`: the length of an Ethernet header, in bytes.
+pub const ETH_HLEN: u32 = 14;
+
+/// `VLAN_HLEN`: the length of a VLAN tag, in bytes.
+pub const VLAN_HLEN: u32 = 4;
+
+/// The number of segments that an skb can have: its linear part and `MAX_SKB_FRAGS` fragments.
+pub const SKB_SEGMENTS: usize = bindings::MAX_SKB_FRAGS as usize + 1;

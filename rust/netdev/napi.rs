@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! NAPI: polling a queue in softirq context.
+
+use crate::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    },
+    types::Opaque, //
+};
+
+/// A NAPI context of one queue.
+///
+/// It is added to a network device when that is allocated, and deleted with it. A reference may live longer: then
+/// the context is disabled for good, and scheduling it does nothing.
+///
+/// # Invariants
+///
+/// - `raw` has been added to `dev`. After it has been deleted it stays in the disabled state.
+/// - `retry` has been set up.
+#[pin_data]
+pub struct Napi {
+    #[pin]
+    raw: Opaque<bindings::napi_struct>,
+    #[pin]
+    retry: Opaque<bindings::timer_list>,
+    dev: NonNull<bindings::net_device>,
+    index: u16,
+}
+
+// SAFETY: The methods that take `&self` may be called from any thread.
+unsafe impl Send for Napi {}
+// SAFETY: As above.
+unsafe impl Sync for Napi {}
+
+/// Which way the packets of a queue go.
+pub(crate) enum Direction {
+    Receive,
+    Transmit,
+}
+
+impl Napi {
+    /// Adds a context to `dev`, in the disabled state.
+    ///
+    /// # Safety
+    ///
+    /// [`Napi::delete`] is called before `dev` is freed. `poll` is a poll function for `dev` and `direction`.
+    pub(crate) unsafe fn new(
+        dev: NonNull<bindings::net_device>,
+        index: u16,
+        direction: Direction,
+        poll: unsafe extern "C" fn(*mut bindings::napi_struct, c_int) -> c_int,
+    ) -> Result<Arc<Self>> {
+        virtio::fault::point("NAPI context")?;
+        let napi = Arc::pin_init(
+            pin_init!(Self {
+                raw: Opaque::zeroed(),
+                retry: Opaque::zeroed(),
+                dev,
+                index,
+            }),
+            GFP_KERNEL,
+        )?;
+        // SAFETY: Both structures are zeroed and have an address that does not change.
+        unsafe {
+            bindings::timer_setup(napi.retry.get(), Some(Self::retry_callback));
+            match direction {
+                Direction::Receive => {
+                    bindings::netif_napi_add(dev.as_ptr(), napi.raw.get(), Some(poll))
+                }
+                Direction::Transmit => {
+                    bindings::netif_napi_add_tx(dev.as_ptr(), napi.raw.get(), Some(poll))
+                }
+            }
+        }
+        Ok(napi)
+    }
+
+    /// Deletes the context from its device.
+    ///
+    /// # Safety
+    ///
+    /// The context is disabled, and its device has not been freed. Called once. Process context, may sleep.
+    pub(crate) unsafe fn delete(&self) {
+        // SAFETY: By the requirements of this function.
+        unsafe {
+            bindings::timer_shutdown_sync(self.retry.get());
+            bindings::netif_napi_del(self.raw.get());
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `raw` is embedded in a `Napi`, which lives for the lifetime `'a`.
+    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::napi_struct) -> &'a Self {
+        // SAFETY: By the requirement of this function.
+        unsafe { &*kernel::container_of!(Opaque::cast_from(raw), Self, raw) }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::napi_struct {
+        self.raw.get()
+    }
+
+    pub(crate) fn dev(&self) -> *mut bindings::net_device {
+        self.dev.as_ptr()
+    }
+
+    /// The index of the queue among those of its direction.
+    pub fn index(&self) -> u16 {
+        self.index
+    }
+
+    /// Schedules the poll function, unless it is scheduled or the context is disabled.
+    ///
+    /// Returns whether it was scheduled by this call. Any context.
+    #[inline]
+    pub fn schedule(&self) -> bool {
+        self.schedule_after(|| ())
+    }
+
+    /// As [`schedule`](Self::schedule), but calls `quiet` first if it is going to schedule: to turn off the
+    /// interrupt that is not needed until the poll function has run.
+    #[inline]
+    pub fn schedule_after(&self, quiet: impl FnOnce()) -> bool {
+        // SAFETY: By the type invariant. Of a context that has been deleted only the state is looked at,
+        // which says that it is disabled.
+        if !unsafe { bindings::napi_schedule_prep(self.raw.get()) } {
+            return false;
+        }
+        quiet();
+        // SAFETY: By the type invariant; `napi_schedule_prep` has returned true, so it is enabled.
+        unsafe { bindings::__napi_schedule(self.raw.get()) };
+        true
+    }
+
+    extern "C" fn retry_callback(timer: *mut bindings::timer_list) {
+        // SAFETY: `timer` is embedded in a `Napi`, which shuts the timer down before it goes.
+        let napi: &Self = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, retry) };
+        napi.schedule();
+    }
+
+    /// Schedules the poll function `delay` milliseconds from now, to try again what failed for want of memory.
+    ///
+    /// Any context. Does nothing once the device is going away.
+    pub fn schedule_later(&self, delay: u32) {
+        // SAFETY: By the type invariant the timer has been set up; after its shutdown this does nothing.
+        unsafe { bindings::mod_timer_msecs(self.retry.get(), delay) }
+    }
+}
+
+/// Proof that the caller has the queue of a NAPI context for itself: its poll function is running on behalf of the
+/// caller, or the context is disabled.
+pub struct Exclusive<'a> {
+    pub(crate) napi: &'a Napi,
+    pub(crate) gfp: bindings::gfp_t,
+}
+
+impl<'a> Exclusive<'a> {
+    /// The NAPI context.
+    #[inline]
+    pub fn napi(&self) -> &'a Napi {
+        self.napi
+    }
+}
+
+/// Proof that the caller is in the poll function of a NAPI context, in softirq context.
+pub struct Polling<'a> {
+    pub(crate) owner: Exclusive<'a>,
+    pub(crate) section: &'a rcu::Guard,
+}
+
+impl<'a> Polling<'a> {
+    /// The ownership of the queue that goes with it.
+    #[inline]
+    pub fn owner(&self) -> &Exclusive<'a> {
+        &self.owner
+    }
+
+    /// The RCU read-side section that the poll function is in.
+    #[inline]
+    pub fn section(&self) -> &'a rcu::Guard {
+        self.section
+    }
+
+    /// The NAPI context.
+    #[inline]
+    pub fn napi(&self) -> &'a Napi {
+        self.owner.napi
+    }
+}

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callbacks of the network stack, and how they reach a [`Driver`].
+
+use crate::{
+    bindings,
+    device::Context,
+    queues::{
+        RxPoll,
+        TxPoll,
+        TxQueue, //
+    },
+    stats::LinkStats,
+    Device,
+    Driver,
+    DropReason,
+    Exclusive,
+    Napi,
+    SkBuff, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+};
+use kernel::{
+    container_of,
+    prelude::*,
+    sync::rcu,
+    types::Opaque, //
+};
+
+/// `NETDEV_TX_OK`: the driver has taken the packet.
+const TX_OK: bindings::netdev_tx_t = bindings::netdev_tx_NETDEV_TX_OK;
+
+/// The callbacks for the driver `T`.
+///
+/// # Safety of the callbacks
+///
+/// The stack calls those in [`Ops::NET_DEVICE_OPS`] only for a registered device, to which they belong. So its
+/// private area is a [`Context`]. The rtnl lock, which it holds where it opens or stops a device, serialises these calls.
+pub(crate) struct Ops<T: Driver>(PhantomData<T>);
+
+impl<T: Driver> Ops<T> {
+    pub(crate) const NET_DEVICE_OPS: &'static bindings::net_device_ops =
+        &bindings::net_device_ops {
+            ndo_open: Some(Self::open),
+            ndo_stop: Some(Self::stop),
+            ndo_start_xmit: Some(Self::start_xmit),
+            ndo_validate_addr: Some(bindings::eth_validate_addr),
+            ndo_tx_timeout: Some(Self::tx_timeout),
+            ndo_get_stats64: Some(Self::get_stats64),
+            ..pin_init::zeroed()
+        };
+
+    unsafe extern "C" fn open(dev: *mut bindings::net_device) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        let context = device.context();
+
+        for slot in &context.rx {
+            let owner = Exclusive {
+                napi: &slot.napi,
+                gfp: bindings::GFP_KERNEL,
+            };
+            // SAFETY: The context is disabled, and the rtnl lock is held.
+            T::open_rx(device, unsafe { slot.state() }, slot.stats(), &owner);
+        }
+        for (kind, napi) in Self::contexts(context) {
+            // SAFETY: The device is valid, and the context belongs to it and is disabled.
+            unsafe {
+                bindings::napi_enable_and_schedule(napi.as_raw());
+                bindings::netif_queue_set_napi(dev, napi.index().into(), kind, napi.as_raw());
+            }
+        }
+        T::opened(device);
+        0
+    }
+
+    unsafe extern "C" fn stop(dev: *mut bindings::net_device) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+
+        for (kind, napi) in Self::contexts(device.context()) {
+            // SAFETY: The device is valid, and the context belongs to it and is enabled.
+            unsafe {
+                bindings::netif_queue_set_napi(dev, napi.index().into(), kind, null_mut());
+                bindings::napi_disable(napi.as_raw());
+            }
+        }
+        T::stopped(device);
+        0
+    }
+
+    /// The NAPI contexts of all queues, with the kind of the queue.
+    fn contexts(
+        context: &Context<T>,
+    ) -> impl Iterator<Item = (bindings::netdev_queue_type, &Napi)> {
+        let rx = context.rx.iter().map(|slot| {
+            (
+                bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX,
+                &*slot.napi,
+            )
+        });
+        let tx = context.tx.iter().map(|slot| {
+            (
+                bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX,
+                &*slot.napi,
+            )
+        });
+        Iterator::chain(rx, tx)
+    }
+
+    unsafe extern "C" fn start_xmit(
+        raw: *mut bindings::sk_buff,
+        dev: *mut bindings::net_device,
+    ) -> bindings::netdev_tx_t {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        // SAFETY: The stack passes a valid packet and its reference.
+        let (skb, index) = unsafe {
+            let index = (*raw).queue_mapping;
+            (SkBuff::from_raw(NonNull::new_unchecked(raw)), index)
+        };
+        if let Some(slot) = device.context().tx.get(usize::from(index)) {
+            // SAFETY: The stack holds the lock of the queue, since the device does not say `lltx`.
+            let access = unsafe { slot.access(0) };
+            T::start_xmit(device, access, skb, TxQueue::xmit_more());
+        } else {
+            skb.drop_with(DropReason::NotSpecified);
+        }
+        TX_OK
+    }
+
+    unsafe extern "C" fn tx_timeout(dev: *mut bindings::net_device, queue: c_uint) {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        if let Some(slot) = device.context().tx.get(queue as usize) {
+            T::tx_timeout(device, slot.stats(), &slot.napi);
+        }
+    }
+
+    unsafe extern "C" fn get_stats64(
+        dev: *mut bindings::net_device,
+        stats: *mut bindings::rtnl_link_stats64,
+    ) {
+        // SAFETY: See the type. The stack passes zeroed statistics of its own.
+        let (device, stats) = unsafe { (Device::<T>::from_raw(dev), LinkStats::from_raw(stats)) };
+        T::stats(device, stats);
+    }
+
+    /// The poll function of the receive queues.
+    pub(crate) unsafe extern "C" fn poll_rx(
+        napi: *mut bindings::napi_struct,
+        budget: c_int,
+    ) -> c_int {
+        // SAFETY: NAPI polls only what has been enabled: a context of a registered device of `T`.
+        let (napi, device) = unsafe {
+            let napi = Napi::from_raw(napi);
+            (napi, Device::<T>::from_raw(napi.dev()))
+        };
+        let Some(slot) = device.context().rx.get(usize::from(napi.index())) else {
+            return 0;
+        };
+        let section = rcu::read_lock();
+        // SAFETY: This is the poll function, and the only value.
+        T::poll_rx(device, unsafe {
+            RxPoll::new(device, slot, &section, budget)
+        })
+        .0
+    }
+
+    /// The poll function of the transmit queues.
+    pub(crate) unsafe extern "C" fn poll_tx(
+        napi: *mut bindings::napi_struct,
+        budget: c_int,
+    ) -> c_int {
+        // SAFETY: As for `poll_rx`.
+        let (napi, device) = unsafe {
+            let napi = Napi::from_raw(napi);
+            (napi, Device::<T>::from_raw(napi.dev()))
+        };
+        let Some(slot) = device.context().tx.get(usize::from(napi.index())) else {
+            return 0;
+        };
+        let section = rcu::read_lock();
+        // SAFETY: This is the poll function.
+        T::poll_tx(device, unsafe { TxPoll::new(slot, &section, budget) }).0
+    }
+
+    /// The function of [`Context::service`].
+    pub(crate) unsafe extern "C" fn service(work: *mut bindings::work_struct) {
+        // SAFETY: `work` is embedded in a context, which lives until the work is disabled.
+        let device = unsafe {
+            let context = container_of!(Opaque::cast_from(work), Context<T>, service);
+            Device::<T>::from_raw((*context).dev)
+        };
+        T::service(device);
+    }
+}

@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Exclusive access to the state of a queue, and how it is given up.
+
+use crate::{
+    bindings,
+    Device,
+    Driver,
+    Exclusive,
+    Napi,
+    Polling,
+    SkBuff, //
+};
+use core::{
+    cell::UnsafeCell,
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    prelude::*,
+    sync::{
+        rcu,
+        Arc, //
+    },
+};
+
+/// A receive queue of a device.
+pub(crate) struct RxSlot<T: Driver> {
+    pub(crate) napi: Arc<Napi>,
+    stats: T::RxStats,
+    state: UnsafeCell<T::Rx>,
+}
+
+// SAFETY: `state` is lent only to whoever has the queue for itself, see `RxSlot::state`.
+unsafe impl<T: Driver> Sync for RxSlot<T> {}
+
+impl<T: Driver> RxSlot<T> {
+    pub(crate) fn new(napi: Arc<Napi>, state: T::Rx) -> Self {
+        Self {
+            napi,
+            stats: T::RxStats::default(),
+            state: UnsafeCell::new(state),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &T::RxStats {
+        &self.stats
+    }
+
+    /// # Safety
+    ///
+    /// For the lifetime of the reference the caller runs the poll function of `self.napi`, or that context is disabled
+    /// and the caller is serialised by the rtnl lock. There is one such reference at a time.
+    #[expect(clippy::mut_from_ref)]
+    #[inline]
+    pub(crate) unsafe fn state(&self) -> &mut T::Rx {
+        // SAFETY: By the requirement of this function.
+        unsafe { &mut *self.state.get() }
+    }
+}
+
+/// A transmit queue of a device.
+pub(crate) struct TxSlot<T: Driver> {
+    pub(crate) napi: Arc<Napi>,
+    pub(crate) queue: NonNull<bindings::netdev_queue>,
+    stats: T::TxStats,
+    state: UnsafeCell<T::Tx>,
+}
+
+// SAFETY: `queue` is an object of the stack with a lock of its own. `state` is lent only with that lock.
+unsafe impl<T: Driver> Send for TxSlot<T> {}
+// SAFETY: As above.
+unsafe impl<T: Driver> Sync for TxSlot<T> {}
+
+impl<T: Driver> TxSlot<T> {
+    pub(crate) fn new(
+        napi: Arc<Napi>,
+        queue: NonNull<bindings::netdev_queue>,
+        state: T::Tx,
+    ) -> Self {
+        Self {
+            napi,
+            queue,
+            stats: T::TxStats::default(),
+            state: UnsafeCell::new(state),
+        }
+    }
+
+    pub(crate) fn stats(&self) -> &T::TxStats {
+        &self.stats
+    }
+
+    /// # Safety
+    ///
+    /// For the lifetime of the result the caller holds the lock of `self.queue`. There is one at a time. If `budget`
+    /// is not 0, the caller is in the poll function of a NAPI context.
+    #[inline]
+    pub(crate) unsafe fn access(&self, budget: c_int) -> TxAccess<'_, T> {
+        TxAccess {
+            // SAFETY: By the requirement of this function.
+            state: unsafe { &mut *self.state.get() },
+            stats: &self.stats,
+            napi: &self.napi,
+            queue: TxQueue {
+                raw: self.queue,
+                budget,
+                lifetime: PhantomData,
+            },
+        }
+    }
+}
+
+/// A transmit queue whose lock is held: the driver's state of it, and the stack's.
+pub struct TxAccess<'a, T: Driver> {
+    /// The driver's state.
+    pub state: &'a mut T::Tx,
+    /// The counters.
+    pub stats: &'a T::TxStats,
+    /// The NAPI context that polls the queue.
+    pub napi: &'a Napi,
+    /// The stack's state.
+    pub queue: TxQueue<'a>,
+}
+
+/// `struct netdev_queue`, with its lock held.
+pub struct TxQueue<'a> {
+    raw: NonNull<bindings::netdev_queue>,
+    budget: c_int,
+    lifetime: PhantomData<&'a ()>,
+}
+
+impl TxQueue<'_> {
+    /// Stops the queue: the stack sends nothing until it is woken.
+    #[inline]
+    pub fn stop(&mut self) {
+        // SAFETY: The queue is valid for as long as its device.
+        unsafe { bindings::netif_tx_stop_queue(self.raw.as_ptr()) }
+    }
+
+    /// Wakes the queue if it has been stopped, and says whether it was.
+    #[inline]
+    pub fn wake(&mut self) -> bool {
+        // SAFETY: As above.
+        unsafe {
+            let stopped = bindings::netif_tx_queue_stopped(self.raw.as_ptr());
+            if stopped {
+                bindings::netif_tx_wake_queue(self.raw.as_ptr());
+            }
+            stopped
+        }
+    }
+
+    /// Tells the stack's byte queue limits that `bytes` have been handed to the device.
+    ///
+    /// Returns whether the device must be told now: no more follow, or the queue is stopped.
+    #[inline]
+    pub fn sent(&mut self, bytes: u32, more: bool) -> bool {
+        // SAFETY: The queue is valid, and its lock serialises.
+        unsafe { bindings::__netdev_tx_sent_queue(self.raw.as_ptr(), bytes, more) }
+    }
+
+    /// Tells the byte queue limits that the device has taken that much of what was [`sent`](Self::sent).
+    ///
+    /// # Panics
+    ///
+    /// The kernel does if more is completed than has been sent.
+    #[inline]
+    pub fn completed(&mut self, packets: u32, bytes: u32) {
+        // SAFETY: The queue is valid, and its lock serialises.
+        unsafe { bindings::netdev_tx_completed_queue(self.raw.as_ptr(), packets, bytes) }
+    }
+
+    /// Frees a packet that has been sent.
+    #[inline]
+    pub fn consume(&self, skb: SkBuff) {
+        // SAFETY: The reference passes on. A budget other than 0 is that of a poll function, which is running.
+        unsafe { bindings::napi_consume_skb(skb.into_raw().as_ptr(), self.budget) }
+    }
+
+    /// Whether the last packet that was asked for is followed by another one. Only for `start_xmit`.
+    #[inline]
+    pub(crate) fn xmit_more() -> bool {
+        // SAFETY: Reads a variable of this CPU, in softirq context.
+        unsafe { bindings::netdev_xmit_more() }
+    }
+}
+
+/// The lock of a transmit queue, held.
+pub struct TxGuard<'a, T: Driver> {
+    slot: &'a TxSlot<T>,
+    budget: c_int,
+}
+
+impl<'a, T: Driver> TxGuard<'a, T> {
+    /// # Safety
+    ///
+    /// The lock is held and passes to the guard. If `budget` is not 0, the caller is in the poll function of a NAPI
+    /// context for the lifetime of the guard.
+    #[inline]
+    unsafe fn adopt(slot: &'a TxSlot<T>, budget: c_int) -> Self {
+        Self { slot, budget }
+    }
+
+    /// The queue.
+    #[inline]
+    pub fn access(&mut self) -> TxAccess<'_, T> {
+        // SAFETY: The lock is held, and `&mut self` makes it the only access.
+        unsafe { self.slot.access(self.budget) }
+    }
+}
+
+impl<T: Driver> Drop for TxGuard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: The lock is held.
+        unsafe { bindings::__netif_tx_unlock(self.slot.queue.as_ptr()) }
+    }
+}
+
+/// A queue whose interrupt has been asked for, which is looked at again after the NAPI context is idle.
+pub trait Rearm {
+    /// Whether there is something to poll for already, without an interrupt to come.
+    fn pending(&self) -> bool;
+
+    /// Takes the interrupt back: the poll function is going to run.
+    fn disable(&self);
+}
+
+impl Rearm for virtio::queue::Armed<'_> {
+    #[inline]
+    fn pending(&self) -> bool {
+        Self::pending(self)
+    }
+
+    #[inline]
+    fn disable(&self) {
+        self.disable_cb();
+    }
+}
+
+/// The result of a poll function: the context has been completed, or wants to be polled again.
+pub struct Done(pub(crate) c_int);
+
+/// Gives up the NAPI context after `received` packets; polls again if something has arrived in between.
+#[inline]
+fn complete(napi: &Napi, received: c_int, armed: &impl Rearm, unlock: impl FnOnce()) -> Done {
+    // SAFETY: The poll function of the context is running, and uses the context no more.
+    let idle = unsafe { bindings::napi_complete_done(napi.as_raw(), received) };
+    if !idle {
+        armed.disable();
+    }
+    unlock();
+    if idle && armed.pending() {
+        napi.schedule_after(|| armed.disable());
+    }
+    Done(received)
+}
+
+/// A receive queue that is being polled, in softirq context.
+pub struct RxPoll<'a, T: Driver> {
+    device: &'a Device<T>,
+    slot: &'a RxSlot<T>,
+    polling: Polling<'a>,
+    budget: c_int,
+}
+
+/// The parts of an [`RxPoll`].
+pub struct RxAccess<'a, 'p, T: Driver> {
+    /// The driver's state.
+    pub state: &'a mut T::Rx,
+    /// The counters.
+    pub stats: &'a T::RxStats,
+    /// The poll function's context.
+    pub polling: &'a Polling<'p>,
+}
+
+impl<'a, T: Driver> RxPoll<'a, T> {
+    /// # Safety
+    ///
+    /// The caller is in the poll function of the slot's NAPI context, called with `budget`. There is one value
+    /// at a time.
+    #[inline]
+    pub(crate) unsafe fn new(
+        device: &'a Device<T>,
+        slot: &'a RxSlot<T>,
+        section: &'a rcu::Guard,
+        budget: c_int,
+    ) -> Self {
+        Self {
+            device,
+            slot,
+            polling: Polling {
+                owner: Exclusive {
+                    napi: &slot.napi,
+                    gfp: bindings::GFP_ATOMIC_NOWARN,
+                },
+                section,
+            },
+            budget,
+        }
+    }
+
+    /// How many packets may be received at most. 0 if the caller wants only completed transmissions cleaned up.
+    #[inline]
+    pub fn budget(&self) -> u32 {
+        // CAST: The stack passes 0 to 64, or what the administrator has set.
+        self.budget.max(0) as u32
+    }
+
+    /// The queue.
+    #[inline]
+    pub fn access(&mut self) -> RxAccess<'_, 'a, T> {
+        RxAccess {
+            // SAFETY: The poll function is running, and `&mut self` makes it the only access.
+            state: unsafe { self.slot.state() },
+            stats: &self.slot.stats,
+            polling: &self.polling,
+        }
+    }
+
+    /// Takes the lock of the transmit queue of the same index, if it is free.
+    #[inline]
+    pub fn try_lock_tx(&mut self) -> Option<TxGuard<'_, T>> {
+        let slot = self
+            .device
+            .context()
+            .tx
+            .get(usize::from(self.slot.napi.index()))?;
+        // SAFETY: The queue is valid. The lock is passed on; the poll function is running.
+        unsafe {
+            bindings::__netif_tx_trylock(slot.queue.as_ptr())
+                .then(|| TxGuard::adopt(slot, self.budget))
+        }
+    }
+
+    /// Wants to be polled again: the budget has been used up.
+    #[inline]
+    pub fn again(self) -> Done {
+        Done(self.budget)
+    }
+
+    /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked for.
+    #[inline]
+    pub fn complete(self, received: u32, armed: &impl Rearm) -> Done {
+        // CAST: Less than the budget. With a budget of 0 nothing may be completed.
+        let received = (received as c_int).min(self.budget.wrapping_sub(1));
+        if received < 0 {
+            return Done(0);
+        }
+        complete(&self.slot.napi, received, armed, || ())
+    }
+}
+
+/// A transmit queue that is being polled, in softirq context, with its lock held.
+pub struct TxPoll<'a, T: Driver> {
+    guard: TxGuard<'a, T>,
+    section: &'a rcu::Guard,
+}
+
+impl<'a, T: Driver> TxPoll<'a, T> {
+    /// Takes the lock.
+    ///
+    /// # Safety
+    ///
+    /// The caller is in the poll function of the slot's NAPI context, called with `budget`.
+    #[inline]
+    pub(crate) unsafe fn new(slot: &'a TxSlot<T>, section: &'a rcu::Guard, budget: c_int) -> Self {
+        // SAFETY: The queue is valid; the lock is passed on.
+        let guard = unsafe {
+            bindings::__netif_tx_lock(slot.queue.as_ptr());
+            TxGuard::adopt(slot, budget)
+        };
+        Self { guard, section }
+    }
+
+    /// The queue.
+    #[inline]
+    pub fn access(&mut self) -> TxAccess<'_, T> {
+        self.guard.access()
+    }
+
+    /// The RCU read-side section that the poll function is in.
+    #[inline]
+    pub fn section(&self) -> &'a rcu::Guard {
+        self.section
+    }
+
+    /// Gives up the queue and its lock, with its interrupt asked for.
+    #[inline]
+    pub fn complete(self, armed: &impl Rearm) -> Done {
+        let napi = &self.guard.slot.napi;
+        let guard = self.guard;
+        complete(napi, 0, armed, || drop(guard))
+    }
+}
