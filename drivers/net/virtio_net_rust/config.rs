@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The configuration space of a network device (virtio 1.3, section 5.1.4).
+
+use kernel::virtio::config::Field;
+
+/// The MAC address. With [`MAC`](crate::features::MAC).
+pub(crate) const MAC: Field<[u8; 6]> = Field::at(0);
+
+/// Bits `VIRTIO_NET_S_*`. With [`STATUS`](crate::features::STATUS).
+pub(crate) const STATUS: Field<u16> = Field::at(6);
+
+/// The largest MTU, in bytes. With [`MTU`](crate::features::MTU).
+pub(crate) const MTU: Field<u16> = Field::at(10);
+
+/// `VIRTIO_NET_S_LINK_UP` of [`STATUS`].
+pub(crate) const STATUS_LINK_UP: u16 = 1;

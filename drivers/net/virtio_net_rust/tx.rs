@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The transmit path.
+
+use crate::{
+    stats,
+    Shared,
+    VirtioNet, //
+};
+use kernel::sync::Arc;
+use kernel::{
+    net::{
+        Device,
+        Done,
+        DropReason,
+        Napi,
+        Packet,
+        SkBuff,
+        TxAccess,
+        TxPoll,
+        SKB_SEGMENTS, //
+    },
+    prelude::*,
+    virtio::queue::{
+        Callback,
+        Interrupted,
+        Virtqueue, //
+    },
+};
+
+/// A transmit queue.
+pub struct Queue {
+    queue: Virtqueue<Packet>,
+    /// With fewer free descriptors than this the largest packet would not fit, so the stack has to wait.
+    reserve: u32,
+}
+
+impl Queue {
+    pub(crate) fn new(queue: Virtqueue<Packet>) -> Self {
+        // The segments of a packet and its header. A ring that is smaller can be filled up: a packet that does not
+        // fit is dropped then, but the queue does not stop for good.
+        let reserve = (SKB_SEGMENTS as u32 + 1).min(queue.size());
+        Self { queue, reserve }
+    }
+
+    fn is_full(&self) -> bool {
+        self.queue.num_free() < self.reserve
+    }
+}
+
+/// The interrupt of a transmit queue.
+pub(crate) struct XmitDone(pub(crate) Arc<Napi>);
+
+impl Callback for XmitDone {
+    fn done(&self, queue: &Interrupted<'_>) {
+        skb_xmit_done(&self.0, queue);
+    }
+}
+
+/// The device has taken packets.
+fn skb_xmit_done(napi: &Napi, queue: &Interrupted<'_>) {
+    queue.disable_cb();
+    napi.schedule();
+}
+
+/// Sends a packet, or drops and counts it. The device is told unless another packet follows.
+///
+/// C functions: `start_xmit()`, `xmit_skb()`.
+#[inline]
+pub(crate) fn start_xmit(
+    shared: &Shared,
+    tx: TxAccess<'_, VirtioNet>,
+    mut skb: SkBuff,
+    more: bool,
+) {
+    let TxAccess {
+        state,
+        stats,
+        napi,
+        queue: mut stack,
+    } = tx;
+
+    state.queue.disable_cb();
+    skb.tx_timestamp();
+
+    let len = skb.len();
+    let sent = match add(&mut state.queue, shared, skb) {
+        Ok(()) => len,
+        Err(()) => {
+            stats.errors.add(1);
+            0
+        }
+    };
+    if state.is_full() {
+        stack.stop();
+        stats.stop.add(1);
+    }
+    // Also after an error: packets that were added before may wait for it.
+    if stack.sent(sent, more) {
+        if state.queue.kick() {
+            stats.kicks.add(1);
+        }
+        if !state.queue.enable_cb_delayed() {
+            napi.schedule_after(|| state.queue.disable_cb());
+        }
+    }
+}
+
+/// Lends a packet to the device. One that cannot be lent is dropped.
+#[inline]
+fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<(), ()> {
+    let packet =
+        Packet::new(skb, &shared.framing).map_err(|skb| skb.drop_with(DropReason::DevHdr))?;
+    queue
+        .add_outbuf(packet)
+        .map_err(|rejected| rejected.buffer.drop_with(DropReason::FullRing))
+}
+
+/// Frees what the device has taken, and wakes the stack if there is room again.
+///
+/// C functions: `free_old_xmit()`, `virtnet_tx_wake_queue()`.
+#[inline]
+fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
+    let (mut packets, mut bytes) = (0u32, 0u32);
+
+    while let Some(skb) = tx.state.queue.reclaim() {
+        packets = packets.wrapping_add(1);
+        bytes = bytes.wrapping_add(skb.len());
+        tx.queue.consume(skb);
+    }
+    if packets != 0 {
+        tx.queue.completed(packets, bytes);
+        tx.stats.packets.add(packets.into());
+        tx.stats.bytes.add(bytes.into());
+    }
+    if !tx.state.is_full() && tx.queue.wake() {
+        tx.stats.wake.add(1);
+    }
+}
+
+/// Polls a transmit queue. C function: `virtnet_poll_tx()`.
+pub(crate) fn poll<'a>(mut poll: TxPoll<'a, VirtioNet>) -> Done {
+    let section = poll.section();
+    let mut tx = poll.access();
+
+    tx.state.queue.disable_cb();
+    reclaim(&mut tx);
+    let armed = tx.state.queue.arm(section);
+    poll.complete(&armed)
+}
+
+/// Does what [`poll`] does while another queue is polled, to save an interrupt. C function: `virtnet_poll_cleantx()`.
+#[inline]
+pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
+    loop {
+        tx.state.queue.disable_cb();
+        reclaim(&mut tx);
+        if tx.state.queue.enable_cb_delayed() {
+            break;
+        }
+    }
+}
+
+/// The stack's watchdog has found the queue stopped for too long.
+///
+/// If an interrupt was lost, polling gets the queue going again. C function: `virtnet_tx_timeout()`.
+pub(crate) fn timeout(device: &Device<VirtioNet>, stats: &stats::Tx, napi: &Napi) {
+    stats.tx_timeouts.add(1);
+    dev_err!(
+        device.shared().device,
+        "transmit queue {} of {} is stuck, polling it\n",
+        napi.index(),
+        device.name()
+    );
+    napi.schedule();
+}

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Network driver for virtio devices (virtio 1.3, section 5.1).
+//!
+//! One receive and one transmit queue, each polled by NAPI. Receive buffers come from a page_pool; they hold one
+//! packet each, or are merged by the device where it can.
+//!
+//! The in-tree driver is `drivers/net/virtio_net.c`. Names that users see are the same here.
+
+mod config;
+mod features;
+mod link;
+mod probe;
+mod rx;
+mod stats;
+mod tx;
+
+use kernel::{
+    device::{
+        Bound,
+        Core, //
+    },
+    net::{
+        self,
+        stats::LinkStats,
+        Device,
+        Done,
+        DriverInfo,
+        Exclusive,
+        Framing,
+        Napi,
+        Registration,
+        RxPoll,
+        SkBuff,
+        TxAccess,
+        TxPoll, //
+    },
+    prelude::*,
+    virtio::{
+        self,
+        Attached,
+        Feature,
+        Negotiation, //
+    },
+};
+
+/// The driver.
+pub struct VirtioNet;
+
+/// What is kept for a bound device.
+pub struct Bond {
+    netdev: Registration<VirtioNet>,
+}
+
+/// What the callbacks of the network device share.
+pub struct Shared {
+    device: Attached,
+    framing: Framing,
+    /// Whether a packet may be spread over several receive buffers.
+    mergeable: bool,
+}
+
+impl virtio::Driver for VirtioNet {
+    type Data = Bond;
+
+    const FEATURES: &'static [Feature] = features::MODERN;
+    const LEGACY_FEATURES: &'static [Feature] = features::LEGACY;
+
+    fn validate(device: &Negotiation<'_>) -> Result {
+        features::validate(device)
+    }
+
+    fn probe(device: &virtio::Device<Core<'_>>, attached: Attached) -> Result<Bond> {
+        Ok(Bond {
+            netdev: probe::probe(device, attached)?,
+        })
+    }
+
+    fn config_changed(_device: &virtio::Device<Bound>, bond: &Bond) {
+        // Reading the configuration may sleep.
+        bond.netdev.schedule_service();
+    }
+}
+
+impl net::Driver for VirtioNet {
+    type Shared = Shared;
+    type Rx = rx::Queue;
+    type RxStats = stats::Rx;
+    type Tx = tx::Queue;
+    type TxStats = stats::Tx;
+
+    fn open_rx(
+        device: &Device<Self>,
+        queue: &mut rx::Queue,
+        stats: &stats::Rx,
+        owner: &Exclusive<'_>,
+    ) {
+        // What is missing now is added when the queue is first polled, right after it is opened.
+        queue.fill(device, stats, owner);
+    }
+
+    fn opened(device: &Device<Self>) {
+        device.schedule_service();
+    }
+
+    fn stopped(device: &Device<Self>) {
+        device.carrier_off();
+    }
+
+    fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool) {
+        tx::start_xmit(device.shared(), tx, skb, more);
+    }
+
+    fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done {
+        rx::poll(device, poll)
+    }
+
+    fn poll_tx<'a>(_device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done {
+        tx::poll(poll)
+    }
+
+    fn tx_timeout(device: &Device<Self>, stats: &stats::Tx, napi: &Napi) {
+        tx::timeout(device, stats, napi);
+    }
+
+    fn stats(device: &Device<Self>, totals: &mut LinkStats) {
+        stats::add_up(device, totals);
+    }
+
+    fn service(device: &Device<Self>) {
+        link::update(device);
+    }
+
+    fn info(device: &Device<Self>) -> DriverInfo<'_> {
+        DriverInfo {
+            driver: c"virtio_net_rust",
+            version: c"1.0.0",
+            bus_info: device.shared().device.bus_name(),
+        }
+    }
+}
