@@ -21,7 +21,7 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// It wraps a `struct net_device` whose private area is a [`Context`] of `T`.
+/// It wraps a `struct net_device` whose private area is a `Context` of `T`.
 #[repr(transparent)]
 pub struct Device<T: Driver>(Opaque<bindings::net_device>, PhantomData<T>);
 

@@ -25,6 +25,11 @@ impl<T: Driver> EthtoolOps<T> {
         ..pin_init::zeroed()
     };
 
+    /// `get_drvinfo`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `info` is valid for reads and writes.
     unsafe extern "C" fn get_drvinfo(
         dev: *mut kernel::bindings::net_device,
         info: *mut bindings::ethtool_drvinfo,

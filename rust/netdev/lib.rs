@@ -58,6 +58,7 @@ pub use self::{
     },
     skbuff::{
         DropReason,
+        RxSkb,
         SkBuff, //
     },
     vnet::{

@@ -55,6 +55,11 @@ impl<T: Driver> Ops<T> {
             ..pin_init::zeroed()
         };
 
+    /// `ndo_open`.
+    ///
+    /// # Safety
+    ///
+    /// As for all callbacks of a device, see [`Ops`].
     unsafe extern "C" fn open(dev: *mut bindings::net_device) -> c_int {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
@@ -79,6 +84,11 @@ impl<T: Driver> Ops<T> {
         0
     }
 
+    /// `ndo_stop`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`].
     unsafe extern "C" fn stop(dev: *mut bindings::net_device) -> c_int {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
@@ -113,6 +123,11 @@ impl<T: Driver> Ops<T> {
         Iterator::chain(rx, tx)
     }
 
+    /// `ndo_start_xmit`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`]. `raw` is a packet whose reference passes to the callee, and the lock of its queue is held.
     unsafe extern "C" fn start_xmit(
         raw: *mut bindings::sk_buff,
         dev: *mut bindings::net_device,
@@ -134,6 +149,11 @@ impl<T: Driver> Ops<T> {
         TX_OK
     }
 
+    /// `ndo_tx_timeout`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`].
     unsafe extern "C" fn tx_timeout(dev: *mut bindings::net_device, queue: c_uint) {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
@@ -142,6 +162,11 @@ impl<T: Driver> Ops<T> {
         }
     }
 
+    /// `ndo_get_stats64`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`]. `stats` is valid for reads and writes.
     unsafe extern "C" fn get_stats64(
         dev: *mut bindings::net_device,
         stats: *mut bindings::rtnl_link_stats64,
@@ -152,6 +177,10 @@ impl<T: Driver> Ops<T> {
     }
 
     /// The poll function of the receive queues.
+    ///
+    /// # Safety
+    ///
+    /// `napi` is a context of a registered device of `T`, and is being polled.
     pub(crate) unsafe extern "C" fn poll_rx(
         napi: *mut bindings::napi_struct,
         budget: c_int,
@@ -173,6 +202,10 @@ impl<T: Driver> Ops<T> {
     }
 
     /// The poll function of the transmit queues.
+    ///
+    /// # Safety
+    ///
+    /// `napi` is a context of a registered device of `T`, and is being polled.
     pub(crate) unsafe extern "C" fn poll_tx(
         napi: *mut bindings::napi_struct,
         budget: c_int,
@@ -191,6 +224,10 @@ impl<T: Driver> Ops<T> {
     }
 
     /// The function of [`Context::service`].
+    ///
+    /// # Safety
+    ///
+    /// `work` is that of the context of a registered device of `T`.
     pub(crate) unsafe extern "C" fn service(work: *mut bindings::work_struct) {
         // SAFETY: `work` is embedded in a context, which lives until the work is disabled.
         let device = unsafe {

@@ -96,7 +96,9 @@ impl Header {
     pub fn read(buffer: &PoolBuffer, framing: &Framing) -> Option<Self> {
         let bytes: [u8; size_of::<RawHeader>()] = buffer.copy_start(framing.len.into())?;
         // SAFETY: All fields are integers, for which any bytes are valid; the size is the same.
-        Some(Self(unsafe { core::mem::transmute(bytes) }))
+        Some(Self(unsafe {
+            core::mem::transmute::<[u8; size_of::<RawHeader>()], RawHeader>(bytes)
+        }))
     }
 
     /// The number of buffers that the packet takes. It is what the device says: any number.

@@ -56,8 +56,11 @@ unsafe impl Sync for Target {}
 
 impl Target {
     pub(super) fn new<C: Callback>(callback: Arc<C>) -> Self {
+        /// # Safety
+        ///
+        /// `pointer` comes from an `Arc<C>`, and this is called once.
         unsafe fn release<C>(pointer: NonNull<c_void>) {
-            // SAFETY: `pointer` comes from `Arc::into_raw` below, and this is called once.
+            // SAFETY: By the requirement of this function.
             drop(unsafe { Arc::from_raw(pointer.cast::<C>().as_ptr()) });
         }
 

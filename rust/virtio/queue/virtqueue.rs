@@ -331,9 +331,8 @@ impl<B: Buffer> Drop for Virtqueue<B> {
         // Afterwards the device has no access to any buffer, and no callback is running.
         self.set.device().reset();
         // SAFETY: By the type invariant; `&mut self` serialises.
-        while let Some(token) =
-            NonNull::new(unsafe { bindings::virtqueue_detach_unused_buf(self.raw.as_ptr()) })
-        {
+        let detach = || unsafe { bindings::virtqueue_detach_unused_buf(self.raw.as_ptr()) };
+        while let Some(token) = NonNull::new(detach()) {
             // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once, and
             // the device is in reset.
             unsafe { B::release(token) };
