@@ -8,7 +8,11 @@ use crate::{
 };
 use core::{
     ops::Deref,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicBool,
+        Ordering, //
+    },
 };
 use kernel::{
     device::Bound,
@@ -34,6 +38,8 @@ pub struct Attached(Arc<Hold>);
 /// `device` is bound to the driver until `released` is completed.
 struct Hold {
     device: NonNull<bindings::virtio_device>,
+    /// Whether the device has virtqueues. Its own `priv` cannot tell, since other drivers leave theirs behind.
+    has_queues: AtomicBool,
     released: Arc<Completion>,
 }
 
@@ -64,6 +70,16 @@ impl Attached {
     pub fn is(&self, device: &Device<Bound>) -> bool {
         self.0.device.as_ptr() == device.as_raw()
     }
+
+    /// Claims the device's virtqueues and its `priv`. Returns `false` if they are taken.
+    pub(crate) fn claim_queues(&self) -> bool {
+        !self.0.has_queues.swap(true, Ordering::Acquire)
+    }
+
+    /// Gives back what [`claim_queues`](Self::claim_queues) has claimed.
+    pub(crate) fn release_queues(&self) {
+        self.0.has_queues.store(false, Ordering::Release);
+    }
 }
 
 /// The bus' end of all the [`Attached`] of one binding.
@@ -84,6 +100,7 @@ impl Anchor {
         let hold = Arc::new(
             Hold {
                 device: NonNull::new(device.as_raw()).ok_or(EINVAL)?,
+                has_queues: AtomicBool::new(false),
                 released: released.clone(),
             },
             GFP_KERNEL,

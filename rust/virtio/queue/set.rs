@@ -22,7 +22,8 @@ use kernel::{
     str::CString,
     sync::{
         rcu,
-        Arc, //
+        Arc,
+        UniqueArc, //
     },
 };
 
@@ -109,14 +110,13 @@ impl Set {
     ///
     /// `EBUSY` if the device has queues already.
     pub(super) fn new(device: Attached, slots: KVec<Slot>) -> Result<Arc<Self>> {
-        // SAFETY: The device is valid. `priv` is used by this module only, in process context
-        // with the device lock held, or when no queue exists any more.
-        if !unsafe { (*device.as_raw()).priv_ }.is_null() {
+        let set = UniqueArc::new_uninit(GFP_KERNEL)?;
+        if !device.claim_queues() {
             return Err(EBUSY);
         }
         let raw = device.as_raw();
-        let set = Arc::new(Self { device, slots }, GFP_KERNEL)?;
-        // SAFETY: As above. INVARIANT: No queue has been found yet.
+        let set = Arc::from(set.write(Self { device, slots }));
+        // SAFETY: The device is valid, and `priv` has been claimed. INVARIANT: No queue has been found yet.
         unsafe { (*raw).priv_ = Arc::as_ptr(&set).cast_mut().cast() };
         Ok(set)
     }
@@ -148,5 +148,6 @@ impl Drop for Set {
             }
             (*device).priv_ = null_mut();
         }
+        self.device.release_queues();
     }
 }
