@@ -168,27 +168,28 @@ impl PoolBuffer {
     /// A device that is not kept away from the memory by an IOMMU could still write to it. So the bytes are
     /// looked at in the copy, not in place. Returns `None` if there are fewer.
     #[inline]
-    pub(crate) fn copy_start<const N: usize>(&self, len: usize) -> Option<[u8; N]> {
-        if len > N || len > self.capacity() as usize {
+    pub(crate) fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
+        if N > self.capacity() as usize {
             return None;
         }
-        let mut bytes = [0; N];
-        // SAFETY: The fragment is owned, and `len` bytes are inside of it and of the array.
-        unsafe { core::ptr::copy_nonoverlapping(self.data.as_ptr(), bytes.as_mut_ptr(), len) };
-        Some(bytes)
+        // SAFETY: The fragment is owned, and has that many bytes.
+        Some(unsafe { self.data.cast::<[u8; N]>().read() })
     }
 
     /// The start and the size of the fragment.
+    #[inline]
     pub(crate) fn fragment(&self) -> (*mut c_void, u32) {
         // The subtraction stays inside of the fragment, by the type invariant.
         let start = self.data.as_ptr().wrapping_sub(self.headroom as usize);
         (start.cast(), self.size)
     }
 
+    #[inline]
     pub(crate) fn headroom(&self) -> u32 {
         self.headroom
     }
 
+    #[inline]
     pub(crate) fn data(&self) -> *mut c_void {
         self.data.as_ptr().cast()
     }

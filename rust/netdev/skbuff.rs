@@ -16,10 +16,7 @@ use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use kernel::prelude::*;
 use virtio::queue::Incoming;
 
 /// Why a packet is dropped: what `perf trace` and dropwatch show.
@@ -191,15 +188,15 @@ impl RxSkb {
             return Err(self.0);
         }
         // SAFETY: The packet is valid, and the device of a NAPI context that is polling is registered.
-        let applied = to_result(unsafe {
+        let error = unsafe {
             bindings::virtio_net_hdr_to_skb(
                 self.0.as_raw(),
                 napi.dev(),
                 header.as_raw(),
                 framing.is_little_endian(),
             )
-        });
-        if applied.is_err() {
+        };
+        if error != 0 {
             return Err(self.0);
         }
         // SAFETY: As above. The linear part has an Ethernet header, since the first buffer has: the packet is

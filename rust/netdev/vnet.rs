@@ -19,10 +19,7 @@ use core::{
     },
     ptr::NonNull, //
 };
-use kernel::{
-    error::to_result,
-    prelude::*, //
-};
+use kernel::prelude::*;
 use virtio::{
     queue::{
         sg,
@@ -91,10 +88,12 @@ impl Framing {
 pub struct Header(RawHeader);
 
 impl Header {
-    /// The header at the start of `buffer`, or `None` if the buffer is too short for one.
+    /// The header at the start of `buffer`, or `None` if the buffer is too short for the longest one.
+    ///
+    /// Where the header is a short one, the field that it lacks has the value of the bytes that follow.
     #[inline]
-    pub fn read(buffer: &PoolBuffer, framing: &Framing) -> Option<Self> {
-        let bytes: [u8; size_of::<RawHeader>()] = buffer.copy_start(framing.len.into())?;
+    pub fn read(buffer: &PoolBuffer) -> Option<Self> {
+        let bytes: [u8; size_of::<RawHeader>()] = buffer.copy_start()?;
         // SAFETY: All fields are integers, for which any bytes are valid; the size is the same.
         Some(Self(unsafe {
             core::mem::transmute::<[u8; size_of::<RawHeader>()], RawHeader>(bytes)
@@ -117,6 +116,7 @@ impl Header {
         u32::from(self.0.hdr.gso_type) != bindings::VIRTIO_NET_HDR_GSO_NONE
     }
 
+    #[inline]
     pub(crate) fn as_raw(&mut self) -> *mut bindings::virtio_net_hdr {
         &mut self.0.hdr
     }
@@ -159,10 +159,9 @@ impl Packet {
             (pushed, place.cast::<RawHeader>())
         };
         // SAFETY: `header` points to `len` bytes, as above: the short header is a prefix of the long one.
-        let described = to_result(unsafe {
-            bindings::virtio_net_hdr_from_skb(raw, header.cast(), framing.little_endian)
-        });
-        if described.is_err() {
+        let error =
+            unsafe { bindings::virtio_net_hdr_from_skb(raw, header.cast(), framing.little_endian) };
+        if error != 0 {
             return Err(skb);
         }
         if len > NUM_BUFFERS {
@@ -209,7 +208,7 @@ unsafe impl Outgoing for Packet {
         // SAFETY: The packet is valid.
         let frags = unsafe { bindings::skb_nr_frags(skb) };
         // Fragments, linear part, and the header if it is apart.
-        let entries = frags + 1 + u32::from(!self.pushed);
+        let entries = frags.wrapping_add(1).wrapping_add(u32::from(!self.pushed));
         if entries as usize > table.capacity() {
             return Err(EMSGSIZE);
         }
@@ -236,7 +235,7 @@ unsafe impl Outgoing for Packet {
             return Err(Error::from_errno(mapped));
         }
         // CAST: It is not negative. SAFETY: `skb_to_sgvec` marks the last entry that it fills.
-        Ok(unsafe { sg::Mapped::new(mapped as u32 + u32::from(!self.pushed)) })
+        Ok(unsafe { sg::Mapped::new((mapped as u32).wrapping_add(u32::from(!self.pushed))) })
     }
 
     #[inline]

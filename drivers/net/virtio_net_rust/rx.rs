@@ -85,12 +85,12 @@ impl Queue {
             PoolBuffer::WHOLE_PAGE
         };
         while self.queue.num_free() != 0 {
-            let added = self
-                .pool
-                .alloc(owner, len)
-                .is_some_and(|buffer| self.queue.add_inbuf(buffer).is_ok());
-            if !added {
+            let Some(buffer) = self.pool.alloc(owner, len) else {
                 owner.napi().schedule_later(REFILL_RETRY_MS);
+                break;
+            };
+            // A queue with room that takes no buffer is broken, which no retry mends.
+            if self.queue.add_inbuf(buffer).is_err() {
                 break;
             }
         }
@@ -148,7 +148,7 @@ impl Queue {
             Some(len) if len >= ETH_HLEN => len,
             _ => return Err(Bad::Length),
         };
-        let header = Header::read(&buffer, &shared.framing).ok_or(Bad::Length)?;
+        let header = Header::read(&buffer).ok_or(Bad::Length)?;
         let more = if shared.mergeable {
             // No buffer at all is not a packet.
             header

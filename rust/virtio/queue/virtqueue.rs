@@ -22,13 +22,22 @@ use core::{
     },
 };
 use kernel::{
-    error::to_result,
     prelude::*,
     sync::{
         rcu,
         Arc, //
     },
 };
+
+/// `kernel::error::to_result`, but without a call where there is no error.
+#[inline]
+fn check(error: c_int) -> Result {
+    if error == 0 {
+        Ok(())
+    } else {
+        Err(Error::from_errno(error))
+    }
+}
 
 /// A virtqueue for buffers of the type `B`: the driver's end of it, and the owner of all that is lent.
 ///
@@ -245,7 +254,7 @@ impl<B: Outgoing> Virtqueue<B> {
         // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer, and the
         // implementation of `Outgoing` warrants that its memory stays until the token comes back.
         let added = mapped.and_then(|mapped| unsafe {
-            to_result(bindings::virtqueue_add_outbuf(
+            check(bindings::virtqueue_add_outbuf(
                 self.raw.as_ptr(),
                 self.table.as_mut_ptr(),
                 mapped.entries(),
@@ -292,7 +301,7 @@ impl<B: Incoming> Virtqueue<B> {
         let va = token.as_ptr();
         // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at `va`, in
         // a page that is mapped for the device of the queue if that has one.
-        let result = to_result(unsafe {
+        let result = check(unsafe {
             if self.dma_device.is_null() {
                 bindings::virtqueue_add_inbuf_va(queue, va, capacity, context, gfp)
             } else {
