@@ -88,7 +88,9 @@ class Guest:
         for nic in self.nics:
             nic.make()
         disk = "virtio-blk-device" if self.machine == "microvm" else "virtio-blk-pci"
-        cmdline = "console=ttyS0 loglevel=6 panic=-1 oops=panic " + self.cmdline
+        cmdline = f"console=ttyS0 loglevel=6 panic=-1 oops=panic {self.cmdline}"
+        if self.machine == "microvm":
+            cmdline += " " + accel.clock_for_microvm()
         command = ["qemu-system-x86_64", "-accel", accel.choose(), "-cpu", "max", "-nodefaults", "-no-user-config"]
         command += ["-display", "none", "-no-reboot", *self.arguments]
         command += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
