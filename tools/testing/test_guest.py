@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """The guest that all other tests stand on: a broken one must be seen as broken."""
 
+import os
+import pty
+import select
+import subprocess
+
 import pytest
 
 from lab import traffic
 from lab.agent import CommandFailed, GuestDied
 from lab.guest import Guest
+from lab.paths import REPO
 
 
 def test_results_of_commands(guest):
@@ -23,7 +29,8 @@ def test_command_out_of_time(guest):
 
 
 def test_background_command(guest):
-    with guest.spawn("echo started; sleep 1000") as command:
+    with guest.spawn("echo started; touch /tmp/started; exec sleep 1000") as command:
+        guest.run("until [ -e /tmp/started ]; do sleep 0.1; done")
         command.stop()
         assert command.wait(check=False) == -15
         assert command.output() == "started\n"
@@ -83,6 +90,30 @@ def test_iommu(boot, driver):
         assert traffic.ping(guest.run, nic.host4) == 5
         assert guest.run("ls /sys/class/iommu").stdout != ""
         assert guest.new_kernel_reports() == []
+
+
+def test_shell_in_a_guest():
+    """`make vm`, typed at a terminal."""
+    terminal, theirs = pty.openpty()
+    command = subprocess.Popen(
+        ["make", "-C", REPO, "vm", "DRIVER=c"], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+
+    def read_until(text):
+        seen = b""
+        while text not in seen:
+            assert select.select([terminal], [], [], 120)[0], seen
+            seen += os.read(terminal, 4096)
+
+    read_until(b"root@guest")
+    os.write(terminal, b"echo address $(cat /sys/class/net/eth0/address)\n")
+    read_until(b"address 52:54:00:00:00:01")
+    os.write(terminal, b"exit\n")
+    # The other end of a terminal that nobody has open any more cannot be read.
+    with pytest.raises(OSError):
+        read_until(b"nobody says this")
+    assert command.wait(120) == 0
 
 
 def test_several_queues_and_nics(boot, driver):

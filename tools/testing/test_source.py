@@ -10,4 +10,5 @@ import pytest
 @pytest.mark.parametrize("check", ["clippy", "doc", "fmt"])
 def test_source(check):
     done = subprocess.run([sys.executable, "-m", "lab.checks", check], capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    if done.returncode != 0:
+        pytest.fail(done.stdout + done.stderr, pytrace=False)
