@@ -46,4 +46,4 @@ fmt-check:
 
 .PHONY: help
 help:
-	@sed -n '/^## commands/,/^## /{/^## /d; /^$$/d; p}' README.md
+	@sed -n '/^## Commands/,/^## The/{/^## /d; s/^    //p; /^$$/p}' README.md
