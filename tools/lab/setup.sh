@@ -21,12 +21,11 @@ install_host_packages() {
 
 prepare_host() {
 	local needs
-	needs=$(host_needs)
-	if [ -n "$needs" ]; then
-		step "installing on this host:" $needs install_host_packages $needs
-		needs=$(host_needs)
-		[ -z "$needs" ] || die "this host lacks what these packages should have:" $needs
-	fi
+	needs=$(host_needs | xargs)
+	[ -n "$needs" ] || return 0
+	step "installing on this host: $needs" install_host_packages $needs
+	needs=$(host_needs | xargs)
+	[ -z "$needs" ] || die "this host still lacks what is in the packages $needs"
 }
 
 # The name of the entry for a release: a hash of all that decides what is in it.

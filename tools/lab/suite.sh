@@ -26,7 +26,8 @@ suite_kernels() {
 		>"$dir/sources.list"
 	local options=(-o "Dir::Etc::SourceList=$dir/sources.list" -o Dir::Etc::SourceParts=-
 		-o "Dir::State=$dir" -o "Dir::State::status=$dir/status" -o "Dir::Cache=$dir"
-		-o Acquire::Retries=0 -o Acquire::http::Timeout=20 -o APT::Update::Error-Mode=any)
+		-o Acquire::Retries=0 -o Acquire::http::Timeout=20 -o APT::Update::Error-Mode=any
+		-o APT::Sandbox::User=root)
 	apt-get "${options[@]}" -qq update >>"$LAB_LOG" 2>&1 || return 1
 	apt-cache "${options[@]}" pkgnames linux- >"$dir/names"
 	for series in $(sed -n 's/^linux-source-\([0-9.]*\)$/\1/p' "$dir/names"); do
