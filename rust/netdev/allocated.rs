@@ -12,6 +12,7 @@ use crate::{
         RxSlot,
         TxSlot, //
     },
+    rtnl,
     Device,
     Driver,
     Features,
@@ -195,7 +196,7 @@ impl<T: Driver> Allocated<T> {
         shared: T::Shared,
         rx: KVec<T::Rx>,
         tx: KVec<T::Tx>,
-        started: impl FnOnce(&Device<T>),
+        started: impl FnOnce(&Device<T>, &rtnl::Guard),
     ) -> Result<Registration<T>> {
         if rx.len() != self.rx.len() || tx.len() != self.tx.len() {
             return Err(EINVAL);
@@ -227,19 +228,16 @@ impl<T: Driver> Allocated<T> {
             });
             bindings::init_work((*context).service.get(), Some(Ops::<T>::service));
 
-            bindings::rtnl_lock();
+            let guard = rtnl::lock();
             let registered = to_result(bindings::register_netdevice(dev));
-            if registered.is_ok() {
-                // The carrier is off until the driver says otherwise.
-                bindings::netif_carrier_off(dev);
-                started(Device::from_raw(dev));
-            }
-            bindings::rtnl_unlock();
-
             if let Err(error) = registered {
+                drop(guard);
                 context.drop_in_place();
                 return Err(error);
             }
+            // The carrier is off until the driver says otherwise.
+            bindings::netif_carrier_off(dev);
+            started(Device::from_raw(dev), &guard);
         }
         // INVARIANT: It has just been registered.
         Ok(Registration { allocated: self })

@@ -23,6 +23,7 @@ mod napi;
 mod ops;
 mod page_pool;
 mod queues;
+pub mod rtnl;
 mod skbuff;
 pub mod stats;
 mod vnet;

@@ -145,6 +145,7 @@ impl PoolBuffer {
 impl RxSkb {
     /// The length of the packet, in bytes.
     #[inline]
+    #[expect(clippy::len_without_is_empty)]
     pub fn len(&self) -> u32 {
         self.0.len()
     }

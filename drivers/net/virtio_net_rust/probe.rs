@@ -95,7 +95,7 @@ pub(crate) fn probe(
         framing,
         mergeable,
     };
-    netdev.register(shared, rx, tx, |netdev| {
+    netdev.register(shared, rx, tx, |netdev, _rtnl| {
         device.ready();
         link::update(netdev);
     })

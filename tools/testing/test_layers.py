@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a driver must not be able to write does not compile: the layers hold, and lent buffers stay lent."""
+
+import subprocess
+
+import pytest
+
+from lab.build import tree_lock
+from lab.checks import copy_sources
+from lab.paths import LINUX, REPO
+
+DRIVER = "drivers/net/virtio_net_rust/stats.rs"
+USES = "use kernel::{net::{Packet, PoolBuffer, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
+
+# What is appended to a file of the driver's, and what the compiler has to say to it.
+REFUSED = {
+    "unsafe_block": ("pub fn f() { unsafe { core::hint::unreachable_unchecked() } }", "usage of an `unsafe` block"),
+    "unsafe_allowed": ("#[allow(unsafe_code)] pub fn f() {}", "E0453"),
+    "unsafe_attribute": ("#[no_mangle] pub fn f() {}", "-F unsafe-code"),
+    "bindings_path": ("pub use kernel::bindings;", "E0432"),
+    "bindings_crate": ("extern crate bindings;", "E0463"),
+    "own_bindings_crate": ("extern crate netdev_bindings;", "E0463"),
+    "library_crate": ("extern crate netdev;", "E0463"),
+    "read_while_lent": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) -> u32 { let _ = q.add_outbuf(p); p.len() }", "E0382"),
+    "lend_twice": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); let _ = q.add_outbuf(p); }", "E0382"),
+    "free_while_lent": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_inbuf(b); drop(b); }", "E0382"),
+    "consume_twice": ("pub fn f(s: SkBuff) { s.drop_with(DropReason::NoMem); s.drop_with(DropReason::NoMem); }", "E0382"),
+    "wrong_direction": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_outbuf(b); }", "E0599"),
+    "shared_queue": ("pub fn f(q: &Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); }", "E0596"),
+    "copied_queue": ("pub fn f(q: &Virtqueue<Packet>) -> Virtqueue<Packet> { q.clone() }", "E0308"),
+}
+
+
+@pytest.fixture(scope="module")
+def tree():
+    """A copy of the sources that has been built, and a function that builds it."""
+    folder = REPO / "build" / "layers"
+    with tree_lock():
+        copy_sources(folder)
+
+    def make():
+        command = ["make", "--no-print-directory", "-C", folder, f"KDIR={LINUX}", "-j2"]
+        with tree_lock():
+            return subprocess.run(command, capture_output=True, text=True)
+
+    done = make()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, make
+
+
+def build_with(tree, code):
+    """Builds with a module appended to the driver that consists of `code`."""
+    folder, make = tree
+    source = folder / DRIVER
+    original = source.read_text()
+    source.write_text(f"{original}\nmod added {{\n#![allow(unused, missing_docs, unreachable_pub)]\n{USES}{code}\n}}\n")
+    try:
+        return make()
+    finally:
+        source.write_text(original)
+
+
+def test_accepted(tree):
+    """What is refused below is refused for its own sake."""
+    done = build_with(tree, "pub fn f(q: &mut Virtqueue<Packet>, p: Packet) -> bool { q.add_outbuf(p).is_ok() && q.kick() }")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_refused(tree, name):
+    code, complaint = REFUSED[name]
+    done = build_with(tree, code)
+    assert done.returncode != 0, f"this compiles: {code}"
+    assert complaint in done.stderr, done.stderr
