@@ -31,7 +31,7 @@ prepare_host() {
 # The name of the entry for a release: a hash of all that decides what is in it.
 entry_for() {
 	local hash
-	hash=$(cat "$LAB_DIR"/{packages.txt,suite.sh,setup.sh,mkroot.sh,mkkernel.sh,mkimage.sh,initrd-init} |
+	hash=$(cat "$LAB_DIR"/{packages.txt,mkroot.sh,mkkernel.sh,mkimage.sh,initrd-init} - <<<"$SUITE" |
 		sha256sum | cut -c1-12)
 	echo "$LAB_CACHE/$hash-$1"
 }
