@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The host's part of the traffic tests: what goes through a NIC must come out as it went in."""
+
+import hashlib
+import json
+import socket
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+from lab import host, traffic
+from support import peer
+
+PEER = Path(peer.__file__)
+COMMAND = ["python3", "-S", "-E", "/payload/peer.py"]
+# An answer that is not there after this time is not coming; on a busy machine others take seconds.
+TIMEOUT = 20
+# Around the header, a frame, a page, and with fragments up to the longest datagram.
+DATAGRAMS = (0, 1, 17, 18, 19, 100, 511, 1000, 1471, 1472, 1473, 2000, 4096, 9000, 30000, 65507)
+MB = 1 << 20
+
+
+@contextmanager
+def peer_in(guest):
+    """The peer, serving in the guest. It must have been booted with PEER among its files."""
+    with guest.spawn([*COMMAND, "serve"]) as server:
+        traffic.wait_listening(guest.run, peer.PORT)
+        yield server
+
+
+@contextmanager
+def flooded(guest, nic):
+    """Small and large packets both ways through a NIC, all the time, also while it comes and goes."""
+    argv = [sys.executable, str(PEER), "flood", nic.guest4]
+    with guest.spawn([*COMMAND, "flood", nic.host4]), peer_on_host(), subprocess.Popen(argv) as process:
+        try:
+            yield
+            assert process.poll() is None, "the flood from the host ended by itself"
+        finally:
+            process.kill()
+
+
+@contextmanager
+def peer_on_host():
+    argv = [sys.executable, str(PEER), "serve"]
+    with traffic.host_server(argv, peer.PORT):
+        yield
+
+
+def ping(run, address, *options):
+    """A single request: `ping` is patient only as long as it has got no answer at all."""
+    done = run(["ping", "-n", "-q", "-c", 1, "-W", TIMEOUT, *options, address], check=False)
+    assert " 1 received" in done.stdout, f"ping {address} {options}:\n{done.stdout}{done.stderr}"
+
+
+def pings(guest, nic, mtu=1500):
+    """Echo requests from either side, small ones and the largest that need no fragments."""
+    for run, four, six in ((guest.run, nic.host4, nic.host6), (traffic.host_run, nic.guest4, nic.guest6)):
+        for address, header in ((four, 28), (six, 48)):
+            ping(run, address)
+            ping(run, address, "-M", "do", "-s", mtu - header)
+
+
+def tcp_to_guest(address, size=2 * MB, seed=1):
+    data = peer.content(seed, size)
+    with socket.create_connection((address, peer.PORT), timeout=TIMEOUT) as stream:
+        stream.sendall(json.dumps({"receive": size}).encode() + b"\n")
+        stream.sendall(data)
+        stream.shutdown(socket.SHUT_WR)
+        answer = stream.makefile("rb").read().decode()
+    assert answer == hashlib.sha256(data).hexdigest(), f"TCP to {address}: other bytes arrived than were sent"
+
+
+def tcp_from_guest(address, size=2 * MB, seed=2):
+    with socket.create_connection((address, peer.PORT), timeout=TIMEOUT) as stream:
+        stream.sendall(json.dumps({"send": size, "seed": seed}).encode() + b"\n")
+        data = stream.makefile("rb").read()
+    wanted = peer.content(seed, size)
+    assert len(data) == size, f"TCP from {address}: {len(data)} of {size} bytes arrived"
+    same = hashlib.sha256(data).digest() == hashlib.sha256(wanted).digest()
+    assert same, f"TCP from {address}: other bytes arrived than were sent"
+
+
+def udp_echo(address, sizes=DATAGRAMS):
+    """One datagram at a time, so that none may be lost."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sender:
+        sender.settimeout(TIMEOUT)
+        sender.connect((address, peer.PORT))
+        for size in sizes:
+            data = peer.content(size, size)
+            sender.send(data)
+            try:
+                answer = sender.recv(peer.PIECE)
+            except TimeoutError:
+                raise AssertionError(f"UDP to {address}: no answer to {size} bytes") from None
+            assert answer == data, f"UDP to {address}: the answer to {size} bytes differs"
+
+
+def everything(guest, nic, mtu=1500):
+    """Traffic of all kinds, both ways, IPv4 and IPv6. The peer serves in the guest."""
+    pings(guest, nic, mtu)
+    for address in (nic.guest4, nic.guest6):
+        tcp_to_guest(address)
+        tcp_from_guest(address)
+        udp_echo(address)
+
+
+# --- Frames without a protocol --------------------------------------------------
+
+
+def mac_bytes(text):
+    return bytes.fromhex(text.replace(":", ""))
+
+
+def tap_mac(nic):
+    return json.loads(host.run("ip", "-json", "link", "show", nic.tap).stdout)[0]["address"]
+
+
+def frames_echo(nic, lengths, batch=16):
+    """Frames of these lengths, the header of 14 bytes included, to the guest and back, compared byte for byte."""
+    head = mac_bytes(nic.mac) + mac_bytes(tap_mac(nic)) + peer.ETHERTYPE.to_bytes(2, "big")
+    back = head[6:12] + head[:6] + head[12:]
+    lengths = list(lengths)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
+        link.bind((nic.tap, peer.ETHERTYPE))
+        link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        link.settimeout(TIMEOUT)
+        for start in range(0, len(lengths), batch):
+            bodies = [peer.content(length, length - len(head)) for length in lengths[start : start + batch]]
+            for body in bodies:
+                link.send(head + body)
+            for body in bodies:
+                length = len(head) + len(body)
+                try:
+                    answer = link.recv(peer.PIECE)
+                except TimeoutError:
+                    raise AssertionError(f"the frame of {length} bytes did not come back") from None
+                assert answer == back + body, f"the frame of {length} bytes came back as other {len(answer)}"

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""NICs by the properties of QEMU's device, in sets that do not contradict themselves."""
+
+# Without the queue for commands there are no commands.
+NO_CONTROL_QUEUE = {
+    name: "off"
+    for name in (
+        "ctrl_vq",
+        "ctrl_rx",
+        "ctrl_rx_extra",
+        "ctrl_vlan",
+        "ctrl_mac_addr",
+        "ctrl_guest_offloads",
+        "guest_announce",
+    )
+}
+
+# A device that completes no checksums cuts no packets, and one that has to complete them gets no uncut ones.
+NO_CSUM = {
+    name: "off"
+    for name in ("csum", "host_tso4", "host_tso6", "host_ecn", "host_ufo", "host_uso", "host_tunnel", "host_tunnel_csum")
+}
+NO_GUEST_CSUM = {
+    name: "off"
+    for name in (
+        "guest_csum",
+        "guest_tso4",
+        "guest_tso6",
+        "guest_ecn",
+        "guest_ufo",
+        "guest_uso4",
+        "guest_uso6",
+        "guest_tunnel",
+        "guest_tunnel_csum",
+        "ctrl_guest_offloads",
+    )
+}
+
+SMALL = {"mrg_rxbuf": "off"}
+LEGACY = {"disable-modern": "on"}
+MODERN = {"disable-legacy": "on"}
+PACKED = {"packed": "on"}
+
+
+def queue_size(guest, nic, queue):
+    """What QEMU has for the size of a queue that the driver has set up."""
+    path = f"/machine/peripheral/{nic.id}/virtio-backend"
+    return guest.qmp("x-query-virtio-queue-status", path=path, queue=queue)["vring-num"]
+
+
+def interrupts(guest, device):
+    """The lines of /proc/interrupts that belong to a device on the virtio bus."""
+    lines = guest.run(["cat", "/proc/interrupts"]).stdout.splitlines()
+    return [line for line in lines if line.split()[-1] == device or f" {device}-" in line]
