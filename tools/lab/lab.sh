@@ -23,16 +23,15 @@ if [ -z "${LAB_GUARDED:-}" ]; then
 fi
 unset LAB_GUARDED
 
-# No trailing colons or relative names from here on: the root is entered with this path.
 LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtio-net-rust}
 mkdir -p "$LAB_CACHE" || die "cannot make the cache folder $LAB_CACHE; set LAB_CACHE to one that can be written"
 LAB_CACHE=$(cd "$LAB_CACHE" && pwd -P)
 
-# One folder of logs for each run, the last twenty are kept.
-name=${LAB_NAME:-lab}
-LAB_LOGDIR=$LAB_REPO/build/log/$name-$(date +%m%d-%H%M%S)-$$
+# One folder of logs for each run, in that of the run that started it, if one did. The last fifty are kept.
+logs=${LAB_LOGDIR:-$LAB_REPO/build/log}
+LAB_LOGDIR=$logs/${LAB_NAME:-lab}-$(date +%m%d-%H%M%S)-$$
 mkdir -p "$LAB_LOGDIR"
-ls -dt "$LAB_REPO"/build/log/*/ | tail -n +21 | xargs -r rm -rf
+(cd "$logs" && ls -dt -- */ | tail -n +51 | xargs -r rm -rf --)
 LAB_LOG=$LAB_LOGDIR/setup.log
 
 . "$LAB_DIR/suite.sh"

@@ -20,13 +20,17 @@ preferences='Package: src:linux src:linux-signed-amd64 src:linux-base src:qemu s
 Pin: release n='$SUITE'-backports
 Pin-Priority: 600'
 
-export TMPDIR=/tmp
+# What a killed run leaves goes with the folder.
+export TMPDIR=$folder/tmp
+mkdir -m 1777 "$TMPDIR"
 mmdebstrap --variant=minbase --components=main --aptopt="$folder/apt.conf" \
 	--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 	--dpkgopt='path-exclude=/usr/share/locale/*' \
 	--setup-hook="mkdir -p \"\$1/etc/apt/preferences.d\"; echo '$preferences' >\"\$1/etc/apt/preferences.d/lab\"" \
 	--include="$(echo apt $packages $kernel | tr ' ' ,)" \
 	"$SUITE" "$folder/root" "deb $mirror $SUITE main" "deb $mirror $SUITE-backports main"
+
+rm -rf "$TMPDIR" "$folder/apt.conf"
 
 # Where the lab mounts things.
 mkdir -p "$folder"/root/{src,lab/cache,lab/entry,lab/linux,payload}

@@ -39,7 +39,7 @@ entry_for() {
 # Asks the suite and writes the answer to $memo. When the mirror cannot be reached the last answer stays good.
 refresh() {
 	local mirror list dir
-	dir=$(mktemp -d)
+	dir=$LAB_CACHE/partial.suite
 	mirror=$(host_mirror) || { apt-get update >>"$LAB_LOG" 2>&1 && mirror=$(host_mirror); } || mirror=
 	if [ -n "$mirror" ] && list=$(suite_kernels "$mirror" "$dir"); then
 		rm -rf "$dir"
