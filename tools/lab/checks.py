@@ -12,7 +12,7 @@ import sys
 from lab.build import tree_lock
 from lab.paths import LINUX, REPO, die, shown
 
-SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab/kdir.sh")
+SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab")
 BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_generated.rs", "blocklist")
 WARNING = re.compile(r"^(warning|error)\b", re.MULTILINE)
 

@@ -1,9 +1,9 @@
-#!/bin/sh
+#!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
 # kdir.sh KDIR [CC]: fails with one line when no Rust module for a supported kernel can be built against KDIR.
-kdir=$1 cc=$2
-oldest=7.2
+. "$(dirname "$0")/suite.sh"
+kdir=$1 cc=${2:-}
 way_out='`make module` builds in the lab, which needs no kernel tree; or name a prepared one with KDIR=...'
 
 fail() {
@@ -14,8 +14,8 @@ fail() {
 [ -d "$kdir" ] || fail "there is no kernel tree at KDIR=$kdir"
 [ -r "$kdir/include/config/kernel.release" ] || fail "KDIR=$kdir is no kernel tree that was configured and prepared"
 release=$(cat "$kdir/include/config/kernel.release")
-[ "$(printf '%s\n' "$oldest" "$release" | sort -V | head -n 1)" = "$oldest" ] ||
-	fail "KDIR=$kdir is Linux $release; the driver needs $oldest or newer"
+newer_or_equal "$release" "$OLDEST_SERIES" ||
+	fail "KDIR=$kdir is Linux $release; the driver needs $OLDEST_SERIES or newer"
 grep -q '^CONFIG_RUST=y' "$kdir/include/config/auto.conf" ||
 	fail "KDIR=$kdir, Linux $release, was configured without CONFIG_RUST"
 [ -e "$kdir/rust/libkernel.rmeta" ] || fail "KDIR=$kdir, Linux $release, lacks the Rust metadata (rust/libkernel.rmeta)"

@@ -10,10 +10,10 @@ FLAVOUR=cloud-amd64
 # The host's own mirror of Debian. `apt-get indextargets` reads every format of sources; it knows the origin of
 # an archive only after an update.
 host_mirror() {
-	local line
-	line=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
-		grep -m1 '^Debian|Debian|main|') || return 1
-	echo "${line##*|}"
+	local found
+	found=$(apt-get indextargets --format '$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(REPO_URI)' 'Created-By: Packages' |
+		sed -n 's/^Debian|Debian|main|//p')
+	[ -n "$found" ] && head -n 1 <<<"$found"
 }
 
 # Asks the suite, without touching the host's own lists: prints `SERIES RELEASE` for each kernel of which the
