@@ -5,7 +5,6 @@
 use crate::{
     config,
     features,
-    link,
     rx,
     tx,
     Shared,
@@ -95,10 +94,8 @@ pub(crate) fn probe(
         framing,
         mergeable,
     };
-    netdev.register(shared, rx, tx, |netdev, _rtnl| {
-        device.ready();
-        link::update(netdev);
-    })
+    // Nobody can open the interface before the device has been told to start.
+    netdev.register(shared, rx, tx, |_netdev, _rtnl| device.ready())
 }
 
 /// Takes the device's MAC address, or a random one.
