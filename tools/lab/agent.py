@@ -25,6 +25,11 @@ class Result:
     stderr: str
 
 
+def as_argv(command):
+    """A line is for the shell, a list is a program and its arguments."""
+    return ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
+
+
 class Agent:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)

@@ -31,7 +31,7 @@ def show_pings(guest, nic):
 
 def show_tcp(guest, nic):
     for way, to_guest in (("guest to host", False), ("host to guest", True)):
-        count, rate = traffic.tcp(guest, nic, to_guest)
+        count, rate = traffic.transfer(guest, nic, to_guest)
         print(f"{way}: {count / 1e6:.0f} MB arrived, {rate / 1e6:.0f} Mbit/s", flush=True)
         need(count > 0, f"no data arrived from {way}")
 

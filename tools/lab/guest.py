@@ -5,14 +5,14 @@ import base64
 import itertools
 import json
 import os
-import signal
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
 from lab import accel, payload, reports
-from lab.agent import Agent, CommandFailed, GuestDied
+from lab.agent import Agent, CommandFailed, GuestDied, as_argv
+from lab.background import Background
 from lab.nic import Nic
 from lab.paths import ENTRY, LOGS, shown
 from lab.qmp import Qmp
@@ -20,6 +20,8 @@ from lab.qmp import Qmp
 MACHINES = {"q35": "q35", "microvm": "microvm,pit=on,pic=on,rtc=on"}
 # The limit of a boot; one takes 4 to 10 s on an idle machine.
 BOOT = 180
+# How much of a file goes over the serial port at once.
+CHUNK = 32 * 1024
 # How much of the console an error shows.
 TAIL = 40
 
@@ -152,7 +154,8 @@ class Guest:
                 time.sleep(1)
             raise GuestDied(f"{error}; the end of its console:\n{self.tail()}") from None
 
-    def _ask(self, op, limit=60, **arguments):
+    def ask(self, op, limit=60, **arguments):
+        """Asks the agent for one of its operations."""
         return self._told(lambda: self.agent.ask(op, limit, **arguments))
 
     # --- Commands and files ---------------------------------------------------
@@ -170,12 +173,12 @@ class Guest:
         data = data.encode() if isinstance(data, str) else data
         for start in range(0, max(len(data), 1), CHUNK):
             piece = base64.b64encode(data[start : start + CHUNK]).decode()
-            self._ask("put", path=path, data=piece, append=start > 0, mode=mode)
+            self.ask("put", path=path, data=piece, append=start > 0, mode=mode)
 
     def get(self, path):
         data = b""
         while True:
-            answer = self._ask("get", path=path, offset=len(data), length=CHUNK)
+            answer = self.ask("get", path=path, offset=len(data), length=CHUNK)
             piece = base64.b64decode(answer["data"])
             if not piece:
                 return data
@@ -185,7 +188,7 @@ class Guest:
 
     def kernel_messages(self):
         """The kernel's messages since the last call."""
-        return self._ask("messages")["lines"]
+        return self.ask("messages")["lines"]
 
     def new_kernel_reports(self):
         """Those since the last call which say that something is broken; empty in a good run."""
@@ -232,40 +235,3 @@ class Guest:
 
     def set_link(self, nic, up):
         self._told(lambda: self.qmp("set_link", name=nic.id, up=up))
-
-
-class Background:
-    """A command that goes on in the guest. As a context manager, it is stopped at the end."""
-
-    def __init__(self, guest, command):
-        self.guest = guest
-        answer = guest._ask("spawn", argv=as_argv(command))
-        self.number, self.pid, self.paths = answer["number"], answer["pid"], answer["paths"]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.stop(signal.SIGKILL)
-
-    def stop(self, number=signal.SIGTERM):
-        self.guest._ask("stop", number=self.number, signal=int(number))
-
-    def output(self):
-        """What it has said up to now, on both outputs."""
-        return "".join(self.guest.get(path).decode(errors="replace") for path in self.paths)
-
-    def wait(self, timeout=60, check=True):
-        rc = self.guest._ask("wait", timeout + Agent.GRACE, number=self.number, timeout=timeout)["rc"]
-        if rc is None:
-            raise CommandFailed(f"not done within {timeout} s\n{self.output()}")
-        if check and rc != 0:
-            raise CommandFailed(f"exit status {rc}\n{self.output()}")
-        return rc
-
-
-CHUNK = 32 * 1024
-
-
-def as_argv(command):
-    return ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]

@@ -63,8 +63,8 @@ def iperf3(run, address, *options, seconds=2):
     return report
 
 
-def tcp(guest, nic, to_guest, *options, seconds=2):
-    """Bytes that arrived over TCP, and bit/s, one way. The client always sends."""
+def transfer(guest, nic, to_guest, *options, seconds=2):
+    """Bytes that arrived one way in iperf3, and bit/s: over TCP, unless an option says otherwise."""
     if to_guest:
         with guest_server(guest, ["iperf3", "-s", "-1", "-p", PORT]):
             report = iperf3(host_run, nic.guest4, *options, seconds=seconds)

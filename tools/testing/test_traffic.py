@@ -30,13 +30,13 @@ def test_ping_from_host(guest, nic, family):
 
 @pytest.mark.parametrize("to_guest", [False, True], ids=["guest-to-host", "host-to-guest"])
 def test_tcp(guest, nic, to_guest):
-    count, _ = traffic.tcp(guest, nic, to_guest)
+    count, _ = traffic.transfer(guest, nic, to_guest)
     assert count > 0
 
 
 @pytest.mark.parametrize("to_guest", [False, True], ids=["guest-to-host", "host-to-guest"])
 def test_udp(guest, nic, to_guest):
-    count, _ = traffic.tcp(guest, nic, to_guest, "-u", "-b", "5M")
+    count, _ = traffic.transfer(guest, nic, to_guest, "-u", "-b", "5M")
     assert count > 0
 
 

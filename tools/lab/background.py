@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A command that goes on in a guest while something else is done."""
+
+import signal
+
+from lab.agent import Agent, CommandFailed, as_argv
+
+
+class Background:
+    """A command that goes on in the guest. As a context manager, it is stopped at the end."""
+
+    def __init__(self, guest, command):
+        self.guest = guest
+        answer = guest.ask("spawn", argv=as_argv(command))
+        self.number, self.pid, self.paths = answer["number"], answer["pid"], answer["paths"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop(signal.SIGKILL)
+
+    def stop(self, number=signal.SIGTERM):
+        self.guest.ask("stop", number=self.number, signal=int(number))
+
+    def output(self):
+        """What it has said up to now, on both outputs."""
+        return "".join(self.guest.get(path).decode(errors="replace") for path in self.paths)
+
+    def wait(self, timeout=60, check=True):
+        rc = self.guest.ask("wait", timeout + Agent.GRACE, number=self.number, timeout=timeout)["rc"]
+        if rc is None:
+            raise CommandFailed(f"not done within {timeout} s\n{self.output()}")
+        if check and rc != 0:
+            raise CommandFailed(f"exit status {rc}\n{self.output()}")
+        return rc
