@@ -23,7 +23,7 @@ if [ -z "${LAB_GUARDED:-}" ]; then
 fi
 unset LAB_GUARDED
 
-LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/virtio-net-rust}
+LAB_CACHE=${LAB_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/virtio-net-rust}
 mkdir -p "$LAB_CACHE" || die "cannot make the cache folder $LAB_CACHE; set LAB_CACHE to one that can be written"
 LAB_CACHE=$(cd "$LAB_CACHE" && pwd -P)
 
