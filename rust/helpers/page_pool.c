@@ -3,6 +3,27 @@
 #include <linux/mm.h>
 #include <net/page_pool/helpers.h>
 
+/* A pool for the receive queue of @napi. Its pages are mapped for @dma_dev, unless that is NULL. */
+__rust_helper struct page_pool *rust_helper_page_pool_create_rx(unsigned int size,
+								struct device *dma_dev,
+								struct napi_struct *napi)
+{
+	struct page_pool_params params = {
+		.pool_size = size,
+		.nid = NUMA_NO_NODE,
+		.napi = napi,
+		.netdev = napi->dev,
+	};
+
+	if (dma_dev) {
+		params.flags = PP_FLAG_DMA_MAP | PP_FLAG_DMA_SYNC_DEV;
+		params.dev = dma_dev;
+		params.dma_dir = DMA_FROM_DEVICE;
+		params.max_len = PAGE_SIZE;
+	}
+	return page_pool_create(&params);
+}
+
 __rust_helper void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size,
 						   gfp_t gfp)
 {

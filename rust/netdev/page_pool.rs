@@ -71,28 +71,11 @@ impl PagePool {
         device: Attached,
     ) -> Result<Self> {
         virtio::fault::point("page_pool")?;
-        let dma_device = queue.dma_device();
-        let mut params = bindings::page_pool_params::default();
-        // SAFETY: The fields are in a union with a group of the same fields.
-        unsafe {
-            let fast = &mut params.__bindgen_anon_1.__bindgen_anon_1;
-            fast.pool_size = queue.size();
-            fast.nid = bindings::NUMA_NO_NODE;
-            fast.napi = napi.as_raw();
-            if !dma_device.is_null() {
-                fast.dev = dma_device;
-                fast.dma_dir = bindings::dma_data_direction::DMA_FROM_DEVICE;
-                fast.max_len = bindings::PAGE_SIZE as u32;
-            }
-            let slow = &mut params.__bindgen_anon_2.__bindgen_anon_1;
-            slow.netdev = napi.dev();
-            if !dma_device.is_null() {
-                slow.flags = bindings::PP_FLAG_DMA;
-            }
-        }
-        // SAFETY: The parameters are complete. The NAPI context outlives the pool's use of it, since
-        // `page_pool_destroy` unlinks them.
-        let raw = from_err_ptr(unsafe { bindings::page_pool_create(&params) })?;
+        // SAFETY: The NAPI context has been added to a device that is there, and outlives the pool's use of it,
+        // since `page_pool_destroy` unlinks them. The DMA device is null, or that of a queue that exists.
+        let raw = from_err_ptr(unsafe {
+            bindings::page_pool_create_rx(queue.size(), queue.dma_device(), napi.as_raw())
+        })?;
         Ok(Self {
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             napi,

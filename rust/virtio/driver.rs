@@ -195,8 +195,9 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
     }
 
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls with a valid device, between a successful probe and the remove callback.
-        let device = unsafe { &*vdev.cast::<Device<device::BoundInternal>>() };
+        // SAFETY: The bus calls with a valid device, between a successful probe and the remove callback. The context is
+        // used for access to the data only: what is passed on is a bound device.
+        let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
         // SAFETY: As above, so the data is set.
         let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
 
@@ -224,12 +225,15 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
 #[macro_export]
 macro_rules! module_virtio_driver {
     (ids: [$($id:expr),* $(,)?], $($f:tt)*) => {
-        ::kernel::module_device_table!("virtio", $crate::DeviceId, TABLE, @none, [$($id),*]);
+        // The name is what modpost makes the module's alias of.
+        #[export_name = concat!("__mod_device_table__", line!(), "__kmod_", module_path!(), "__virtio__IDS")]
+        static IDS: $crate::IdArray<{ <[$crate::DeviceId]>::len(&[$($id),*]) }> =
+            $crate::IdArray::new([$($id),*]);
 
         struct DriverIds;
 
         impl $crate::Ids for DriverIds {
-            const TABLE: $crate::IdTable = &TABLE;
+            const TABLE: $crate::IdTable = IDS.table();
         }
 
         ::kernel::module_driver!(<T>, $crate::Adapter<T, DriverIds>, { $($f)* });

@@ -37,6 +37,7 @@ pub use self::{
     },
     id::{
         DeviceId,
+        IdArray,
         IdTable, //
     },
 };

@@ -21,7 +21,6 @@ use kernel::{
     prelude::*,
     str::CString,
     sync::{
-        rcu,
         Arc,
         UniqueArc, //
     },
@@ -136,7 +135,8 @@ impl Drop for Set {
 
         self.device.reset();
         // An `Armed` may still look at its queue until its read-side section ends.
-        rcu::synchronize_rcu();
+        // SAFETY: This is process context, where the function may sleep.
+        unsafe { bindings::synchronize_rcu() };
         // SAFETY: The device is valid and in reset. No handle to a queue is left; the list of queues is
         // empty if none has been found, and then there is nothing to delete.
         unsafe {
