@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Checksums: damaged packets are not delivered, and packets leave with the checksum that was agreed on."""
+
+import socket
+import struct
+import time
+
+import pytest
+
+from lab import features, traffic
+from support import exchange, packets, peer
+from support.kernel_log import no_errors  # noqa: F401
+from support.nics import LEGACY, NO_CSUM, NO_GUEST_CSUM, SMALL
+
+DEVICES = {
+    "plain": {},
+    "small": SMALL,
+    "legacy": LEGACY,
+    "no guest_csum": NO_GUEST_CSUM,
+    "no checksums": NO_CSUM | NO_GUEST_CSUM,
+}
+NAMES = list(DEVICES)
+SOURCE_PORT = 4321
+# Options of a packet socket: what the device said about each packet comes before it.
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+NEEDS_CSUM = 1
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    with boot(nics=DEVICES.values(), files=[exchange.PEER]) as guest:
+        driver.load(guest)
+        for nic in guest.nics:
+            guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.fixture(params=NAMES)
+def nic(guest, request):
+    """A NIC with both ends known to each other: only the packets of the test cross the link."""
+    nic = guest.nics[NAMES.index(request.param)]
+    for address in (nic.guest4, nic.guest6):
+        exchange.ping(traffic.host_run, address)
+    return nic
+
+
+class Link:
+    """The host's end of a NIC, frame by frame."""
+
+    def __init__(self, nic):
+        self.nic = nic
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+        self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.socket.bind((nic.tap, 3))
+        self.head = exchange.mac_bytes(nic.mac) + exchange.mac_bytes(exchange.tap_mac(nic))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, protocol, transport, wrong=0, six=False):
+        source, target = (self.nic.host6, self.nic.guest6) if six else (self.nic.host4, self.nic.guest4)
+        packet = packets.ip_packet(source, target, protocol, transport, wrong)
+        self.socket.send(bytes(10) + self.head + (b"\x86\xdd" if six else b"\x08\x00") + packet)
+
+    def receive(self, protocol, ports):
+        """The fields of the virtio header, and the first packet that the guest sends to one of these ports."""
+        limit = time.monotonic() + exchange.TIMEOUT
+        while (left := limit - time.monotonic()) > 0:
+            self.socket.settimeout(left)
+            try:
+                data, (_, _, kind, _, _) = self.socket.recvfrom(peer.PIECE)
+            except TimeoutError:
+                break
+            found = packets.Received(data[10:])
+            if kind != socket.PACKET_OUTGOING and found.protocol == protocol and found.ports[1] in ports:
+                return struct.unpack("<BBHHHH", data[:10]), found
+        raise AssertionError(f"no answer from the guest to any of the ports {ports}")
+
+
+def checksum_errors(guest):
+    """How many packets of either protocol the guest's stack has dropped for their checksum."""
+    count = {}
+    for line in guest.run(["cat", "/proc/net/snmp6"]).stdout.splitlines():
+        name, value = line.split()
+        count[name] = int(value)
+    lines = [line.split() for line in guest.run(["cat", "/proc/net/snmp"]).stdout.splitlines()]
+    for names, values in zip(lines[::2], lines[1::2]):
+        count |= {names[0][:-1] + name: int(value) for name, value in zip(names[1:], values[1:])}
+    return {packets.UDP: count["UdpInCsumErrors"] + count["Udp6InCsumErrors"], packets.TCP: count["TcpInCsumErrors"]}
+
+
+@pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("protocol", [packets.UDP, packets.TCP], ids=["udp", "tcp"])
+def test_damaged_packets_are_not_delivered(guest, nic, protocol, six):
+    def request(port):
+        if protocol == packets.UDP:
+            return packets.udp(port, peer.PORT, b"x" * 100)
+        return packets.syn(port, peer.PORT)
+
+    before = checksum_errors(guest)[protocol]
+    with Link(nic) as link:
+        for wrong in (1, 0x8000, 0x0180):
+            link.send(protocol, request(SOURCE_PORT), wrong=wrong, six=six)
+        # This one is right and comes last: with its answer, those to the others would have come too.
+        link.send(protocol, request(SOURCE_PORT + 1), six=six)
+        _, answer = link.receive(protocol, (SOURCE_PORT, SOURCE_PORT + 1))
+    assert answer.ports[1] == SOURCE_PORT + 1, "a damaged packet was answered"
+    assert checksum_errors(guest)[protocol] == before + 3
+
+
+@pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("offload", ["on", "off"])
+def test_checksums_of_what_is_sent(guest, nic, offload, six):
+    name = guest.interface(nic)
+    if "CSUM" not in features.negotiated(guest, nic):
+        if offload == "on":
+            guest.run(["ethtool", "-K", name, "tx", "on"], check=False)
+        # What the device cannot do the interface must not promise, whatever was asked for.
+        offload = "off"
+    else:
+        guest.run(["ethtool", "-K", name, "tx", offload])
+    try:
+        with Link(nic) as link:
+            for size in (1, 2, 99, 1000, 1400):
+                link.send(packets.UDP, packets.udp(SOURCE_PORT, peer.PORT, peer.content(size, size)), six=six)
+                (flags, _, _, _, start, offset), answer = link.receive(packets.UDP, [SOURCE_PORT])
+                assert answer.transport[8:] == peer.content(size, size)
+                if offload == "on":
+                    assert flags & NEEDS_CSUM and answer.is_partial()
+                    assert (start, offset) == (answer.start, packets.CHECKSUM_AT[packets.UDP])
+                else:
+                    assert not flags & NEEDS_CSUM and answer.is_complete()
+        address = nic.guest6 if six else nic.guest4
+        exchange.tcp_from_guest(address)
+        exchange.udp_echo(address)
+    finally:
+        guest.run(["ethtool", "-K", name, "tx", "on"], check=False)
