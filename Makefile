@@ -12,9 +12,15 @@ kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(cc-option)
 # No shell outlives this make, and the logs have the name of the target.
 lab = exec env LAB_NAME=$@ tools/lab/lab.sh
 
+# Kbuild cannot tell what was built for another kernel from what is up to date.
+release = $(KDIR)/include/config/kernel.release
+clean-other-release = cmp -s .tmp_release $(release) || \
+	{ $(kbuild) clean >/dev/null && cp $(release) .tmp_release; }
+
 .PHONY: modules modules_install clean
 modules modules_install:
 	@tools/lab/kdir.sh "$(KDIR)" $(patsubst CC=%,%,$(cc-option))
+	+@$(if $(filter modules,$@),$(clean-other-release))
 	+@$(kbuild) $@
 
 # Works without a kernel tree: what git ignores, less the logs.
