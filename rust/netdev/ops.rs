@@ -193,6 +193,11 @@ impl<T: Driver> Ops<T> {
         let Some(slot) = device.context().rx.get(usize::from(napi.index())) else {
             return 0;
         };
+        // With a budget of 0 netpoll wants completed transmissions cleaned up, which the transmit queue's context does.
+        // It may be in interrupt context and does not own this context, so the driver must not get the queue.
+        if budget <= 0 {
+            return 0;
+        }
         let section = rcu::read_lock();
         // SAFETY: This is the poll function, and the only value.
         T::poll_rx(device, unsafe {

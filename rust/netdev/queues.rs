@@ -277,8 +277,8 @@ pub struct RxAccess<'a, 'p, T: Driver> {
 impl<'a, T: Driver> RxPoll<'a, T> {
     /// # Safety
     ///
-    /// The caller is in the poll function of the slot's NAPI context, called with `budget`. There is one value
-    /// at a time.
+    /// The caller is in the poll function of the slot's NAPI context, called with `budget`, which is positive. There is
+    /// one value at a time.
     #[inline]
     pub(crate) unsafe fn new(
         device: &'a Device<T>,
@@ -300,11 +300,11 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         }
     }
 
-    /// How many packets may be received at most. 0 if the caller wants only completed transmissions cleaned up.
+    /// How many packets may be received at most: not 0.
     #[inline]
     pub fn budget(&self) -> u32 {
-        // CAST: The stack passes 0 to 64, or what the administrator has set.
-        self.budget.max(0) as u32
+        // CAST: It is positive.
+        self.budget as u32
     }
 
     /// The queue.
@@ -342,11 +342,8 @@ impl<'a, T: Driver> RxPoll<'a, T> {
     /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked for.
     #[inline]
     pub fn complete(self, received: u32, armed: &impl Rearm) -> Done {
-        // CAST: Less than the budget. With a budget of 0 nothing may be completed.
-        let received = (received as c_int).min(self.budget.wrapping_sub(1));
-        if received < 0 {
-            return Done(0);
-        }
+        // CAST: A context that is completed must return less than the budget.
+        let received = received.min(self.budget().wrapping_sub(1)) as c_int;
         complete(&self.slot.napi, received, armed, || ())
     }
 }

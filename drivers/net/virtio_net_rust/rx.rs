@@ -226,9 +226,6 @@ pub(crate) fn poll<'a>(device: &'a Device<VirtioNet>, mut poll: RxPoll<'a, Virti
     if let Some(mut tx) = poll.try_lock_tx() {
         tx::reclaim_beside(tx.access());
     }
-    if budget == 0 {
-        return poll.again();
-    }
 
     let rx = poll.access();
     let queue = rx.state;
