@@ -2,8 +2,8 @@
 
 //! Bindings that the kernel's own `bindings` crate lacks, and all that it has.
 //!
-//! Only the crates under `rust/` see this one. What the kernel's crate declares is taken from there,
-//! so that no C type exists twice.
+//! Only the crates under `rust/` see this one. What the kernel's crate declares is taken from
+//! there, so that no C type exists twice.
 
 #![allow(
     clippy::all,

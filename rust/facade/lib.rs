@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What a driver sees as the crate `kernel`: of the kernel's own crate what is safe and names no binding, and
-//! this project's abstractions at the place where they would be in mainline.
+//! What a driver sees as the crate `kernel`: of the kernel's own crate what is safe and names no
+//! binding, and this project's abstractions at the place where they would be in mainline.
 //!
-//! `kernel::bindings` is public in mainline. Here it cannot be named by a driver, since the build gives drivers
-//! this crate and no other; see `rust/Makefile.rust`.
+//! `kernel::bindings` is public in mainline. Here it cannot be named by a driver, since the build
+//! gives drivers this crate and no other; see `rust/Makefile.rust`.
 
 pub use kernel::{
     device,

@@ -2,8 +2,8 @@
 /*
  * C macros and inline functions that Rust cannot call. Sorted alphabetically.
  *
- * A call into this file costs a real call where C has none. So where a hot path needs several inline
- * functions in a row, one helper here does them all.
+ * A call into this file costs a real call where C has none. So where a hot path needs several
+ * inline functions in a row, one helper here does them all.
  */
 
 #define __rust_helper

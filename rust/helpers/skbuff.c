@@ -11,7 +11,7 @@ __rust_helper void rust_helper_skb_tx_timestamp(struct sk_buff *skb)
 	skb_tx_timestamp(skb);
 }
 
-/* An skb around the page_pool fragment that starts at @start: @headroom bytes, then @len of data. */
+/* An skb around the page_pool fragment at @start: @headroom bytes, then @len of data. */
 __rust_helper struct sk_buff *
 rust_helper_napi_build_pp_skb(void *start, unsigned int truesize, unsigned int headroom,
 			      unsigned int len)
@@ -27,7 +27,7 @@ rust_helper_napi_build_pp_skb(void *start, unsigned int truesize, unsigned int h
 	return skb;
 }
 
-/* Appends @len bytes at @va, which lie in a page_pool fragment, to an skb made of such fragments. */
+/* Appends @len bytes at @va, in a page_pool fragment, to an skb made of such fragments. */
 __rust_helper bool rust_helper_skb_add_pp_frag(struct sk_buff *skb, void *va, unsigned int len,
 					       unsigned int truesize)
 {

@@ -44,11 +44,13 @@ use virtio::{
 /// How the private area of a network device is aligned (`NETDEV_ALIGN`).
 const PRIVATE_ALIGN: usize = 32;
 
-/// A network device that has been allocated, with a NAPI context for each queue, and not registered.
+/// A network device that has been allocated, with a NAPI context for each queue, and not
+/// registered.
 ///
 /// # Invariants
 ///
-/// `dev` is an Ethernet device that is not registered and has room for a `Context<T>`, which is not initialised.
+/// `dev` is an Ethernet device that is not registered and has room for a `Context<T>`, which is not
+/// initialised.
 pub struct Allocated<T: Driver> {
     dev: NonNull<bindings::net_device>,
     rx: KVec<Arc<Napi>>,
@@ -136,7 +138,8 @@ impl<T: Driver> Allocated<T> {
         unsafe { PagePool::new(queue, napi, self.parent.clone()) }
     }
 
-    /// Sets the MAC address; a random one if there is none, or if it is not one that a station can have.
+    /// Sets the MAC address; a random one if there is none, or if it is not one that a station can
+    /// have.
     ///
     /// Returns whether it is the one that was asked for.
     pub fn set_mac(&mut self, address: Option<[u8; 6]>) -> bool {
@@ -184,13 +187,15 @@ impl<T: Driver> Allocated<T> {
 
     /// Registers the device, with what the driver keeps for it and for its queues.
     ///
-    /// `started` is called when the device is registered but nobody can have opened it, since the rtnl lock is held.
+    /// `started` is called when the device is registered but nobody can have opened it, since the
+    /// rtnl lock is held.
     ///
     /// Process context. May sleep. Takes the rtnl lock.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is not one state for each queue; what `register_netdevice()` says. All is dropped.
+    /// `EINVAL` if there is not one state for each queue; what `register_netdevice()` says. All is
+    /// dropped.
     pub fn register(
         self,
         shared: T::Shared,
@@ -215,8 +220,9 @@ impl<T: Driver> Allocated<T> {
         }
         fault::point("registration")?;
 
-        // SAFETY: The private area has the room and the alignment, and is not initialised. The work gets an address
-        // that does not change. Whoever is called by a registered device finds the area initialised.
+        // SAFETY: The private area has the room and the alignment, and is not initialised. The work
+        // gets an address that does not change. Whoever is called by a registered device finds the
+        // area initialised.
         unsafe {
             let context = Context::<T>::of(dev);
             context.write(Context {
@@ -256,7 +262,8 @@ impl<T: Driver> Drop for Allocated<T> {
     }
 }
 
-/// A registered network device. Dropping it unregisters the device: process context, takes the rtnl lock, may sleep.
+/// A registered network device. Dropping it unregisters the device: process context, takes the rtnl
+/// lock, may sleep.
 ///
 /// Packets that are still in a queue are dropped then.
 ///
@@ -284,8 +291,9 @@ impl<T: Driver> Deref for Registration<T> {
 impl<T: Driver> Drop for Registration<T> {
     fn drop(&mut self) {
         let dev = self.allocated.as_raw();
-        // SAFETY: By the type invariant. The work is disabled first, since it may use the registered device. After the
-        // device is unregistered no callback is called and none is running.
+        // SAFETY: By the type invariant. The work is disabled first, since it may use the
+        // registered device. After the device is unregistered no callback is called and none is
+        // running.
         unsafe {
             let context = Context::<T>::of(dev);
             bindings::disable_work_sync((*context).service.get());

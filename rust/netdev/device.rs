@@ -25,8 +25,8 @@ use kernel::{
 #[repr(transparent)]
 pub struct Device<T: Driver>(Opaque<bindings::net_device>, PhantomData<T>);
 
-// SAFETY: All methods that take `&self` may be called from several threads at a time. What the context holds is
-// `Send` and `Sync`, or is lent to one thread at a time.
+// SAFETY: All methods that take `&self` may be called from several threads at a time. What the
+// context holds is `Send` and `Sync`, or is lent to one thread at a time.
 unsafe impl<T: Driver> Sync for Device<T> {}
 
 /// The private area of a network device.
@@ -100,7 +100,8 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::netif_carrier_off(self.as_raw()) }
     }
 
-    /// Has [`Driver::service`] called soon, once for any number of calls until it starts. Any context.
+    /// Has [`Driver::service`] called soon, once for any number of calls until it starts. Any
+    /// context.
     ///
     /// Does nothing once the device is going away.
     pub fn schedule_service(&self) {

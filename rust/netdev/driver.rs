@@ -27,8 +27,8 @@ pub struct DriverInfo<'a> {
 
 /// A driver for network devices.
 ///
-/// The state of a queue is lent by `&mut` to one callback at a time. For a receive queue NAPI sees to that, for a
-/// transmit queue the lock of its `netdev_queue`. Everything else is shared.
+/// The state of a queue is lent by `&mut` to one callback at a time. For a receive queue NAPI sees
+/// to that, for a transmit queue the lock of its `netdev_queue`. Everything else is shared.
 pub trait Driver: Sized + 'static {
     /// What belongs to the device, shared by all callbacks.
     type Shared: Send + Sync;
@@ -43,8 +43,8 @@ pub trait Driver: Sized + 'static {
 
     /// Prepares a receive queue before polling starts: fills its ring.
     ///
-    /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first poll comes
-    /// in any case.
+    /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first
+    /// poll comes in any case.
     fn open_rx(
         device: &Device<Self>,
         rx: &mut Self::Rx,
@@ -60,8 +60,8 @@ pub trait Driver: Sized + 'static {
 
     /// Sends a packet. `ndo_start_xmit`: softirq context, with the lock of the transmit queue.
     ///
-    /// `more` says that another packet follows at once, so that the device need not be told yet; but if it is the
-    /// last one that the queue takes, it has to be told.
+    /// `more` says that another packet follows at once, so that the device need not be told yet;
+    /// but if it is the last one that the queue takes, it has to be told.
     fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool);
 
     /// Polls a receive queue: softirq context.
@@ -70,11 +70,12 @@ pub trait Driver: Sized + 'static {
     /// Polls a transmit queue: softirq context, with the lock of the transmit queue.
     fn poll_tx<'a>(device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done;
 
-    /// The transmit queue has been stopped for longer than the watchdog allows. `ndo_tx_timeout`: softirq
-    /// context, with the lock of all transmit queues.
+    /// The transmit queue has been stopped for longer than the watchdog allows. `ndo_tx_timeout`:
+    /// softirq context, with the lock of all transmit queues.
     fn tx_timeout(device: &Device<Self>, stats: &Self::TxStats, napi: &Napi);
 
-    /// Adds up the counters. `ndo_get_stats64`: process context, or with a lock held; does not sleep.
+    /// Adds up the counters. `ndo_get_stats64`: process context, or with a lock held; does not
+    /// sleep.
     fn stats(device: &Device<Self>, stats: &mut LinkStats);
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.

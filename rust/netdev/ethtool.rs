@@ -34,8 +34,8 @@ impl<T: Driver> EthtoolOps<T> {
         dev: *mut kernel::bindings::net_device,
         info: *mut bindings::ethtool_drvinfo,
     ) {
-        // SAFETY: The stack calls for a registered device of `T`, and passes a structure of its own. The kernel's
-        // crate declares the device as an opaque type.
+        // SAFETY: The stack calls for a registered device of `T`, and passes a structure of its
+        // own. The kernel's crate declares the device as an opaque type.
         let (device, out) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *info) };
         let info = T::info(device);
         copy(&mut out.driver, info.driver);

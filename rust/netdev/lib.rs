@@ -3,9 +3,10 @@
 //! Abstractions for network drivers.
 //!
 //! A driver implements [`Driver`] and takes a network device through its states, which are types:
-//! [`Allocated`], then [`Registration`]. What belongs to a queue, a virtqueue for instance, is handed over at
-//! registration: from then on the driver is lent it, by `&mut`, in the callbacks that the network stack
-//! serialises. Packets are [`SkBuff`] on the way and [`PoolBuffer`] before they are one.
+//! [`Allocated`], then [`Registration`]. What belongs to a queue, a virtqueue for instance, is
+//! handed over at registration: from then on the driver is lent it, by `&mut`, in the callbacks
+//! that the network stack serialises. Packets are [`SkBuff`] on the way and [`PoolBuffer`] before
+//! they are one.
 //!
 //! C header: [`include/linux/netdevice.h`](srctree/include/linux/netdevice.h).
 

@@ -15,8 +15,8 @@ use kernel::{
 
 /// A NAPI context of one queue.
 ///
-/// It is added to a network device when that is allocated, and deleted with it. A reference may live longer: then
-/// the context is disabled for good, and scheduling it does nothing.
+/// It is added to a network device when that is allocated, and deleted with it. A reference may
+/// live longer: then the context is disabled for good, and scheduling it does nothing.
 ///
 /// # Invariants
 ///
@@ -48,7 +48,8 @@ impl Napi {
     ///
     /// # Safety
     ///
-    /// [`Napi::delete`] is called before `dev` is freed. `poll` is a poll function for `dev` and `direction`.
+    /// [`Napi::delete`] is called before `dev` is freed. `poll` is a poll function for `dev` and
+    /// `direction`.
     pub(crate) unsafe fn new(
         dev: NonNull<bindings::net_device>,
         index: u16,
@@ -84,7 +85,8 @@ impl Napi {
     ///
     /// # Safety
     ///
-    /// The context is disabled, and its device has not been freed. Called once. Process context, may sleep.
+    /// The context is disabled, and its device has not been freed. Called once. Process context,
+    /// may sleep.
     pub(crate) unsafe fn delete(&self) {
         // SAFETY: By the requirements of this function.
         unsafe {
@@ -122,12 +124,12 @@ impl Napi {
         self.schedule_after(|| ())
     }
 
-    /// As [`schedule`](Self::schedule), but calls `quiet` first if it is going to schedule: to turn off the
-    /// interrupt that is not needed until the poll function has run.
+    /// As [`schedule`](Self::schedule), but calls `quiet` first if it is going to schedule: to turn
+    /// off the interrupt that is not needed until the poll function has run.
     #[inline]
     pub fn schedule_after(&self, quiet: impl FnOnce()) -> bool {
-        // SAFETY: By the type invariant. Of a context that has been deleted only the state is looked at,
-        // which says that it is disabled.
+        // SAFETY: By the type invariant. Of a context that has been deleted only the state is
+        // looked at, which says that it is disabled.
         if !unsafe { bindings::napi_schedule_prep(self.raw.get()) } {
             return false;
         }
@@ -143,17 +145,19 @@ impl Napi {
         napi.schedule();
     }
 
-    /// Schedules the poll function `delay` milliseconds from now, to try again what failed for want of memory.
+    /// Schedules the poll function `delay` milliseconds from now, to try again what failed for want
+    /// of memory.
     ///
     /// Any context. Does nothing once the device is going away.
     pub fn schedule_later(&self, delay: u32) {
-        // SAFETY: By the type invariant the timer has been set up; after its shutdown this does nothing.
+        // SAFETY: By the type invariant the timer has been set up; after its shutdown this does
+        // nothing.
         unsafe { bindings::mod_timer_msecs(self.retry.get(), delay) }
     }
 }
 
-/// Proof that the caller has the queue of a NAPI context for itself: its poll function is running on behalf of the
-/// caller, or the context is disabled.
+/// Proof that the caller has the queue of a NAPI context for itself: its poll function is running
+/// on behalf of the caller, or the context is disabled.
 pub struct Exclusive<'a> {
     pub(crate) napi: &'a Napi,
     pub(crate) gfp: bindings::gfp_t,

@@ -39,8 +39,9 @@ const TX_OK: bindings::netdev_tx_t = bindings::netdev_tx_NETDEV_TX_OK;
 ///
 /// # Safety of the callbacks
 ///
-/// The stack calls those in [`Ops::NET_DEVICE_OPS`] only for a registered device, to which they belong. So its
-/// private area is a [`Context`]. The rtnl lock, which it holds where it opens or stops a device, serialises these calls.
+/// The stack calls those in [`Ops::NET_DEVICE_OPS`] only for a registered device, to which they
+/// belong. So its private area is a [`Context`]. The rtnl lock, which it holds where it opens or
+/// stops a device, serialises these calls.
 pub(crate) struct Ops<T: Driver>(PhantomData<T>);
 
 impl<T: Driver> Ops<T> {
@@ -127,7 +128,8 @@ impl<T: Driver> Ops<T> {
     ///
     /// # Safety
     ///
-    /// See [`Ops`]. `raw` is a packet whose reference passes to the callee, and the lock of its queue is held.
+    /// See [`Ops`]. `raw` is a packet whose reference passes to the callee, and the lock of its
+    /// queue is held.
     unsafe extern "C" fn start_xmit(
         raw: *mut bindings::sk_buff,
         dev: *mut bindings::net_device,
@@ -193,8 +195,9 @@ impl<T: Driver> Ops<T> {
         let Some(slot) = device.context().rx.get(usize::from(napi.index())) else {
             return 0;
         };
-        // With a budget of 0 netpoll wants completed transmissions cleaned up, which the transmit queue's context does.
-        // It may be in interrupt context and does not own this context, so the driver must not get the queue.
+        // With a budget of 0 netpoll wants completed transmissions cleaned up, which the transmit
+        // queue's context does. It may be in interrupt context and does not own this context, so
+        // the driver must not get the queue.
         if budget <= 0 {
             return 0;
         }

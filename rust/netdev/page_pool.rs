@@ -31,8 +31,8 @@ use virtio::{
 /// How many bits of a context word hold the size of a buffer; the headroom is above them.
 const SIZE_BITS: u32 = 24;
 
-/// The room that a buffer keeps in front of the data, for headers that are pushed when the packet is forwarded, in
-/// bytes.
+/// The room that a buffer keeps in front of the data, for headers that are pushed when the packet
+/// is forwarded, in bytes.
 const HEADROOM: u32 = bindings::RX_HEADROOM;
 
 /// How the size of a buffer is aligned (`SMP_CACHE_BYTES`), in bytes.
@@ -71,8 +71,9 @@ impl PagePool {
         device: Attached,
     ) -> Result<Self> {
         virtio::fault::point("page_pool")?;
-        // SAFETY: The NAPI context has been added to a device that is there, and outlives the pool's use of it,
-        // since `page_pool_destroy` unlinks them. The DMA device is null, or that of a queue that exists.
+        // SAFETY: The NAPI context has been added to a device that is there, and outlives the
+        // pool's use of it, since `page_pool_destroy` unlinks them. The DMA device is null, or that
+        // of a queue that exists.
         let raw = from_err_ptr(unsafe {
             bindings::page_pool_create_rx(queue.size(), queue.dma_device(), napi.as_raw())
         })?;
@@ -85,11 +86,12 @@ impl PagePool {
 
     /// Cuts a buffer of at least `len` bytes from the pool.
     ///
-    /// In front of them and behind them there is room for what makes the buffer an skb without a copy, see
-    /// [`PoolBuffer::into_skb`]. What is left of a page goes to the last buffer that is cut from it.
+    /// In front of them and behind them there is room for what makes the buffer an skb without a
+    /// copy, see [`PoolBuffer::into_skb`]. What is left of a page goes to the last buffer that is
+    /// cut from it.
     ///
-    /// Returns `None` if there is no memory, if the buffer would not fit into a page, or if `owner` is not
-    /// the owner of the queue that the pool is for.
+    /// Returns `None` if there is no memory, if the buffer would not fit into a page, or if `owner`
+    /// is not the owner of the queue that the pool is for.
     #[inline]
     pub fn alloc(&mut self, owner: &Exclusive<'_>, len: u32) -> Option<PoolBuffer> {
         if len > PoolBuffer::WHOLE_PAGE || !core::ptr::eq(owner.napi(), &*self.napi) {
@@ -97,12 +99,13 @@ impl PagePool {
         }
         // The sum is a page at most, which is aligned, so rounding it up gives no more than that.
         let mut size = (HEADROOM + len + TAILROOM).next_multiple_of(ALIGN);
-        // SAFETY: The pool is valid. As `owner` owns the queue of the pool's NAPI context, nothing else
-        // allocates from the pool or recycles into it directly.
+        // SAFETY: The pool is valid. As `owner` owns the queue of the pool's NAPI context, nothing
+        // else allocates from the pool or recycles into it directly.
         let start =
             unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
         let start = NonNull::new(start.cast::<u8>())?;
-        // INVARIANT: The fragment, of at least the size that was asked for, has become the buffer's.
+        // INVARIANT: The fragment, of at least the size that was asked for, has become the
+        // buffer's.
         Some(PoolBuffer {
             // SAFETY: The fragment is longer than the headroom.
             data: unsafe { start.add(HEADROOM as usize) },
@@ -114,8 +117,8 @@ impl PagePool {
 
 impl Drop for PagePool {
     fn drop(&mut self) {
-        // Destroying the pool unmaps pages that are still lent to the device. So take the device away
-        // from them first.
+        // Destroying the pool unmaps pages that are still lent to the device. So take the device
+        // away from them first.
         self.device.reset();
         // SAFETY: The pool is valid. Pages that are out come back to it later.
         unsafe { bindings::page_pool_destroy(self.raw.as_ptr()) };
@@ -148,8 +151,8 @@ impl PoolBuffer {
 
     /// Copies the first bytes of the data.
     ///
-    /// A device that is not kept away from the memory by an IOMMU could still write to it. So the bytes are
-    /// looked at in the copy, not in place. Returns `None` if there are fewer.
+    /// A device that is not kept away from the memory by an IOMMU could still write to it. So the
+    /// bytes are looked at in the copy, not in place. Returns `None` if there are fewer.
     #[inline]
     pub(crate) fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
         if N > self.capacity() as usize {
@@ -186,8 +189,9 @@ impl Drop for PoolBuffer {
     }
 }
 
-// SAFETY: The token is the address of the data, from which the page is found. The fragment stays allocated
-// until it is put. While it is a token nothing accesses it, since there is no `PoolBuffer` for it.
+// SAFETY: The token is the address of the data, from which the page is found. The fragment stays
+// allocated until it is put. While it is a token nothing accesses it, since there is no
+// `PoolBuffer` for it.
 unsafe impl Buffer for PoolBuffer {
     const CONTEXT: bool = true;
     const SEGMENTS: usize = 0;
@@ -198,9 +202,10 @@ unsafe impl Buffer for PoolBuffer {
     }
 }
 
-// SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the conversion can be
-// undone. By the type invariant `capacity()` bytes are owned, in the page that the fragment is cut from. A pool
-// maps whole pages, and it keeps them mapped until it is destroyed, which resets the device first.
+// SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the
+// conversion can be undone. By the type invariant `capacity()` bytes are owned, in the page that
+// the fragment is cut from. A pool maps whole pages, and it keeps them mapped until it is
+// destroyed, which resets the device first.
 unsafe impl Incoming for PoolBuffer {
     #[inline]
     fn capacity(&self) -> u32 {

@@ -49,8 +49,9 @@ impl<T: Driver> RxSlot<T> {
 
     /// # Safety
     ///
-    /// For the lifetime of the reference the caller runs the poll function of `self.napi`, or that context is disabled
-    /// and the caller is serialised by the rtnl lock. There is one such reference at a time.
+    /// For the lifetime of the reference the caller runs the poll function of `self.napi`, or that
+    /// context is disabled and the caller is serialised by the rtnl lock. There is one such
+    /// reference at a time.
     #[expect(clippy::mut_from_ref)]
     #[inline]
     pub(crate) unsafe fn state(&self) -> &mut T::Rx {
@@ -67,7 +68,8 @@ pub(crate) struct TxSlot<T: Driver> {
     state: UnsafeCell<T::Tx>,
 }
 
-// SAFETY: `queue` is an object of the stack with a lock of its own. `state` is lent only with that lock.
+// SAFETY: `queue` is an object of the stack with a lock of its own. `state` is lent only with that
+// lock.
 unsafe impl<T: Driver> Send for TxSlot<T> {}
 // SAFETY: As above.
 unsafe impl<T: Driver> Sync for TxSlot<T> {}
@@ -92,8 +94,8 @@ impl<T: Driver> TxSlot<T> {
 
     /// # Safety
     ///
-    /// For the lifetime of the result the caller holds the lock of `self.queue`. There is one at a time. If `budget`
-    /// is not 0, the caller is in the poll function of a NAPI context.
+    /// For the lifetime of the result the caller holds the lock of `self.queue`. There is one at a
+    /// time. If `budget` is not 0, the caller is in the poll function of a NAPI context.
     #[inline]
     pub(crate) unsafe fn access(&self, budget: c_int) -> TxAccess<'_, T> {
         TxAccess {
@@ -159,7 +161,8 @@ impl TxQueue<'_> {
         unsafe { bindings::__netdev_tx_sent_queue(self.raw.as_ptr(), bytes, more) }
     }
 
-    /// Tells the byte queue limits that the device has taken that much of what was [`sent`](Self::sent).
+    /// Tells the byte queue limits that the device has taken that much of what was
+    /// [`sent`](Self::sent).
     ///
     /// # Panics
     ///
@@ -173,11 +176,13 @@ impl TxQueue<'_> {
     /// Frees a packet that has been sent.
     #[inline]
     pub fn consume(&self, skb: SkBuff) {
-        // SAFETY: The reference passes on. A budget other than 0 is that of a poll function, which is running.
+        // SAFETY: The reference passes on. A budget other than 0 is that of a poll function, which
+        // is running.
         unsafe { bindings::napi_consume_skb(skb.into_raw().as_ptr(), self.budget) }
     }
 
-    /// Whether the last packet that was asked for is followed by another one. Only for `start_xmit`.
+    /// Whether the last packet that was asked for is followed by another one. Only for
+    /// `start_xmit`.
     #[inline]
     pub(crate) fn xmit_more() -> bool {
         // SAFETY: Reads a variable of this CPU, in softirq context.
@@ -194,8 +199,8 @@ pub struct TxGuard<'a, T: Driver> {
 impl<'a, T: Driver> TxGuard<'a, T> {
     /// # Safety
     ///
-    /// The lock is held and passes to the guard. If `budget` is not 0, the caller is in the poll function of a NAPI
-    /// context for the lifetime of the guard.
+    /// The lock is held and passes to the guard. If `budget` is not 0, the caller is in the poll
+    /// function of a NAPI context for the lifetime of the guard.
     #[inline]
     unsafe fn adopt(slot: &'a TxSlot<T>, budget: c_int) -> Self {
         Self { slot, budget }
@@ -217,7 +222,8 @@ impl<T: Driver> Drop for TxGuard<'_, T> {
     }
 }
 
-/// A queue whose interrupt has been asked for, which is looked at again after the NAPI context is idle.
+/// A queue whose interrupt has been asked for, which is looked at again after the NAPI context is
+/// idle.
 pub trait Rearm {
     /// Whether there is something to poll for already, without an interrupt to come.
     fn pending(&self) -> bool;
@@ -241,7 +247,8 @@ impl Rearm for virtio::queue::Armed<'_> {
 /// The result of a poll function: the context has been completed, or wants to be polled again.
 pub struct Done(pub(crate) c_int);
 
-/// Gives up the NAPI context after `received` packets; polls again if something has arrived in between.
+/// Gives up the NAPI context after `received` packets; polls again if something has arrived in
+/// between.
 #[inline]
 fn complete(napi: &Napi, received: c_int, armed: &impl Rearm, unlock: impl FnOnce()) -> Done {
     // SAFETY: The poll function of the context is running, and uses the context no more.
@@ -277,8 +284,8 @@ pub struct RxAccess<'a, 'p, T: Driver> {
 impl<'a, T: Driver> RxPoll<'a, T> {
     /// # Safety
     ///
-    /// The caller is in the poll function of the slot's NAPI context, called with `budget`, which is positive. There is
-    /// one value at a time.
+    /// The caller is in the poll function of the slot's NAPI context, called with `budget`, which
+    /// is positive. There is one value at a time.
     #[inline]
     pub(crate) unsafe fn new(
         device: &'a Device<T>,
@@ -339,7 +346,8 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         Done(self.budget)
     }
 
-    /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked for.
+    /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked
+    /// for.
     #[inline]
     pub fn complete(self, received: u32, armed: &impl Rearm) -> Done {
         // CAST: A context that is completed must return less than the budget.

@@ -35,14 +35,16 @@ pub enum DropReason {
 
 /// An owned packet.
 ///
-/// It is given back explicitly: sent (moved into a virtqueue, and [consumed](crate::TxQueue::consume) when it returns),
-/// [delivered](RxSkb::deliver), or [dropped with a reason](Self::drop_with). One that falls out of scope is dropped
-/// without a reason, which shows in the kernel's drop monitor.
+/// It is given back explicitly: sent (moved into a virtqueue, and
+/// [consumed](crate::TxQueue::consume) when it returns), [delivered](RxSkb::deliver), or [dropped
+/// with a reason](Self::drop_with). One that falls out of scope is dropped without a reason, which
+/// shows in the kernel's drop monitor.
 ///
 /// # Invariants
 ///
-/// A reference to a valid `struct sk_buff` is owned. `pktgen` may own further ones to the same; so no Rust
-/// reference to the packet's memory is made, and a driver writes only what is the same for each time it is sent.
+/// A reference to a valid `struct sk_buff` is owned. `pktgen` may own further ones to the same; so
+/// no Rust reference to the packet's memory is made, and a driver writes only what is the same for
+/// each time it is sent.
 pub struct SkBuff(NonNull<bindings::sk_buff>);
 
 // SAFETY: A packet may be freed by any thread.
@@ -77,8 +79,8 @@ impl SkBuff {
         unsafe { (*self.as_raw()).len }
     }
 
-    /// Takes the time of sending, if somebody wants to know it. Called as late as possible before the device can
-    /// see the packet. C function: `skb_tx_timestamp()`.
+    /// Takes the time of sending, if somebody wants to know it. Called as late as possible before
+    /// the device can see the packet. C function: `skb_tx_timestamp()`.
     #[inline]
     pub fn tx_timestamp(&mut self) {
         // SAFETY: By the type invariant.
@@ -127,8 +129,8 @@ impl PoolBuffer {
         let (start, size) = self.fragment();
         let headroom = self.headroom().wrapping_add(skip);
         debug_assert!(headroom + len + TAILROOM <= size);
-        // SAFETY: The fragment is owned, has `size` bytes, and the sum above fits into it. `napi_build_skb`
-        // is called in softirq context, as `_polling` shows.
+        // SAFETY: The fragment is owned, has `size` bytes, and the sum above fits into it.
+        // `napi_build_skb` is called in softirq context, as `_polling` shows.
         let skb = unsafe { bindings::napi_build_pp_skb(start, size, headroom, len) };
         match NonNull::new(skb) {
             None => Err(self),
@@ -154,14 +156,16 @@ impl RxSkb {
     ///
     /// # Errors
     ///
-    /// The buffer comes back if it is shorter, or if the packet has `MAX_SKB_FRAGS` fragments already.
+    /// The buffer comes back if it is shorter, or if the packet has `MAX_SKB_FRAGS` fragments
+    /// already.
     #[inline]
     pub fn append(&mut self, buffer: PoolBuffer, len: u32) -> Result<(), PoolBuffer> {
         if len > buffer.capacity() {
             return Err(buffer);
         }
         let (_, size) = buffer.fragment();
-        // SAFETY: The packet is valid and made of fragments; this one is owned and has at least `len` bytes.
+        // SAFETY: The packet is valid and made of fragments; this one is owned and has at least
+        // `len` bytes.
         if !unsafe { bindings::skb_add_pp_frag(self.0.as_raw(), buffer.data(), len, size) } {
             return Err(buffer);
         }
@@ -176,7 +180,8 @@ impl RxSkb {
     ///
     /// # Errors
     ///
-    /// The packet comes back if it is shorter than an Ethernet header or if `header` contradicts it.
+    /// The packet comes back if it is shorter than an Ethernet header or if `header` contradicts
+    /// it.
     #[inline]
     pub fn deliver(
         self,
@@ -188,7 +193,8 @@ impl RxSkb {
         if self.len() < crate::ETH_HLEN {
             return Err(self.0);
         }
-        // SAFETY: The packet is valid, and the device of a NAPI context that is polling is registered.
+        // SAFETY: The packet is valid, and the device of a NAPI context that is polling is
+        // registered.
         let error = unsafe {
             bindings::virtio_net_hdr_to_skb(
                 self.0.as_raw(),
@@ -200,8 +206,8 @@ impl RxSkb {
         if error != 0 {
             return Err(self.0);
         }
-        // SAFETY: As above. The linear part has an Ethernet header, since the first buffer has: the packet is
-        // in softirq context, in the poll function of the NAPI context, and passes on.
+        // SAFETY: As above. The linear part has an Ethernet header, since the first buffer has: the
+        // packet is in softirq context, in the poll function of the NAPI context, and passes on.
         unsafe {
             bindings::napi_receive_eth(napi.as_raw(), self.0.into_raw().as_ptr(), napi.index())
         };

@@ -10,8 +10,8 @@ use core::sync::atomic::{
 
 /// A 64-bit counter with one writer at a time and any number of readers.
 ///
-/// Adding is a plain load and store: no atomic operation. If two contexts add at the same time one of the
-/// additions can be lost, so whoever adds has exclusive access to the queue.
+/// Adding is a plain load and store: no atomic operation. If two contexts add at the same time one
+/// of the additions can be lost, so whoever adds has exclusive access to the queue.
 #[derive(Default)]
 pub struct Counter(AtomicU64);
 

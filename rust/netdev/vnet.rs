@@ -88,9 +88,11 @@ impl Framing {
 pub struct Header(RawHeader);
 
 impl Header {
-    /// The header at the start of `buffer`, or `None` if the buffer is too short for the longest one.
+    /// The header at the start of `buffer`, or `None` if the buffer is too short for the longest
+    /// one.
     ///
-    /// Where the header is a short one, the field that it lacks has the value of the bytes that follow.
+    /// Where the header is a short one, the field that it lacks has the value of the bytes that
+    /// follow.
     #[inline]
     pub fn read(buffer: &PoolBuffer) -> Option<Self> {
         let bytes: [u8; size_of::<RawHeader>()] = buffer.copy_start()?;
@@ -140,14 +142,15 @@ impl Packet {
     ///
     /// # Errors
     ///
-    /// The packet comes back if it cannot be described to the device, because it is segmented in a way that no
-    /// device has been asked to handle.
+    /// The packet comes back if it cannot be described to the device, because it is segmented in a
+    /// way that no device has been asked to handle.
     #[inline]
     pub fn new(skb: SkBuff, framing: &Framing) -> Result<Self, SkBuff> {
         let raw = skb.as_raw();
         let len = usize::from(framing.len);
-        // SAFETY: The packet is valid. If its headroom may be written to and has room, the header is put there,
-        // aligned; else in `cb`, which has 48 aligned bytes and belongs to whoever has the packet.
+        // SAFETY: The packet is valid. If its headroom may be written to and has room, the header
+        // is put there, aligned; else in `cb`, which has 48 aligned bytes and belongs to whoever
+        // has the packet.
         let (pushed, header) = unsafe {
             let pushed = framing.any_layout
                 && bindings::skb_can_push(raw, framing.len(), align_of::<RawHeader>() as u32);
@@ -158,7 +161,8 @@ impl Packet {
             };
             (pushed, place.cast::<RawHeader>())
         };
-        // SAFETY: `header` points to `len` bytes, as above: the short header is a prefix of the long one.
+        // SAFETY: `header` points to `len` bytes, as above: the short header is a prefix of the
+        // long one.
         let error =
             unsafe { bindings::virtio_net_hdr_from_skb(raw, header.cast(), framing.little_endian) };
         if error != 0 {
@@ -184,8 +188,9 @@ impl Packet {
     }
 }
 
-// SAFETY: The token is the packet's reference. While it is held, the packet's memory stays, and nobody writes to
-// it: other holders of a reference only read, or (`pktgen`) send it again, which writes the same header again.
+// SAFETY: The token is the packet's reference. While it is held, the packet's memory stays, and
+// nobody writes to it: other holders of a reference only read, or (`pktgen`) send it again, which
+// writes the same header again.
 unsafe impl Buffer for Packet {
     const CONTEXT: bool = false;
     const SEGMENTS: usize = SKB_SEGMENTS + 1;
@@ -196,8 +201,8 @@ unsafe impl Buffer for Packet {
     }
 }
 
-// SAFETY: `reclaim` undoes `into_token`. `map` describes the header, which is in the packet's headroom or in the
-// `struct sk_buff`, and the packet's data.
+// SAFETY: `reclaim` undoes `into_token`. `map` describes the header, which is in the packet's
+// headroom or in the `struct sk_buff`, and the packet's data.
 unsafe impl Outgoing for Packet {
     type Returned = SkBuff;
 
@@ -213,9 +218,10 @@ unsafe impl Outgoing for Packet {
             return Err(EMSGSIZE);
         }
         let list = table.as_mut_ptr();
-        // SAFETY: The table has `entries` entries. The packet is valid, and pushing makes the header, which has
-        // been written to its headroom, a part of its data for the duration of the call. `skb_to_sgvec` fails
-        // rather than going beyond the entry that `sg_init_table` marks as the last.
+        // SAFETY: The table has `entries` entries. The packet is valid, and pushing makes the
+        // header, which has been written to its headroom, a part of its data for the duration of
+        // the call. `skb_to_sgvec` fails rather than going beyond the entry that `sg_init_table`
+        // marks as the last.
         let mapped = unsafe {
             bindings::sg_init_table(list, entries);
             if self.pushed {

@@ -23,11 +23,12 @@ use kernel::{
     },
 };
 
-/// A hold on a device that is bound to this driver: the unbinding waits until the last hold is gone.
+/// A hold on a device that is bound to this driver: the unbinding waits until the last hold is
+/// gone.
 ///
 /// Whatever may touch the device outside of the callbacks of its bus owns one: each virtqueue, each
-/// registered network device. So neither a forgotten nor a hidden handle can outlive the binding. It
-/// blocks the unbinding instead, with a line in the log.
+/// registered network device. So neither a forgotten nor a hidden handle can outlive the binding.
+/// It blocks the unbinding instead, with a line in the log.
 ///
 /// Cloning and dropping one is an atomic operation: not for the hot path.
 #[derive(Clone)]
@@ -38,12 +39,14 @@ pub struct Attached(Arc<Hold>);
 /// `device` is bound to the driver until `released` is completed.
 struct Hold {
     device: NonNull<bindings::virtio_device>,
-    /// Whether the device has virtqueues. Its own `priv` cannot tell, since other drivers leave theirs behind.
+    /// Whether the device has virtqueues. Its own `priv` cannot tell, since other drivers leave
+    /// theirs behind.
     has_queues: AtomicBool,
     released: Arc<Completion>,
 }
 
-// SAFETY: A pointer to a device that is valid for as long as the value lives, and that any thread may use.
+// SAFETY: A pointer to a device that is valid for as long as the value lives, and that any thread
+// may use.
 unsafe impl Send for Hold {}
 // SAFETY: As above; `Device<Bound>` is `Sync`.
 unsafe impl Sync for Hold {}
@@ -59,8 +62,8 @@ impl Deref for Attached {
 
     #[inline]
     fn deref(&self) -> &Device<Bound> {
-        // SAFETY: By the invariant of `Hold` the device is bound for as long as `self` lives. `Device`
-        // is a transparent wrapper.
+        // SAFETY: By the invariant of `Hold` the device is bound for as long as `self` lives.
+        // `Device` is a transparent wrapper.
         unsafe { self.0.device.cast().as_ref() }
     }
 }

@@ -23,8 +23,8 @@ pub trait Value: Sized {
     /// Bytes to read into.
     const ZERO: Self::Bytes;
 
-    /// The width of one access, in bytes: that of the field, or of its elements if it is an array (virtio 1.3,
-    /// section 4.1.3.1). Transports know 1, 2, 4 and 8.
+    /// The width of one access, in bytes: that of the field, or of its elements if it is an array
+    /// (virtio 1.3, section 4.1.3.1). Transports know 1, 2, 4 and 8.
     const WIDTH: usize;
 
     /// The value of `bytes`, which the device wrote in little-endian or in big-endian order.
@@ -72,8 +72,8 @@ impl<T: Value> Field<T> {
 }
 
 impl Device {
-    /// Whether the device writes multi-byte fields in little-endian order: a modern device always, a
-    /// legacy one if the guest does.
+    /// Whether the device writes multi-byte fields in little-endian order: a modern device always,
+    /// a legacy one if the guest does.
     #[inline]
     pub fn is_little_endian(&self) -> bool {
         cfg!(target_endian = "little") || self.has(Feature::VERSION_1)

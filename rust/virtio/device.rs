@@ -24,8 +24,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The wrapped `struct virtio_device` has been registered by its transport. With a context other than
-/// [`Normal`] it is bound to a driver for as long as the reference lives.
+/// The wrapped `struct virtio_device` has been registered by its transport. With a context other
+/// than [`Normal`] it is bound to a driver for as long as the reference lives.
 #[repr(transparent)]
 pub struct Device<Ctx: DeviceContext = Normal>(Opaque<bindings::virtio_device>, PhantomData<Ctx>);
 
@@ -73,8 +73,8 @@ impl Device<Bound> {
         }
     }
 
-    /// Resets the device unless it is in reset: afterwards it has no buffer, raises no interrupt, and no
-    /// callback of a virtqueue is running. It stays so: its queues are of no use any more.
+    /// Resets the device unless it is in reset: afterwards it has no buffer, raises no interrupt,
+    /// and no callback of a virtqueue is running. It stays so: its queues are of no use any more.
     ///
     /// Process context. May sleep.
     pub fn reset(&self) {

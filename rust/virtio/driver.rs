@@ -35,13 +35,13 @@ use kernel::{
 
 /// A driver for virtio devices.
 ///
-/// The bus calls [`validate`](Self::validate) and [`probe`](Self::probe) with the device lock held, in
-/// process context.
+/// The bus calls [`validate`](Self::validate) and [`probe`](Self::probe) with the device lock held,
+/// in process context.
 pub trait Driver: 'static {
     /// What the driver keeps for a bound device. Dropped, in process context, when it is unbound.
     ///
-    /// Whatever it owns that uses the device holds an [`Attached`]. After the drop the bus waits until
-    /// all of them are gone, and resets the device.
+    /// Whatever it owns that uses the device holds an [`Attached`]. After the drop the bus waits
+    /// until all of them are gone, and resets the device.
     type Data: Send + Sync;
 
     /// The features that the driver knows, for a device that offers [`Feature::VERSION_1`].
@@ -66,7 +66,8 @@ pub trait Driver: 'static {
     /// Any: the device is reset and left.
     fn probe(device: &Device<Core<'_>>, attached: Attached) -> Result<Self::Data>;
 
-    /// The device's configuration may have changed. Called in interrupt context, with a spinlock held.
+    /// The device's configuration may have changed. Called in interrupt context, with a spinlock
+    /// held.
     fn config_changed(device: &Device<Bound>, data: &Self::Data);
 }
 
@@ -152,8 +153,8 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
         let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
 
         from_result(|| {
-            // The box comes first, so that nothing can fail after the driver's probe. After an error
-            // the driver core takes it back, as it does when a device is unbound.
+            // The box comes first, so that nothing can fail after the driver's probe. After an
+            // error the driver core takes it back, as it does when a device is unbound.
             device.as_ref().set_drvdata::<Private<T>>(Ok(Private {
                 binding: UnsafeCell::new(None),
             }))?;
@@ -165,8 +166,8 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
                 Ok(data) => {
                     // SAFETY: The data has been set above, and is of this type.
                     let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
-                    // SAFETY: The bus calls neither `config_changed` nor `remove` before this function
-                    // returns, so nothing else looks at the cell.
+                    // SAFETY: The bus calls neither `config_changed` nor `remove` before this
+                    // function returns, so nothing else looks at the cell.
                     unsafe { *private.binding.get() = Some(Binding { data, anchor }) };
                     Ok(0)
                 }
@@ -185,8 +186,8 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
         // SAFETY: `probe_callback` has succeeded, so the data is set.
         let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
 
-        // SAFETY: The bus has disabled `config_changed` before, under the lock that it is called with,
-        // and calls nothing else beside this function.
+        // SAFETY: The bus has disabled `config_changed` before, under the lock that it is called
+        // with, and calls nothing else beside this function.
         if let Some(Binding { data, anchor }) = unsafe { (*private.binding.get()).take() } {
             drop(data);
             anchor.release(device);
@@ -195,8 +196,9 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
     }
 
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls with a valid device, between a successful probe and the remove callback. The context is
-        // used for access to the data only: what is passed on is a bound device.
+        // SAFETY: The bus calls with a valid device, between a successful probe and the remove
+        // callback. The context is used for access to the data only: what is passed on is a bound
+        // device.
         let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
         // SAFETY: As above, so the data is set.
         let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
@@ -226,7 +228,9 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
 macro_rules! module_virtio_driver {
     (ids: [$($id:expr),* $(,)?], $($f:tt)*) => {
         // The name is what modpost makes the module's alias of.
-        #[export_name = concat!("__mod_device_table__", line!(), "__kmod_", module_path!(), "__virtio__IDS")]
+        #[export_name = concat!(
+            "__mod_device_table__", line!(), "__kmod_", module_path!(), "__virtio__IDS"
+        )]
         static IDS: $crate::IdArray<{ <[$crate::DeviceId]>::len(&[$($id),*]) }> =
             $crate::IdArray::new([$($id),*]);
 

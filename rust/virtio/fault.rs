@@ -2,9 +2,9 @@
 
 //! Fault points: places where a test makes a step of probe fail.
 //!
-//! Debian's kernel has no fault injection of its own. In a module that was built with `FAULTS=1`, a test
-//! writes N to the module's parameter `fault`, and the N-th point that is passed from then on fails. In any
-//! other module [`point`] is a constant.
+//! Debian's kernel has no fault injection of its own. In a module that was built with `FAULTS=1`, a
+//! test writes N to the module's parameter `fault`, and the N-th point that is passed from then on
+//! fails. In any other module [`point`] is a constant.
 
 use kernel::prelude::*;
 

@@ -20,7 +20,8 @@ const BITS: u32 = 128;
 pub struct Feature(u32);
 
 impl Feature {
-    /// `VIRTIO_F_ANY_LAYOUT`: a legacy device that takes buffers however they are cut into segments.
+    /// `VIRTIO_F_ANY_LAYOUT`: a legacy device that takes buffers however they are cut into
+    /// segments.
     pub const ANY_LAYOUT: Self = Self::new(27);
     /// `VIRTIO_F_VERSION_1`: the device follows virtio 1.0 or later.
     pub const VERSION_1: Self = Self::new(32);
@@ -55,9 +56,9 @@ impl Feature {
 impl Device {
     /// Whether `feature` has been negotiated.
     ///
-    /// Any context. Until [`Driver::validate`](crate::Driver::validate) has returned, the answer may
-    /// still change. Unlike C's `virtio_has_feature()` this may be asked of any feature: one that is
-    /// in no table of the driver has not been negotiated.
+    /// Any context. Until [`Driver::validate`](crate::Driver::validate) has returned, the answer
+    /// may still change. Unlike C's `virtio_has_feature()` this may be asked of any feature: one
+    /// that is in no table of the driver has not been negotiated.
     pub fn has(&self, feature: Feature) -> bool {
         // SAFETY: `self.as_raw()` is valid, and the union's arms are arrays of the same bits, of
         // which nothing writes to any after feature negotiation.

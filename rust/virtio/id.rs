@@ -2,8 +2,8 @@
 
 //! Virtio device IDs.
 //!
-//! The kernel crate's own table type is not used: it changed between the releases that are supported, and all
-//! that it adds is a word of driver data, which virtio IDs do not have.
+//! The kernel crate's own table type is not used: it changed between the releases that are
+//! supported, and all that it adds is a word of driver data, which virtio IDs do not have.
 
 use crate::bindings;
 

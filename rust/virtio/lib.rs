@@ -2,9 +2,10 @@
 
 //! Abstractions for virtio drivers: the bus, the device's configuration, and virtqueues.
 //!
-//! A driver implements [`Driver`]. In [`Driver::probe`] it asks its [`Attached`] device for virtqueues
-//! ([`queue::find`]) and moves buffers into them. A buffer that is lent to the device is owned by its
-//! [`queue::Virtqueue`] until the device gives it back or has been reset; see [`queue`].
+//! A driver implements [`Driver`]. In [`Driver::probe`] it asks its [`Attached`] device for
+//! virtqueues ([`queue::find`]) and moves buffers into them. A buffer that is lent to the device is
+//! owned by its [`queue::Virtqueue`] until the device gives it back or has been reset; see
+//! [`queue`].
 //!
 //! C headers: [`include/linux/virtio.h`](srctree/include/linux/virtio.h),
 //! [`include/linux/virtio_config.h`](srctree/include/linux/virtio_config.h).

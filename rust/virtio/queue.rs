@@ -4,22 +4,23 @@
 //!
 //! # Lending
 //!
-//! A buffer is *moved* into a [`Virtqueue`]. From then on the queue owns it, in the form of the token that
-//! the virtio core keeps for the descriptor chain (in the guest's memory, where the device cannot write). The
-//! buffer comes back by value in one of three ways, and only once, because the core forgets a token as it
-//! hands it out:
+//! A buffer is *moved* into a [`Virtqueue`]. From then on the queue owns it, in the form of the
+//! token that the virtio core keeps for the descriptor chain (in the guest's memory, where the
+//! device cannot write). The buffer comes back by value in one of three ways, and only once,
+//! because the core forgets a token as it hands it out:
 //!
 //! - the device has used it: [`Virtqueue::pop`] or [`Virtqueue::reclaim`];
 //! - it could not be added: [`Rejected`];
-//! - the queue is dropped: the device is reset first, then each buffer that is still lent is released.
+//! - the queue is dropped: the device is reset first, then each buffer that is still lent is
+//!   released.
 //!
-//! So driver code can neither read, nor free, nor lend again what the device may access: it has no value to
-//! do that with. It costs nothing: a token is the pointer that C passes as well, and there is no allocation, lock
-//! or count per buffer. What the device says about a buffer is checked: the core takes only the number of a
-//! chain that is lent, and a length is bounded by what was lent.
+//! So driver code can neither read, nor free, nor lend again what the device may access: it has no
+//! value to do that with. It costs nothing: a token is the pointer that C passes as well, and there
+//! is no allocation, lock or count per buffer. What the device says about a buffer is checked: the
+//! core takes only the number of a chain that is lent, and a length is bounded by what was lent.
 //!
-//! Which memory belongs to a buffer is said by the buffer's type, in an implementation of [`Outgoing`] or
-//! [`Incoming`]. These traits are `unsafe` to implement and safe to use.
+//! Which memory belongs to a buffer is said by the buffer's type, in an implementation of
+//! [`Outgoing`] or [`Incoming`]. These traits are `unsafe` to implement and safe to use.
 
 mod find;
 mod set;
@@ -53,9 +54,9 @@ use kernel::prelude::*;
 /// # Safety
 ///
 /// - [`release`](Self::release) undoes the conversion to a token.
-/// - From that conversion on, until [`release`](Self::release) or the matching function of the sub-trait, the
-///   memory that the buffer describes stays allocated and mapped, and nothing but the device accesses it in
-///   a way that would be a data race with what the device does.
+/// - From that conversion on, until [`release`](Self::release) or the matching function of the
+///   sub-trait, the memory that the buffer describes stays allocated and mapped, and nothing but
+///   the device accesses it in a way that would be a data race with what the device does.
 pub unsafe trait Buffer: Sized + Send {
     /// Whether the buffer wants a word of its own kept beside the token.
     const CONTEXT: bool;
@@ -67,8 +68,8 @@ pub unsafe trait Buffer: Sized + Send {
     ///
     /// # Safety
     ///
-    /// `token` comes from this type's conversion to a token, is used once, and the device has no access to
-    /// the buffer any more.
+    /// `token` comes from this type's conversion to a token, is used once, and the device has no
+    /// access to the buffer any more.
     unsafe fn release(token: NonNull<c_void>);
 }
 
@@ -104,10 +105,10 @@ pub unsafe trait Outgoing: Buffer {
 ///
 /// # Safety
 ///
-/// See [`Buffer`]. [`reclaim`](Self::reclaim) undoes [`into_token`](Self::into_token). The buffer owns
-/// [`capacity`](Self::capacity) bytes from its token on, which lie in one page (of any order). Where
-/// [`is_mapped_for`](Self::is_mapped_for) says so, this page belongs to a page_pool that has mapped it for
-/// that device.
+/// See [`Buffer`]. [`reclaim`](Self::reclaim) undoes [`into_token`](Self::into_token). The buffer
+/// owns [`capacity`](Self::capacity) bytes from its token on, which lie in one page (of any order).
+/// Where [`is_mapped_for`](Self::is_mapped_for) says so, this page belongs to a page_pool that has
+/// mapped it for that device.
 pub unsafe trait Incoming: Buffer {
     /// The number of bytes that the device may write.
     fn capacity(&self) -> u32;
@@ -118,8 +119,8 @@ pub unsafe trait Incoming: Buffer {
     /// Gives up the buffer for a token and a word of context.
     fn into_token(self) -> (NonNull<c_void>, *mut c_void);
 
-    /// Takes back a buffer to which the device says it has written `written` bytes, and makes up to that many
-    /// (and not more than there are) visible to the CPU.
+    /// Takes back a buffer to which the device says it has written `written` bytes, and makes up to
+    /// that many (and not more than there are) visible to the CPU.
     ///
     /// # Safety
     ///

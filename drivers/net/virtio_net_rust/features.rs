@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The features that the driver knows, and what it demands of a device that offers them (virtio 1.3,
-//! sections 5.1.3 and 5.1.3.1).
+//! The features that the driver knows, and what it demands of a device that offers them (virtio
+//! 1.3, sections 5.1.3 and 5.1.3.1).
 
 use crate::config;
 use kernel::{
@@ -58,10 +58,11 @@ const COMMANDS: &[(Feature, &str)] = &[
     (Feature::new(60), "VIRTIO_NET_F_RSS"),
 ];
 
-/// Refuses a device whose features or configuration contradict themselves, with one line in the log.
+/// Refuses a device whose features or configuration contradict themselves, with one line in the
+/// log.
 ///
-/// C functions: `virtnet_validate()`, `virtnet_validate_features()`. Unlike C, which ignores a bad MTU silently,
-/// this refuses the device, since whoever configured it expects that MTU to hold.
+/// C functions: `virtnet_validate()`, `virtnet_validate_features()`. Unlike C, which ignores a bad
+/// MTU silently, this refuses the device, since whoever configured it expects that MTU to hold.
 ///
 /// # Errors
 ///

@@ -46,7 +46,8 @@ pub struct Queue {
     pool: PagePool,
 }
 
-/// The largest MTU whose packets fit into one receive buffer, in bytes, with a header of `header` bytes.
+/// The largest MTU whose packets fit into one receive buffer, in bytes, with a header of `header`
+/// bytes.
 pub(crate) fn single_buffer_mtu(header: u32) -> u32 {
     PoolBuffer::WHOLE_PAGE - header - ETH_HLEN - VLAN_HLEN
 }
@@ -134,7 +135,8 @@ impl Queue {
 
     /// Receives the packet whose first buffer is `buffer`, and returns its length in bytes.
     ///
-    /// C functions: `receive_buf()`, `receive_mergeable()`, `receive_small()`, `virtnet_receive_done()`.
+    /// C functions: `receive_buf()`, `receive_mergeable()`, `receive_small()`,
+    /// `virtnet_receive_done()`.
     #[inline]
     fn receive_one(
         &mut self,

@@ -31,14 +31,15 @@ use kernel::{
 /// A transmit queue.
 pub struct Queue {
     queue: Virtqueue<Packet>,
-    /// With fewer free descriptors than this the largest packet would not fit, so the stack has to wait.
+    /// With fewer free descriptors than this the largest packet would not fit, so the stack has to
+    /// wait.
     reserve: u32,
 }
 
 impl Queue {
     pub(crate) fn new(queue: Virtqueue<Packet>) -> Self {
-        // The segments of a packet and its header. A ring that is smaller can be filled up: a packet that does not
-        // fit is dropped then, but the queue does not stop for good.
+        // The segments of a packet and its header. A ring that is smaller can be filled up: a
+        // packet that does not fit is dropped then, but the queue does not stop for good.
         let reserve = (SKB_SEGMENTS as u32 + 1).min(queue.size());
         Self { queue, reserve }
     }
@@ -149,7 +150,8 @@ pub(crate) fn poll<'a>(mut poll: TxPoll<'a, VirtioNet>) -> Done {
     poll.complete(&armed)
 }
 
-/// Does what [`poll`] does while another queue is polled, to save an interrupt. C function: `virtnet_poll_cleantx()`.
+/// Does what [`poll`] does while another queue is polled, to save an interrupt. C function:
+/// `virtnet_poll_cleantx()`.
 #[inline]
 pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
     loop {
@@ -163,7 +165,8 @@ pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
 
 /// The stack's watchdog has found the queue stopped for too long.
 ///
-/// If an interrupt was lost, polling gets the queue going again. C function: `virtnet_tx_timeout()`.
+/// If an interrupt was lost, polling gets the queue going again. C function:
+/// `virtnet_tx_timeout()`.
 pub(crate) fn timeout(device: &Device<VirtioNet>, stats: &stats::Tx, napi: &Napi) {
     stats.tx_timeouts.add(1);
     dev_err!(

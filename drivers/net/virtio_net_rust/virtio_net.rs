@@ -2,8 +2,8 @@
 
 //! Network driver for virtio devices (virtio 1.3, section 5.1).
 //!
-//! One receive and one transmit queue, each polled by NAPI. Receive buffers come from a page_pool; they hold one
-//! packet each, or are merged by the device where it can.
+//! One receive and one transmit queue, each polled by NAPI. Receive buffers come from a page_pool;
+//! they hold one packet each, or are merged by the device where it can.
 //!
 //! The in-tree driver is `drivers/net/virtio_net.c`. Names that users see are the same here.
 

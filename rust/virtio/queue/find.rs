@@ -121,8 +121,8 @@ pub fn find(
 
     fault::point("find_vqs")?;
     let find_vqs = device.ops().find_vqs.ok_or(ENODEV)?;
-    // SAFETY: The device is valid and has no queues. The arrays have `count` elements. The names live as
-    // long as the queues do. The set has been announced to the interrupts.
+    // SAFETY: The device is valid and has no queues. The arrays have `count` elements. The names
+    // live as long as the queues do. The set has been announced to the interrupts.
     to_result(unsafe {
         find_vqs(
             device.as_raw(),
@@ -158,7 +158,8 @@ impl Found {
             return Err(EINVAL);
         }
         self.next += 1;
-        // SAFETY: The queue belongs to the set, is handed out once, and keeps a context as `B` says.
+        // SAFETY: The queue belongs to the set, is handed out once, and keeps a context as `B`
+        // says.
         unsafe { Virtqueue::new(queue, self.set.clone()) }
     }
 }

@@ -30,7 +30,8 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// From before the queues are found until after they are deleted, `priv` of the device points to this.
+/// From before the queues are found until after they are deleted, `priv` of the device points to
+/// this.
 pub(super) struct Set {
     device: Attached,
     slots: KVec<Slot>,
@@ -87,8 +88,8 @@ impl Drop for Target {
 ///
 /// `vq` belongs to a [`Set`], and the target of its slot has been made from an `Arc<C>`.
 unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
-    // SAFETY: `vq` and its device are valid. By the invariant of `Set`, `priv` points to one, which has
-    // a slot for each queue, in the order of their indices.
+    // SAFETY: `vq` and its device are valid. By the invariant of `Set`, `priv` points to one, which
+    // has a slot for each queue, in the order of their indices.
     let target = unsafe {
         let set = (*(*vq).vdev).priv_.cast::<Set>();
         (*set).slots.get((*vq).index as usize)
@@ -115,7 +116,8 @@ impl Set {
         }
         let raw = device.as_raw();
         let set = Arc::from(set.write(Self { device, slots }));
-        // SAFETY: The device is valid, and `priv` has been claimed. INVARIANT: No queue has been found yet.
+        // SAFETY: The device is valid, and `priv` has been claimed. INVARIANT: No queue has been
+        // found yet.
         unsafe { (*raw).priv_ = Arc::as_ptr(&set).cast_mut().cast() };
         Ok(set)
     }
@@ -137,8 +139,8 @@ impl Drop for Set {
         // An `Armed` may still look at its queue until its read-side section ends.
         // SAFETY: This is process context, where the function may sleep.
         unsafe { bindings::synchronize_rcu() };
-        // SAFETY: The device is valid and in reset. No handle to a queue is left; the list of queues is
-        // empty if none has been found, and then there is nothing to delete.
+        // SAFETY: The device is valid and in reset. No handle to a queue is left; the list of
+        // queues is empty if none has been found, and then there is nothing to delete.
         unsafe {
             let queues = core::ptr::addr_of!((*device).vqs);
             if !core::ptr::eq((*queues).next, queues) {

@@ -9,7 +9,8 @@ use kernel::prelude::*;
 
 /// Room for the segments of the buffer that is being added to a queue.
 ///
-/// One table serves all buffers of a queue, since the virtio core copies it into descriptors at once.
+/// One table serves all buffers of a queue, since the virtio core copies it into descriptors at
+/// once.
 pub struct Table {
     entries: KVec<bindings::scatterlist>,
 }

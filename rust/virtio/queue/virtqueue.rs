@@ -39,12 +39,15 @@ fn check(error: c_int) -> Result {
     }
 }
 
-/// A virtqueue for buffers of the type `B`: the driver's end of it, and the owner of all that is lent.
+/// A virtqueue for buffers of the type `B`: the driver's end of it, and the owner of all that is
+/// lent.
 ///
-/// Its methods that take `&mut self` are not serialised by anything else: whoever has the only reference has the
-/// queue. Unless said otherwise a method may be called in any context and does not sleep.
+/// Its methods that take `&mut self` are not serialised by anything else: whoever has the only
+/// reference has the queue. Unless said otherwise a method may be called in any context and does
+/// not sleep.
 ///
-/// Dropping one resets the whole device and releases what is still lent: process context, may sleep.
+/// Dropping one resets the whole device and releases what is still lent: process context, may
+/// sleep.
 ///
 /// # Invariants
 ///
@@ -59,7 +62,8 @@ pub struct Virtqueue<B: Buffer> {
     buffers: PhantomData<B>,
 }
 
-// SAFETY: It owns buffers, which are `Send`; the queue itself may be used by any one thread at a time.
+// SAFETY: It owns buffers, which are `Send`; the queue itself may be used by any one thread at a
+// time.
 unsafe impl<B: Buffer> Send for Virtqueue<B> {}
 
 /// What is called, in interrupt context, when the device has used buffers of a queue.
@@ -82,7 +86,8 @@ impl Interrupted<'_> {
         }
     }
 
-    /// Asks the device for no further interrupts: a hint, which need not be serialised with anything.
+    /// Asks the device for no further interrupts: a hint, which need not be serialised with
+    /// anything.
     #[inline]
     pub fn disable_cb(&self) {
         // SAFETY: The queue is valid during its interrupt.
@@ -136,7 +141,8 @@ impl Armed<'_> {
 impl<B: Buffer> Virtqueue<B> {
     /// # Safety
     ///
-    /// `raw` is a queue of `set` without another handle. It keeps a context if `B::CONTEXT` says so.
+    /// `raw` is a queue of `set` without another handle. It keeps a context if `B::CONTEXT` says
+    /// so.
     pub(super) unsafe fn new(raw: NonNull<bindings::virtqueue>, set: Arc<Set>) -> Result<Self> {
         fault::point("segment table")?;
         let table = sg::Table::new(B::SEGMENTS)?;
@@ -183,8 +189,8 @@ impl<B: Buffer> Virtqueue<B> {
 
     /// Tells the device about buffers that have been added, if it wants to know.
     ///
-    /// Returns whether it was told, which is a write that leaves the guest. After `false` there was no need, or
-    /// the queue is broken.
+    /// Returns whether it was told, which is a write that leaves the guest. After `false` there was
+    /// no need, or the queue is broken.
     #[inline]
     pub fn kick(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
@@ -203,7 +209,8 @@ impl<B: Buffer> Virtqueue<B> {
 
     /// Asks the device for an interrupt when most of what is lent has been used.
     ///
-    /// Returns `false` if most of it has been used already: there may be no interrupt, so the caller has to look.
+    /// Returns `false` if most of it has been used already: there may be no interrupt, so the
+    /// caller has to look.
     #[inline]
     pub fn enable_cb_delayed(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
@@ -212,8 +219,8 @@ impl<B: Buffer> Virtqueue<B> {
 
     /// Asks the device for an interrupt when it next uses a buffer.
     ///
-    /// The caller asks [`Armed::pending`] afterwards, which needs no access to the queue: it may be done after
-    /// the exclusive access, a NAPI for instance, has been given up.
+    /// The caller asks [`Armed::pending`] afterwards, which needs no access to the queue: it may be
+    /// done after the exclusive access, a NAPI for instance, has been given up.
     #[inline]
     pub fn arm<'rcu>(&mut self, _section: &'rcu rcu::Guard) -> Armed<'rcu> {
         // SAFETY: By the type invariant; `&mut self` serialises.
@@ -233,8 +240,8 @@ impl<B: Buffer> Virtqueue<B> {
         written: &mut u32,
         context: &mut *mut c_void,
     ) -> Option<NonNull<c_void>> {
-        // SAFETY: By the type invariant; `&mut self` serialises. The core writes to `context` only on a
-        // queue that keeps contexts.
+        // SAFETY: By the type invariant; `&mut self` serialises. The core writes to `context` only
+        // on a queue that keeps contexts.
         NonNull::new(unsafe {
             bindings::virtqueue_get_buf_ctx(self.raw.as_ptr(), written, context)
         })
@@ -251,8 +258,9 @@ impl<B: Outgoing> Virtqueue<B> {
     pub fn add_outbuf(&mut self, buffer: B) -> Result<(), Rejected<B::Returned>> {
         let mapped = buffer.map(&mut self.table);
         let token = buffer.into_token();
-        // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer, and the
-        // implementation of `Outgoing` warrants that its memory stays until the token comes back.
+        // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer,
+        // and the implementation of `Outgoing` warrants that its memory stays until the token comes
+        // back.
         let added = mapped.and_then(|mapped| unsafe {
             check(bindings::virtqueue_add_outbuf(
                 self.raw.as_ptr(),
@@ -274,8 +282,8 @@ impl<B: Outgoing> Virtqueue<B> {
     pub fn reclaim(&mut self) -> Option<B::Returned> {
         let (mut written, mut context) = (0, null_mut());
         let token = self.next_used(&mut written, &mut context)?;
-        // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once, after the
-        // device has used it.
+        // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once,
+        // after the device has used it.
         Some(unsafe { B::reclaim(token) })
     }
 }
@@ -285,8 +293,8 @@ impl<B: Incoming> Virtqueue<B> {
     ///
     /// # Errors
     ///
-    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if the buffer is not mapped as the queue
-    /// needs it.
+    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if the buffer is not mapped as the
+    /// queue needs it.
     #[inline]
     pub fn add_inbuf(&mut self, buffer: B) -> Result<(), Rejected<B>> {
         if !buffer.is_mapped_for(self.dma_device) {
@@ -299,8 +307,8 @@ impl<B: Incoming> Virtqueue<B> {
         let (token, context) = buffer.into_token();
         let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
         let va = token.as_ptr();
-        // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at `va`, in
-        // a page that is mapped for the device of the queue if that has one.
+        // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes
+        // at `va`, in a page that is mapped for the device of the queue if that has one.
         let result = check(unsafe {
             if self.dma_device.is_null() {
                 bindings::virtqueue_add_inbuf_va(queue, va, capacity, context, gfp)
@@ -319,13 +327,14 @@ impl<B: Incoming> Virtqueue<B> {
     ///
     /// # Errors
     ///
-    /// [`Overrun`] if the device says that it has written more than was lent: none of it can be trusted.
+    /// [`Overrun`] if the device says that it has written more than was lent: none of it can be
+    /// trusted.
     #[inline]
     pub fn pop(&mut self) -> Option<Result<(B, u32), Overrun<B>>> {
         let (mut reported, mut context) = (0, null_mut());
         let token = self.next_used(&mut reported, &mut context)?;
-        // SAFETY: By the type invariant the token comes from a `B`, and `context` was kept with it. The core
-        // hands it out once, after the device has used it.
+        // SAFETY: By the type invariant the token comes from a `B`, and `context` was kept with it.
+        // The core hands it out once, after the device has used it.
         let buffer = unsafe { B::reclaim(token, context, reported) };
         Some(if reported <= buffer.capacity() {
             Ok((buffer, reported))
@@ -342,8 +351,8 @@ impl<B: Buffer> Drop for Virtqueue<B> {
         // SAFETY: By the type invariant; `&mut self` serialises.
         let detach = || unsafe { bindings::virtqueue_detach_unused_buf(self.raw.as_ptr()) };
         while let Some(token) = NonNull::new(detach()) {
-            // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once, and
-            // the device is in reset.
+            // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once,
+            // and the device is in reset.
             unsafe { B::release(token) };
         }
     }
