@@ -52,4 +52,4 @@ fmt-check:
 
 .PHONY: help
 help:
-	@sed -n '/^## Commands/,/^## The/{/^## /d; s/^    //p; /^$$/p}' README.md
+	@sed -n '/^## Commands/,/^## The/s/^    //p' README.md

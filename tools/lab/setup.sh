@@ -66,7 +66,7 @@ build_entry() {
 	local free
 	free=$(df --output=avail -BG "$LAB_CACHE" | tail -n 1 | tr -dc 0-9)
 	[ "$free" -ge 8 ] || die "$LAB_CACHE has $free GB free, the lab needs 8; set LAB_CACHE to a larger place"
-	say "setting up for kernel $release in $LAB_CACHE (about five minutes, once)"
+	say "setting up for kernel $release in $LAB_CACHE (five to ten minutes, once)"
 	prepare_host
 	mkdir "$partial"
 	step "making the Debian root" contained "$LAB_DIR/mkroot.sh" "$partial" "$release" "$(host_mirror)"
