@@ -31,9 +31,12 @@ def peer_in(guest):
 
 @contextmanager
 def flooded(guest, nic):
-    """Small and large packets both ways through a NIC, all the time, also while it comes and goes."""
+    """Small and large packets both ways through a NIC, all the time, also while it comes and goes.
+
+    There are peers at both ends.
+    """
     argv = [sys.executable, str(PEER), "flood", nic.guest4]
-    with guest.spawn([*COMMAND, "flood", nic.host4]), peer_on_host(), subprocess.Popen(argv) as process:
+    with guest.spawn([*COMMAND, "flood", nic.host4]), subprocess.Popen(argv) as process:
         try:
             yield
             assert process.poll() is None, "the flood from the host ended by itself"
@@ -52,6 +55,12 @@ def ping(run, address, *options):
     """A single request: `ping` is patient only as long as it has got no answer at all."""
     done = run(["ping", "-n", "-q", "-c", 1, "-W", TIMEOUT, *options, address], check=False)
     assert " 1 received" in done.stdout, f"ping {address} {options}:\n{done.stdout}{done.stderr}"
+
+
+def reaches(run, address):
+    """Requests until there is an answer: beside other traffic some are lost, as when all wait for ARP."""
+    done = run(["ping", "-n", "-q", "-c", 1, "-w", TIMEOUT, "-i", "0.1", address], check=False)
+    assert " 0 received" not in done.stdout, f"ping {address}:\n{done.stdout}{done.stderr}"
 
 
 def pings(guest, nic, mtu=1500):

@@ -50,5 +50,8 @@ def queue_size(guest, nic, queue):
 
 def interrupts(guest, device):
     """The lines of /proc/interrupts that belong to a device on the virtio bus."""
-    lines = guest.run(["cat", "/proc/interrupts"]).stdout.splitlines()
-    return [line for line in lines if line.split()[-1] == device or f" {device}-" in line]
+    return interrupts_of(device, guest.run(["cat", "/proc/interrupts"]).stdout)
+
+
+def interrupts_of(device, text):
+    return [line for line in text.splitlines() if f" {device}-" in line or line.endswith(f" {device}")]

@@ -100,8 +100,8 @@ def flood(address):
                 pass
             except OSError:
                 time.sleep(0.01)
-        # Leaves the CPU to who is tested.
-        time.sleep(0.002)
+        # Leaves CPU time to what is done beside it, in a guest that is emulated.
+        time.sleep(0.04)
 
 
 if __name__ == "__main__":
