@@ -45,7 +45,7 @@ def test_carrier_follows_the_device(guest, number):
 def test_link_goes_and_comes_under_traffic(guest):
     nic = guest.nics[0]
     name = guest.interface(nic)
-    with exchange.flooded(guest, nic):
+    with exchange.peer_on_host(), exchange.flooded(guest, nic):
         for _ in range(10):
             guest.set_link(nic, False)
             wait_for_carrier(guest, name, 0)

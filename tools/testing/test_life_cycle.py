@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Loading, unloading, binding, plugging, setting up and down, again and again, idle and under traffic."""
+
+import contextlib
+
+import pytest
+
+from support import binding, exchange, leaks
+from support.kernel_log import no_errors  # noqa: F401
+from support.nics import PACKED, SMALL
+
+ROUNDS = 50
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    nics = [{"bus": "port0", "disable-legacy": "on"}, PACKED | SMALL]
+    options = {"files": [exchange.PEER, leaks.POOLS], "cmdline": leaks.CMDLINE, "root_ports": 1, "memory": "2G"}
+    with boot(nics=nics, **options) as guest:
+        driver.load(guest)
+        # Incomplete datagrams hold pages of a device that has gone, by default for half a minute.
+        guest.run("echo 1 >/proc/sys/net/ipv4/ipfrag_time")
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.fixture
+def nics(guest):
+    for nic in guest.nics:
+        ready(guest, nic)
+    yield guest.nics
+    # Whatever the test did: all of it works, and page pools are there for the interfaces that are.
+    for nic in guest.nics:
+        ready(guest, nic)
+        exchange.everything(guest, nic)
+    leaks.wait_for_pools(guest, len(guest.nics))
+
+
+def ready(guest, nic):
+    """Waits for the interface of a NIC and sets it up. One command, for each takes its time in an emulated guest."""
+    guest.run(
+        f"until file=$(grep -ls {nic.mac} /sys/class/net/*/address); do sleep 0.02; done\n"
+        f"name=${{file%/address}}; name=${{name##*/}}; ip -batch - <<end\n"
+        f"address replace {nic.guest4}/24 dev $name\n"
+        f"link set $name up\n"
+        f"address replace {nic.guest6}/64 dev $name nodad\n"
+        f"end"
+    )
+
+
+def reload(guest, driver):
+    load = f"insmod /payload/{driver.file}" if driver.file else f"modprobe {driver.name}"
+    guest.run(f"rmmod {driver.name} && {load}")
+
+
+@contextlib.contextmanager
+def traffic(guest, under):
+    """Through all NICs, or none."""
+    with contextlib.ExitStack() as stack:
+        if under:
+            stack.enter_context(exchange.peer_on_host())
+            for nic in guest.nics:
+                stack.enter_context(exchange.flooded(guest, nic))
+        yield
+
+
+under_traffic = pytest.mark.parametrize("under", [False, True], ids=["idle", "under traffic"])
+
+
+@under_traffic
+def test_load_and_unload(guest, nics, driver, under):
+    with traffic(guest, under):
+        for _ in range(ROUNDS):
+            reload(guest, driver)
+            for nic in nics:
+                ready(guest, nic)
+                exchange.reaches(guest.run, nic.host4)
+
+
+@under_traffic
+def test_unbind_and_bind(guest, nics, driver, under):
+    devices = [guest.virtio_device(nic) for nic in nics]
+    with traffic(guest, under):
+        for i in range(ROUNDS):
+            nic, device = nics[i % 2], devices[i % 2]
+            binding.unbind(guest, driver, device)
+            leaks.nothing_left(guest, nic, device)
+            # The other one goes on.
+            exchange.reaches(guest.run, nics[1 - i % 2].host4)
+            binding.bind(guest, driver, device)
+            ready(guest, nic)
+            exchange.reaches(guest.run, nic.host4)
+
+
+def test_binding_leaves_no_memory(guest, nics, driver):
+    """Up, so that the rings are full of buffers, and with some traffic, so that some are elsewhere."""
+    devices = [guest.virtio_device(nic) for nic in nics]
+    names = [guest.interface(nic) for nic in nics]
+    drivers = f"{binding.BUS}/drivers/{driver.name}"
+    one = "; ".join(
+        f"echo {device} >{drivers}/unbind; echo {device} >{drivers}/bind; ip address add {nic.guest4}/24 dev {name}; "
+        f"ip link set {name} up; ping -q -c 1 -W {exchange.TIMEOUT} {nic.host4} >/dev/null"
+        for device, name, nic in zip(devices, names, nics)
+    )
+
+    def rebind(rounds):
+        guest.run(f"set -e; for i in $(seq {rounds}); do {one}; done", timeout=300)
+
+    assert not leaks.of_rounds(guest, 20, rebind)
+
+
+def test_loading_leaves_no_memory(guest, nics, driver):
+    def run(rounds):
+        for _ in range(rounds):
+            reload(guest, driver)
+
+    assert not leaks.of_rounds(guest, 20, run)
+
+
+def test_unplug_and_plug_under_traffic(guest, nics):
+    nic = nics[0]
+    with traffic(guest, True):
+        for _ in range(20):
+            guest.unplug(nic)
+            assert nic.mac not in guest.run(["ip", "link"]).stdout
+            guest.plug(nic)
+            ready(guest, nic)
+            exchange.reaches(guest.run, nic.host4)
+
+
+def test_down_and_up_under_traffic(guest, nics):
+    names = [guest.interface(nic) for nic in nics]
+    with traffic(guest, True):
+        for _ in range(ROUNDS):
+            for name in names:
+                guest.run(f"ip link set {name} down && ip link set {name} up")
+            for nic in nics:
+                exchange.reaches(guest.run, nic.host4)
+
+
+# Up to what each takes, including the least that IPv6 and IPv4 need.
+MTUS = [(0, (9000, 1280, 68, 65535, 1501)), (1, (1280, 1400, 68))]
+
+
+@pytest.mark.parametrize("number, mtus", MTUS, ids=["merged", "small"])
+@pytest.mark.parametrize("state", ["up", "down"])
+def test_mtu_changes_under_traffic(guest, nics, number, mtus, state):
+    nic = nics[number]
+    name = guest.interface(nic)
+    with traffic(guest, True):
+        for mtu in (*mtus, 1500) * 2:
+            down = f"ip link set {name} down && " if state == "down" else ""
+            guest.run(f"{down}ip link set {name} mtu {mtu} && ip link set {name} up")
+            exchange.reaches(guest.run, nic.host4)
