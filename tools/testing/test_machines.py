@@ -42,8 +42,8 @@ def test_iommu(boot, driver):
     unit = "intel-iommu,intremap=on,device-iotlb=on"
     common = {"iommu_platform": "on", "disable-legacy": "on", "ats": "on"}
     nics = [common, common | PACKED, common | SMALL]
-    machine = {"machine": "q35,kernel-irqchip=split", "devices": [unit], "cmdline": "intel_iommu=on iommu.passthrough=0"}
-    with boot(nics=nics, files=[exchange.PEER], **machine) as guest:
+    options = {"devices": [unit], "cmdline": "intel_iommu=on iommu.passthrough=0"}
+    with boot(machine="q35,kernel-irqchip=split", nics=nics, files=[exchange.PEER], **options) as guest:
         assert guest.run("ls /sys/class/iommu").stdout != ""
         for negotiated in tried(guest, driver):
             assert "ACCESS_PLATFORM" in negotiated

@@ -12,7 +12,11 @@ from support.nics import LEGACY, MODERN, NO_CONTROL_QUEUE, NO_CSUM, NO_GUEST_CSU
 
 # Of each device: its properties, and features that must and must not be negotiated.
 DEVICES = {
-    "modern": (MODERN, "VERSION_1 MRG_RXBUF EVENT_IDX INDIRECT_DESC CSUM GUEST_CSUM CTRL_VQ STATUS MAC", "RING_PACKED MTU"),
+    "modern": (
+        MODERN,
+        "VERSION_1 MRG_RXBUF EVENT_IDX INDIRECT_DESC CSUM GUEST_CSUM CTRL_VQ STATUS MAC",
+        "RING_PACKED MTU",
+    ),
     "transitional": ({"disable-legacy": "off", "disable-modern": "off"}, "VERSION_1 MRG_RXBUF", "RING_PACKED"),
     "legacy": (LEGACY, "MRG_RXBUF ANY_LAYOUT", "VERSION_1"),
     "legacy, small": (LEGACY | SMALL, "ANY_LAYOUT", "VERSION_1 MRG_RXBUF"),
@@ -123,7 +127,10 @@ def test_queue_sizes(guest, device, sizes):
     assert (queue_size(guest, nic, 0), queue_size(guest, nic, 1)) == sizes
 
 
-@pytest.mark.parametrize("device, count, text", [("modern", 3, "MSIX"), ("shared vector", 2, "MSIX"), ("intx", 1, "IO-APIC")])
+INTERRUPTS = [("modern", 3, "MSIX"), ("shared vector", 2, "MSIX"), ("intx", 1, "IO-APIC")]
+
+
+@pytest.mark.parametrize("device, count, text", INTERRUPTS)
 def test_interrupts(guest, device, count, text):
     lines = interrupts(guest, guest.virtio_device(guest.nics[NAMES.index(device)]))
     assert len(lines) == count and all(text in line for line in lines), lines

@@ -18,7 +18,16 @@ NO_CONTROL_QUEUE = {
 # A device that completes no checksums cuts no packets, and one that has to complete them gets no uncut ones.
 NO_CSUM = {
     name: "off"
-    for name in ("csum", "host_tso4", "host_tso6", "host_ecn", "host_ufo", "host_uso", "host_tunnel", "host_tunnel_csum")
+    for name in (
+        "csum",
+        "host_tso4",
+        "host_tso6",
+        "host_ecn",
+        "host_ufo",
+        "host_uso",
+        "host_tunnel",
+        "host_tunnel_csum",
+    )
 }
 NO_GUEST_CSUM = {
     name: "off"
