@@ -22,6 +22,7 @@ mod driver;
 pub mod fault;
 mod feature;
 mod id;
+pub mod parameter;
 pub mod queue;
 
 pub use self::{

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Parameters of a module, seen in `/sys/module` and in `modinfo`.
+//!
+//! A driver keeps each parameter in a static [`Parameter`], in safe code. The crate that has the
+//! module's entry declares them to the kernel with [`module_parameters!`](crate::module_parameters).
+//! Those of the kernel's `module!` cannot be read in sysfs, nor written after the module is loaded.
+//!
+//! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
+
+use crate::bindings;
+use core::{
+    ffi::c_void,
+    ptr::addr_of,
+    sync::atomic::{
+        AtomicI32,
+        AtomicU8,
+        Ordering::Relaxed, //
+    },
+};
+use kernel::str::CStr;
+
+/// A type that a parameter can have.
+///
+/// # Safety
+///
+/// The functions of [`OPS`](Self::OPS) read and write a C object of the size and alignment of
+/// [`Cell`](Self::Cell), and nothing else.
+pub unsafe trait Type: Copy + 'static {
+    /// What holds the value. The kernel writes to it while others read, one access at a time.
+    type Cell: Sync;
+
+    /// How the kernel sets and shows the value. It refuses a text that is not one.
+    #[doc(hidden)]
+    const OPS: *const bindings::kernel_param_ops;
+
+    /// The value of `cell`.
+    fn load(cell: &Self::Cell) -> Self;
+}
+
+// SAFETY: The functions are for a `bool`, which has the size and alignment of a byte.
+unsafe impl Type for bool {
+    type Cell = AtomicU8;
+
+    const OPS: *const bindings::kernel_param_ops = addr_of!(bindings::param_ops_bool);
+
+    fn load(cell: &AtomicU8) -> bool {
+        cell.load(Relaxed) != 0
+    }
+}
+
+// SAFETY: The functions are for an `int`.
+unsafe impl Type for i32 {
+    type Cell = AtomicI32;
+
+    const OPS: *const bindings::kernel_param_ops = addr_of!(bindings::param_ops_int);
+
+    fn load(cell: &AtomicI32) -> i32 {
+        cell.load(Relaxed)
+    }
+}
+
+/// A parameter of a module.
+pub struct Parameter<T: Type>(T::Cell);
+
+impl Parameter<bool> {
+    /// A parameter with this value, unless the module is loaded with another one.
+    pub const fn new(default: bool) -> Self {
+        Self(AtomicU8::new(default as u8))
+    }
+}
+
+impl Parameter<i32> {
+    /// A parameter with this value, unless the module is loaded with another one.
+    pub const fn new(default: i32) -> Self {
+        Self(AtomicI32::new(default))
+    }
+}
+
+impl<T: Type> Parameter<T> {
+    /// The value, as it is now. Any context.
+    pub fn get(&self) -> T {
+        T::load(&self.0)
+    }
+}
+
+/// Who may do what with a parameter in sysfs.
+#[derive(Clone, Copy)]
+#[repr(u16)]
+pub enum Access {
+    /// All may read it (0444).
+    ReadOnly = 0o444,
+    /// All may read it, root may write it at any time (0644).
+    Writable = 0o644,
+}
+
+/// What tells the kernel of a parameter, in the section `__param`. Elsewhere it does nothing.
+#[doc(hidden)]
+#[repr(transparent)]
+pub struct Declaration(bindings::kernel_param);
+
+// SAFETY: Nothing here reads or writes it; the kernel serialises its own accesses.
+unsafe impl Sync for Declaration {}
+
+impl Declaration {
+    /// Declares `parameter`, which has the storage that the functions of its type expect.
+    pub const fn new<T: Type>(
+        name: &'static CStr,
+        parameter: &'static Parameter<T>,
+        access: Access,
+    ) -> Self {
+        let arg: *const T::Cell = &parameter.0;
+        Self(bindings::kernel_param {
+            name: kernel::str::as_char_ptr_in_const_context(name),
+            mod_: addr_of!(bindings::__this_module).cast_mut(),
+            ops: T::OPS,
+            perm: access as u16,
+            level: -1,
+            flags: 0,
+            __bindgen_anon_1: bindings::kernel_param__bindgen_ty_1 {
+                arg: arg.cast_mut().cast::<c_void>(),
+            },
+        })
+    }
+}
+
+/// Declares the parameters of a module: for each its name, type (`bool` or `int`), static
+/// [`Parameter`](crate::parameter::Parameter), [`Access`](crate::parameter::Access) and
+/// description.
+///
+/// # Examples
+///
+/// ```ignore
+/// virtio::module_parameters! {
+///     csum: bool = my_driver::CSUM, ReadOnly, "What it does";
+/// }
+/// ```
+#[macro_export]
+macro_rules! module_parameters {
+    (@type bool) => { bool };
+    (@type int) => { i32 };
+    (@info $($text:expr),*) => {
+        const _: () = {
+            const TEXT: &str = concat!($($text,)* "\0");
+
+            #[link_section = ".modinfo"]
+            #[used(compiler)]
+            static INFO: [u8; TEXT.len()] = *TEXT.as_bytes().first_chunk().unwrap();
+        };
+    };
+    ($($name:ident: $type:ident = $parameter:path, $access:ident, $text:literal;)*) => {$(
+        const _: () = {
+            use $crate::parameter::{Access, Declaration};
+
+            const NAME: &::core::ffi::CStr =
+                match ::core::ffi::CStr::from_bytes_with_nul(
+                    concat!(stringify!($name), "\0").as_bytes()
+                ) {
+                    Ok(name) => name,
+                    Err(_) => unreachable!(),
+                };
+
+            #[link_section = "__param"]
+            #[used(compiler)]
+            static DECLARATION: Declaration =
+                Declaration::new::<$crate::module_parameters!(@type $type)>(
+                    NAME, &$parameter, Access::$access
+                );
+        };
+        $crate::module_parameters!(@info "parmtype=", stringify!($name), ":", stringify!($type));
+        $crate::module_parameters!(@info "parm=", stringify!($name), ":", $text);
+    )*};
+}
