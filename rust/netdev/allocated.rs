@@ -125,6 +125,23 @@ impl<T: Driver> Allocated<T> {
         self.tx.get(usize::from(index))
     }
 
+    /// Sets how many packets a poll of a receive queue takes at most: 64, unless this is called.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` unless `weight` is positive.
+    pub fn set_napi_weight(&mut self, weight: c_int) -> Result {
+        if weight <= 0 {
+            return Err(EINVAL);
+        }
+        for napi in &self.rx {
+            // SAFETY: The contexts belong to the device and are disabled, so nothing reads the
+            // field.
+            unsafe { (*napi.as_raw()).weight = weight };
+        }
+        Ok(())
+    }
+
     /// A pool of receive buffers for `queue`, which is polled by the receive queue `index`.
     ///
     /// Process context. May sleep.

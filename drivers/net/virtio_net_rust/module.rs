@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The module: its name, and the devices that it is loaded for.
+//! The module: its name, its parameters, and the devices that it is loaded for.
 
 virtio::module_virtio_driver! {
     ids: [virtio::DeviceId::NET],
@@ -9,4 +9,15 @@ virtio::module_virtio_driver! {
     authors: ["The virtio-net Rust driver's authors"],
     description: "Virtio network driver in Rust",
     license: "GPL",
+}
+
+virtio::module_parameters! {
+    napi_weight: int = virtio_net::parameters::NAPI_WEIGHT, ReadOnly,
+        "How many packets a receive queue takes before others get their turn, from 1";
+    csum: bool = virtio_net::parameters::CSUM, ReadOnly,
+        "Let the device complete checksums of packets that are sent";
+    gso: bool = virtio_net::parameters::GSO, ReadOnly,
+        "Let the device cut large packets that are sent";
+    napi_tx: bool = virtio_net::parameters::NAPI_TX, Writable,
+        "Free packets when the device has sent them; else when further ones are sent";
 }

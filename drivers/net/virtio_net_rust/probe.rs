@@ -5,6 +5,7 @@
 use crate::{
     config,
     features,
+    parameters,
     rx,
     tx,
     Shared,
@@ -56,6 +57,7 @@ pub(crate) fn probe(
     set_mac(&mut netdev, device)?;
     set_mtu(&mut netdev, device, mergeable, &framing)?;
     set_features(&mut netdev, device);
+    set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());
 
     let napi = netdev.rx_napi(0).ok_or(EINVAL)?.clone();
@@ -150,9 +152,23 @@ fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device<Core<'_>>) {
     } else {
         Features::NONE
     };
+    let on = if parameters::CSUM.get() {
+        changeable
+    } else {
+        Features::NONE
+    };
     // Also without GUEST_CSUM: the device may say that it has checked a complete checksum.
-    netdev.set_features(
-        changeable | Features::RXCSUM | Features::HIGHDMA,
-        changeable,
-    );
+    netdev.set_features(on | Features::RXCSUM | Features::HIGHDMA, changeable);
+}
+
+/// Takes the module's `napi_weight`. With one that lets no packet through, a receive queue would be
+/// polled for ever.
+fn set_napi_weight(netdev: &mut Allocated<VirtioNet>, device: &Device<Core<'_>>) -> Result {
+    let weight = parameters::NAPI_WEIGHT.get();
+    netdev.set_napi_weight(weight).inspect_err(|_| {
+        dev_err!(
+            device,
+            "napi_weight={weight} receives nothing: load the module with one from 1 on\n"
+        )
+    })
 }

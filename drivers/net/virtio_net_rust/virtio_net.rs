@@ -10,6 +10,7 @@
 mod config;
 mod features;
 mod link;
+pub mod parameters;
 mod probe;
 mod rx;
 mod stats;

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parameters of the module, by the names of the C driver's. `module.rs` declares them.
+
+use kernel::virtio::parameter::Parameter;
+
+/// `napi_weight`: how many packets a poll of a receive queue takes at most, from 1.
+pub static NAPI_WEIGHT: Parameter<i32> = Parameter::<i32>::new(64);
+
+/// `csum`: whether the stack leaves checksums to a device that completes them. It can be told later
+/// on, with `ethtool -K`.
+pub static CSUM: Parameter<bool> = Parameter::<bool>::new(true);
+
+/// `gso`: whether the stack leaves cutting to a device that cuts large packets. It can be told later
+/// on, with `ethtool -K`.
+pub static GSO: Parameter<bool> = Parameter::<bool>::new(true);
+
+/// `napi_tx`: whether packets are kept until NAPI finds that the device has sent them. Else they are
+/// let go of at once, and their memory is freed when further ones are sent. Devices that are probed
+/// after a change take the new value.
+pub static NAPI_TX: Parameter<bool> = Parameter::<bool>::new(true);
