@@ -11,6 +11,21 @@ __rust_helper void rust_helper_skb_tx_timestamp(struct sk_buff *skb)
 	skb_tx_timestamp(skb);
 }
 
+/*
+ * Takes from a packet that is about to be sent all that would be kept waiting until it is freed: its
+ * sender's memory, socket, route and connection. Fails if there is no memory for a copy.
+ */
+__rust_helper bool rust_helper_skb_tx_orphan(struct sk_buff *skb)
+{
+	if (unlikely(skb_orphan_frags(skb, GFP_ATOMIC)))
+		return false;
+
+	skb_orphan(skb);
+	skb_dst_drop(skb);
+	nf_reset_ct(skb);
+	return true;
+}
+
 /* An skb around the page_pool fragment at @start: @headroom bytes, then @len of data. */
 __rust_helper struct sk_buff *
 rust_helper_napi_build_pp_skb(void *start, unsigned int truesize, unsigned int headroom,
@@ -27,18 +42,39 @@ rust_helper_napi_build_pp_skb(void *start, unsigned int truesize, unsigned int h
 	return skb;
 }
 
-/* Appends @len bytes at @va, in a page_pool fragment, to an skb made of such fragments. */
-__rust_helper bool rust_helper_skb_add_pp_frag(struct sk_buff *skb, void *va, unsigned int len,
-					       unsigned int truesize)
+/*
+ * Appends @len bytes at @va, in a page_pool fragment, to a packet of such fragments. @tail is @head
+ * or the last skb in its frag_list. Returns the skb that has taken the fragment, or NULL.
+ */
+__rust_helper struct sk_buff *
+rust_helper_skb_append_pp_frag(struct sk_buff *head, struct sk_buff *tail, void *va,
+			       unsigned int len, unsigned int truesize)
 {
 	struct page *page = virt_to_head_page(va);
-	int nr = skb_shinfo(skb)->nr_frags;
+	int nr = skb_shinfo(tail)->nr_frags;
 
-	if (unlikely(nr >= MAX_SKB_FRAGS))
-		return false;
+	if (unlikely(nr >= MAX_SKB_FRAGS)) {
+		struct sk_buff *next = alloc_skb(0, GFP_ATOMIC | __GFP_NOWARN);
 
-	skb_add_rx_frag(skb, nr, page, va - page_address(page), len, truesize);
-	return true;
+		if (!next)
+			return NULL;
+		skb_mark_for_recycle(next);
+		if (tail == head)
+			skb_shinfo(head)->frag_list = next;
+		else
+			tail->next = next;
+		head->truesize += next->truesize;
+		tail = next;
+		nr = 0;
+	}
+
+	skb_add_rx_frag(tail, nr, page, va - page_address(page), len, truesize);
+	if (tail != head) {
+		head->len += len;
+		head->data_len += len;
+		head->truesize += truesize;
+	}
+	return tail;
 }
 
 __rust_helper unsigned int rust_helper_skb_nr_frags(const struct sk_buff *skb)
@@ -59,25 +95,38 @@ __rust_helper void rust_helper_sg_set_buf(struct scatterlist *sg, const void *bu
 	sg_set_buf(sg, buf, len);
 }
 
-__rust_helper int rust_helper_virtio_net_hdr_from_skb(const struct sk_buff *skb,
-						      struct virtio_net_hdr *hdr,
-						      bool little_endian)
+/* The first 10 bytes of a header, and the tunnel's fields of one that has them. */
+__rust_helper int
+rust_helper_virtio_net_hdr_from_skb(struct sk_buff *skb, struct virtio_net_hdr_v1_hash_tunnel *hdr,
+				    bool little_endian, bool tunnel, bool exact_hdr_len)
 {
-	return virtio_net_hdr_from_skb(skb, hdr, little_endian, false, 0);
+	return virtio_net_hdr_tnl_from_skb(skb, hdr, tunnel, little_endian, 0, false,
+					   exact_hdr_len);
 }
 
 /* Applies a received header: checksum state, then the bounds of a partial checksum and of GSO. */
-__rust_helper int rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, struct net_device *dev,
-						    struct virtio_net_hdr *hdr, bool little_endian)
+__rust_helper int
+rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, struct net_device *dev,
+				  struct virtio_net_hdr_v1_hash_tunnel *hdr, bool little_endian,
+				  bool tunnel, bool tunnel_csum)
 {
-	int err = virtio_net_handle_csum_offload(skb, hdr, false);
+	int err = virtio_net_handle_csum_offload(skb, (struct virtio_net_hdr *)hdr, tunnel_csum);
 
 	if (err)
 		return err;
 
 	skb->dev = dev;
 	skb_set_network_header(skb, ETH_HLEN);
-	return virtio_net_hdr_to_skb(skb, hdr, little_endian);
+	return virtio_net_hdr_tnl_to_skb(skb, hdr, tunnel, tunnel_csum, little_endian);
+}
+
+/* A header has one checksum: the inner one of an encapsulated packet, if that is to be cut. */
+__rust_helper netdev_features_t
+rust_helper_virtio_net_features_check(struct sk_buff *skb, netdev_features_t features)
+{
+	if (skb->encapsulation && (!skb_is_gso(skb) || netif_needs_gso(skb, features)))
+		return features & ~NETIF_F_CSUM_MASK;
+	return features;
 }
 
 /* Hands a packet that starts with its Ethernet header to the stack. */

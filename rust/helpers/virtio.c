@@ -44,3 +44,17 @@ __rust_helper int rust_helper_virtqueue_add_inbuf_pp_va(struct virtqueue *vq, vo
 	sg_dma_len(&sg) = len;
 	return virtqueue_add_inbuf_premapped(vq, &sg, 1, va, ctx, gfp);
 }
+
+/* An entry for memory in one page of a page_pool: its DMA address if the pool maps it. */
+__rust_helper void rust_helper_sg_set_pp_va(struct scatterlist *sg, void *va, unsigned int len,
+					    bool mapped)
+{
+	struct page *page = virt_to_head_page(va);
+
+	if (mapped) {
+		sg_dma_address(sg) = page_pool_get_dma_addr(page) + (va - page_address(page));
+		sg_dma_len(sg) = len;
+	} else {
+		sg_set_buf(sg, va, len);
+	}
+}

@@ -17,8 +17,7 @@ use crate::{
     Driver,
     Features,
     Napi,
-    PagePool,
-    PoolBuffer, //
+    PagePool, //
 };
 use core::{
     marker::PhantomData,
@@ -37,7 +36,10 @@ use kernel::{
 };
 use virtio::{
     fault,
-    queue::Virtqueue,
+    queue::{
+        Incoming,
+        Virtqueue, //
+    },
     Attached, //
 };
 
@@ -149,7 +151,7 @@ impl<T: Driver> Allocated<T> {
     /// # Errors
     ///
     /// `EINVAL` if there is no queue `index`; `ENOMEM`.
-    pub fn page_pool(&self, index: u16, queue: &Virtqueue<PoolBuffer>) -> Result<PagePool> {
+    pub fn page_pool<B: Incoming>(&self, index: u16, queue: &Virtqueue<B>) -> Result<PagePool> {
         let napi = self.rx_napi(index).ok_or(EINVAL)?.clone();
         // SAFETY: The device has not been registered, still less unregistered.
         unsafe { PagePool::new(queue, napi, self.parent.clone()) }
@@ -191,12 +193,14 @@ impl<T: Driver> Allocated<T> {
         unsafe { (*self.as_raw()).needed_headroom = bytes };
     }
 
-    /// Sets the features that are on, and those that can be turned on and off.
-    pub fn set_features(&mut self, on: Features, changeable: Features) {
+    /// Sets the features that are on, those that can be turned on and off, and those that the device
+    /// has for what is in a tunnel.
+    pub fn set_features(&mut self, on: Features, changeable: Features, encapsulated: Features) {
         // SAFETY: The device is valid and not registered.
         unsafe {
             let dev = &mut *self.as_raw();
             dev.hw_features |= changeable.bits();
+            dev.hw_enc_features |= encapsulated.bits();
             dev.features |= on.bits();
             dev.vlan_features = on.bits();
         }

@@ -20,6 +20,32 @@ impl Features {
     pub const HIGHDMA: Self = Self::of(bindings::NETIF_F_HIGHDMA_BIT);
     /// `NETIF_F_RXCSUM`: the device checks checksums of received packets.
     pub const RXCSUM: Self = Self::of(bindings::NETIF_F_RXCSUM_BIT);
+    /// `NETIF_F_TSO`: the device cuts TCP over IPv4.
+    pub const TSO: Self = Self::of(bindings::NETIF_F_TSO_BIT);
+    /// `NETIF_F_TSO6`: the device cuts TCP over IPv6.
+    pub const TSO6: Self = Self::of(bindings::NETIF_F_TSO6_BIT);
+    /// `NETIF_F_TSO_ECN`: also with explicit congestion notification.
+    pub const TSO_ECN: Self = Self::of(bindings::NETIF_F_TSO_ECN_BIT);
+    /// `NETIF_F_GSO_UDP_L4`: the device cuts several UDP datagrams apart.
+    pub const GSO_UDP_L4: Self = Self::of(bindings::NETIF_F_GSO_UDP_L4_BIT);
+    /// `NETIF_F_GSO_UDP_TUNNEL`: the device cuts what is in a UDP tunnel.
+    pub const GSO_UDP_TUNNEL: Self = Self::of(bindings::NETIF_F_GSO_UDP_TUNNEL_BIT);
+    /// `NETIF_F_GSO_UDP_TUNNEL_CSUM`: also with an outer checksum.
+    pub const GSO_UDP_TUNNEL_CSUM: Self = Self::of(bindings::NETIF_F_GSO_UDP_TUNNEL_CSUM_BIT);
+    /// `NETIF_F_GSO_ROBUST`: the device takes uncut packets of untrusted senders.
+    pub const GSO_ROBUST: Self = Self::of(bindings::NETIF_F_GSO_ROBUST_BIT);
+    /// `NETIF_F_GRO_HW`: the device leaves received packets uncut, or merges them.
+    pub const GRO_HW: Self = Self::of(bindings::NETIF_F_GRO_HW_BIT);
+
+    /// Whether all of `other` are in this set.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Both sets together, also in a constant.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 
     const fn of(bit: u32) -> Self {
         Self(1 << bit)
@@ -34,6 +60,6 @@ impl BitOr for Features {
     type Output = Self;
 
     fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
+        self.and(other)
     }
 }

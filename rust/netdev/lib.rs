@@ -46,8 +46,10 @@ pub use self::{
         Polling, //
     },
     page_pool::{
+        Chain,
         PagePool,
-        PoolBuffer, //
+        PoolBuffer,
+        PoolPage, //
     },
     queues::{
         Done,
@@ -65,7 +67,9 @@ pub use self::{
     },
     vnet::{
         Framing,
+        GsoTypes,
         Header,
+        Negotiated,
         Packet, //
     },
 };

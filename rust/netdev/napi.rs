@@ -5,6 +5,10 @@
 use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
+    alloc::{
+        flags::*,
+        Flags, //
+    },
     prelude::*,
     sync::{
         rcu,
@@ -164,6 +168,16 @@ pub struct Exclusive<'a> {
 }
 
 impl<'a> Exclusive<'a> {
+    /// How memory may be allocated where the queue is owned.
+    #[inline]
+    pub(crate) fn flags(&self) -> Flags {
+        if self.gfp == bindings::GFP_KERNEL {
+            GFP_KERNEL
+        } else {
+            GFP_ATOMIC | __GFP_NOWARN
+        }
+    }
+
     /// The NAPI context.
     #[inline]
     pub fn napi(&self) -> &'a Napi {

@@ -11,6 +11,7 @@ use crate::{
         TxQueue, //
     },
     stats::LinkStats,
+    vnet,
     Device,
     Driver,
     DropReason,
@@ -53,6 +54,7 @@ impl<T: Driver> Ops<T> {
             ndo_validate_addr: Some(bindings::eth_validate_addr),
             ndo_tx_timeout: Some(Self::tx_timeout),
             ndo_get_stats64: Some(Self::get_stats64),
+            ndo_features_check: Some(vnet::features_check),
             ..pin_init::zeroed()
         };
 

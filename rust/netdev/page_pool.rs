@@ -5,15 +5,22 @@
 //! C headers: [`include/net/page_pool/types.h`](srctree/include/net/page_pool/types.h),
 //! [`include/net/page_pool/helpers.h`](srctree/include/net/page_pool/helpers.h)
 
+mod buffer;
+mod chain;
+mod page;
+
+pub use self::{
+    buffer::PoolBuffer,
+    chain::Chain,
+    page::PoolPage, //
+};
+
 use crate::{
     bindings,
     Exclusive,
     Napi, //
 };
-use core::{
-    ffi::c_void,
-    ptr::NonNull, //
-};
+use core::ptr::NonNull;
 use kernel::{
     error::from_err_ptr,
     prelude::*,
@@ -21,15 +28,11 @@ use kernel::{
 };
 use virtio::{
     queue::{
-        Buffer,
         Incoming,
         Virtqueue, //
     },
     Attached, //
 };
-
-/// How many bits of a context word hold the size of a buffer; the headroom is above them.
-const SIZE_BITS: u32 = 24;
 
 /// The room that a buffer keeps in front of the data, for headers that are pushed when the packet
 /// is forwarded, in bytes.
@@ -47,9 +50,11 @@ pub(crate) const TAILROOM: u32 = bindings::SKB_SHARED_INFO_ROOM;
 ///
 /// # Invariants
 ///
-/// `raw` is a page_pool that recycles directly in the poll function of `napi`.
+/// `raw` is a page_pool that recycles directly in the poll function of `napi`. It maps its pages for
+/// `dma_device`, or does not map them if that is null.
 pub struct PagePool {
     raw: NonNull<bindings::page_pool>,
+    dma_device: *const bindings::device,
     napi: Arc<Napi>,
     device: Attached,
 }
@@ -65,8 +70,8 @@ impl PagePool {
     /// # Safety
     ///
     /// The network device of `napi` has not been unregistered.
-    pub(crate) unsafe fn new(
-        queue: &Virtqueue<PoolBuffer>,
+    pub(crate) unsafe fn new<B: Incoming>(
+        queue: &Virtqueue<B>,
         napi: Arc<Napi>,
         device: Attached,
     ) -> Result<Self> {
@@ -78,6 +83,7 @@ impl PagePool {
             bindings::page_pool_create_rx(queue.size(), queue.dma_device(), napi.as_raw())
         })?;
         Ok(Self {
+            dma_device: queue.dma_device(),
             raw: NonNull::new(raw).ok_or(ENOMEM)?,
             napi,
             device,
@@ -103,15 +109,31 @@ impl PagePool {
         // else allocates from the pool or recycles into it directly.
         let start =
             unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
-        let start = NonNull::new(start.cast::<u8>())?;
-        // INVARIANT: The fragment, of at least the size that was asked for, has become the
-        // buffer's.
-        Some(PoolBuffer {
-            // SAFETY: The fragment is longer than the headroom.
-            data: unsafe { start.add(HEADROOM as usize) },
-            size,
-            headroom: HEADROOM,
-        })
+        let start = NonNull::new(start.cast())?;
+        // SAFETY: The fragment, of at least the size that was asked for, is new.
+        Some(unsafe { PoolBuffer::new(start, size) })
+    }
+
+    /// Takes a whole page from the pool.
+    ///
+    /// Returns `None` if there is no memory, or if `owner` is not the owner of the queue that the
+    /// pool is for.
+    #[inline]
+    pub fn alloc_page(&mut self, owner: &Exclusive<'_>) -> Option<PoolPage> {
+        if !core::ptr::eq(owner.napi(), &*self.napi) {
+            return None;
+        }
+        let mut size = PoolPage::CAPACITY;
+        // SAFETY: As in `alloc`.
+        let start =
+            unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
+        // SAFETY: The page is new.
+        NonNull::new(start.cast()).map(|page| unsafe { PoolPage::new(page) })
+    }
+
+    /// The device that the pages are mapped for, or null.
+    fn dma_device(&self) -> *const bindings::device {
+        self.dma_device
     }
 }
 
@@ -122,124 +144,5 @@ impl Drop for PagePool {
         self.device.reset();
         // SAFETY: The pool is valid. Pages that are out come back to it later.
         unsafe { bindings::page_pool_destroy(self.raw.as_ptr()) };
-    }
-}
-
-/// A receive buffer: a fragment of a page of a [`PagePool`].
-///
-/// Dropping it returns the fragment to the pool.
-///
-/// # Invariants
-///
-/// - The fragment is owned. It has `size` bytes and starts `headroom` bytes before `data`.
-/// - `headroom + TAILROOM <= size < 1 << SIZE_BITS`, and `headroom < 1 << (64 - SIZE_BITS)`.
-pub struct PoolBuffer {
-    data: NonNull<u8>,
-    size: u32,
-    headroom: u32,
-}
-
-// SAFETY: The fragment is owned, and may be returned from any context.
-unsafe impl Send for PoolBuffer {}
-
-impl PoolBuffer {
-    /// The capacity of a buffer of which a page has two, in bytes.
-    pub const HALF_PAGE: u32 = bindings::PAGE_SIZE as u32 / 2 - HEADROOM - TAILROOM;
-
-    /// The capacity of the largest buffer, which takes a page, in bytes.
-    pub const WHOLE_PAGE: u32 = bindings::PAGE_SIZE as u32 - HEADROOM - TAILROOM;
-
-    /// Copies the first bytes of the data.
-    ///
-    /// A device that is not kept away from the memory by an IOMMU could still write to it. So the
-    /// bytes are looked at in the copy, not in place. Returns `None` if there are fewer.
-    #[inline]
-    pub(crate) fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
-        if N > self.capacity() as usize {
-            return None;
-        }
-        // SAFETY: The fragment is owned, and has that many bytes.
-        Some(unsafe { self.data.cast::<[u8; N]>().read() })
-    }
-
-    /// The start and the size of the fragment.
-    #[inline]
-    pub(crate) fn fragment(&self) -> (*mut c_void, u32) {
-        // The subtraction stays inside of the fragment, by the type invariant.
-        let start = self.data.as_ptr().wrapping_sub(self.headroom as usize);
-        (start.cast(), self.size)
-    }
-
-    #[inline]
-    pub(crate) fn headroom(&self) -> u32 {
-        self.headroom
-    }
-
-    #[inline]
-    pub(crate) fn data(&self) -> *mut c_void {
-        self.data.as_ptr().cast()
-    }
-}
-
-impl Drop for PoolBuffer {
-    #[inline]
-    fn drop(&mut self) {
-        // SAFETY: The fragment is owned.
-        unsafe { bindings::page_pool_put_va(self.data.as_ptr().cast()) }
-    }
-}
-
-// SAFETY: The token is the address of the data, from which the page is found. The fragment stays
-// allocated until it is put. While it is a token nothing accesses it, since there is no
-// `PoolBuffer` for it.
-unsafe impl Buffer for PoolBuffer {
-    const CONTEXT: bool = true;
-    const SEGMENTS: usize = 0;
-
-    unsafe fn release(token: NonNull<c_void>) {
-        // SAFETY: By the requirements of this function the fragment at `token` is owned.
-        unsafe { bindings::page_pool_put_va(token.as_ptr()) }
-    }
-}
-
-// SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the
-// conversion can be undone. By the type invariant `capacity()` bytes are owned, in the page that
-// the fragment is cut from. A pool maps whole pages, and it keeps them mapped until it is
-// destroyed, which resets the device first.
-unsafe impl Incoming for PoolBuffer {
-    #[inline]
-    fn capacity(&self) -> u32 {
-        // Neither overflows, by the type invariant.
-        self.size.wrapping_sub(self.headroom).wrapping_sub(TAILROOM)
-    }
-
-    #[inline]
-    fn is_mapped_for(&self, device: *const bindings::device) -> bool {
-        // SAFETY: The fragment is owned, so its page belongs to a pool.
-        let mapped = unsafe { bindings::page_pool_va_dma_dev(self.data.as_ptr().cast()) };
-        core::ptr::eq(mapped, device)
-    }
-
-    #[inline]
-    fn into_token(self) -> (NonNull<c_void>, *mut c_void) {
-        let context = (self.headroom as usize) << SIZE_BITS | self.size as usize;
-        let token = self.data.cast();
-        core::mem::forget(self);
-        (token, core::ptr::without_provenance_mut(context))
-    }
-
-    #[inline]
-    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void, written: u32) -> Self {
-        let context = context.addr();
-        // INVARIANT: By the requirements of this function they come from `into_token`.
-        let buffer = Self {
-            data: token.cast(),
-            size: (context & ((1 << SIZE_BITS) - 1)) as u32,
-            headroom: (context >> SIZE_BITS) as u32,
-        };
-        let len = written.min(buffer.capacity());
-        // SAFETY: The fragment is owned, and `len` is bounded by what was lent.
-        unsafe { bindings::page_pool_va_sync_for_cpu(token.as_ptr(), len) };
-        buffer
     }
 }

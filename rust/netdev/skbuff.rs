@@ -10,14 +10,20 @@ use crate::{
     page_pool::TAILROOM,
     Framing,
     Header,
-    PoolBuffer, //
+    PoolBuffer,
+    PoolPage, //
 };
 use core::{
+    ffi::c_void,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
 use kernel::prelude::*;
 use virtio::queue::Incoming;
+
+/// The length above which nothing is appended to a packet, in bytes. Far more than any packet has, it
+/// keeps the sums of lengths in the range of their type.
+const MAX_LEN: u32 = 1 << 24;
 
 /// Why a packet is dropped: what `perf trace` and dropwatch show.
 #[derive(Clone, Copy)]
@@ -79,12 +85,38 @@ impl SkBuff {
         unsafe { (*self.as_raw()).len }
     }
 
+    /// The length of the part that is not in fragments, in bytes.
+    #[inline]
+    fn linear_len(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.as_raw()).len.wrapping_sub((*self.as_raw()).data_len) }
+    }
+
     /// Takes the time of sending, if somebody wants to know it. Called as late as possible before
     /// the device can see the packet. C function: `skb_tx_timestamp()`.
     #[inline]
     pub fn tx_timestamp(&mut self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::skb_tx_timestamp(self.as_raw()) }
+    }
+
+    /// Lets go of all that would be kept waiting for the packet to be freed: its socket, route and
+    /// connection, and what its sender wants back (which is copied).
+    ///
+    /// Softirq context, or process context with softirqs disabled.
+    ///
+    /// # Errors
+    ///
+    /// The packet comes back if there is no memory for the copy.
+    #[inline]
+    pub fn orphan(self) -> Result<Self, Self> {
+        // SAFETY: By the type invariant. The packet is about to be sent, so nobody else writes to
+        // it; one with further references (`pktgen`) has none of these.
+        if unsafe { bindings::skb_tx_orphan(self.as_raw()) } {
+            Ok(self)
+        } else {
+            Err(self)
+        }
     }
 
     /// Drops the packet. Any context.
@@ -110,7 +142,14 @@ impl Drop for SkBuff {
 /// # Invariants
 ///
 /// The packet's memory are fragments of page_pools, and it is marked so.
-pub struct RxSkb(SkBuff);
+pub struct RxSkb {
+    skb: SkBuff,
+    /// The skb that takes the next fragment: `skb`, or the last one in its `frag_list`.
+    tail: NonNull<bindings::sk_buff>,
+}
+
+// SAFETY: `tail` is a part of the packet that is owned.
+unsafe impl Send for RxSkb {}
 
 impl PoolBuffer {
     /// Makes a packet of `len` bytes, which start `skip` bytes into the data, without copying.
@@ -137,8 +176,12 @@ impl PoolBuffer {
             Some(skb) => {
                 // The packet owns the fragment now.
                 core::mem::forget(self);
-                // SAFETY: The reference is new. INVARIANT: The helper has marked the packet.
-                Ok(RxSkb(unsafe { SkBuff::from_raw(skb) }))
+                // INVARIANT: The helper has marked the packet.
+                Ok(RxSkb {
+                    // SAFETY: The reference is new.
+                    skb: unsafe { SkBuff::from_raw(skb) },
+                    tail: skb,
+                })
             }
         }
     }
@@ -149,28 +192,64 @@ impl RxSkb {
     #[inline]
     #[expect(clippy::len_without_is_empty)]
     pub fn len(&self) -> u32 {
-        self.0.len()
+        self.skb.len()
+    }
+
+    /// Appends `len` bytes at `data`. Returns whether they belong to the packet now.
+    ///
+    /// # Safety
+    ///
+    /// They lie in a fragment of a page_pool of `truesize` bytes, which is owned and passes to the
+    /// packet if it is appended.
+    #[inline]
+    unsafe fn append_raw(&mut self, data: *mut c_void, len: u32, truesize: u32) -> bool {
+        if len > MAX_LEN || self.skb.len() > MAX_LEN {
+            return false;
+        }
+        let (head, tail) = (self.skb.as_raw(), self.tail.as_ptr());
+        // SAFETY: The packet is valid and made of fragments. The rest is the requirement of this
+        // function.
+        let tail = unsafe { bindings::skb_append_pp_frag(head, tail, data, len, truesize) };
+        match NonNull::new(tail) {
+            None => false,
+            Some(tail) => {
+                // INVARIANT: The helper has marked a new skb.
+                self.tail = tail;
+                true
+            }
+        }
     }
 
     /// Appends the first `len` bytes of `buffer`, without copying.
     ///
     /// # Errors
     ///
-    /// The buffer comes back if it is shorter, or if the packet has `MAX_SKB_FRAGS` fragments
-    /// already.
+    /// The buffer comes back if it is shorter, if the packet is longer than any can be, or if there
+    /// is no memory for a further `struct sk_buff`, which every `MAX_SKB_FRAGS` fragments take.
     #[inline]
     pub fn append(&mut self, buffer: PoolBuffer, len: u32) -> Result<(), PoolBuffer> {
-        if len > buffer.capacity() {
-            return Err(buffer);
-        }
         let (_, size) = buffer.fragment();
-        // SAFETY: The packet is valid and made of fragments; this one is owned and has at least
-        // `len` bytes.
-        if !unsafe { bindings::skb_add_pp_frag(self.0.as_raw(), buffer.data(), len, size) } {
+        // SAFETY: The fragment is owned and has at least `len` bytes.
+        if len > buffer.capacity() || !unsafe { self.append_raw(buffer.data(), len, size) } {
             return Err(buffer);
         }
-        // The packet owns the fragment now.
         core::mem::forget(buffer);
+        Ok(())
+    }
+
+    /// Appends the first `len` bytes of `page`, without copying.
+    ///
+    /// # Errors
+    ///
+    /// As for [`append`](Self::append).
+    #[inline]
+    pub fn append_page(&mut self, page: PoolPage, len: u32) -> Result<(), PoolPage> {
+        let size = PoolPage::CAPACITY;
+        // SAFETY: The page is owned and has at least `len` bytes.
+        if len > size || !unsafe { self.append_raw(page.data(), len, size) } {
+            return Err(page);
+        }
+        core::mem::forget(page);
         Ok(())
     }
 
@@ -180,42 +259,32 @@ impl RxSkb {
     ///
     /// # Errors
     ///
-    /// The packet comes back if it is shorter than an Ethernet header or if `header` contradicts
-    /// it.
+    /// The packet comes back if its first buffer has less than an Ethernet header, or if `header`
+    /// contradicts it.
     #[inline]
     pub fn deliver(
-        self,
+        mut self,
         polling: &Polling<'_>,
         framing: &Framing,
         mut header: Header,
     ) -> Result<(), SkBuff> {
         let napi = polling.napi();
-        if self.len() < crate::ETH_HLEN {
-            return Err(self.0);
+        if self.skb.linear_len() < crate::ETH_HLEN {
+            return Err(self.skb);
         }
-        // SAFETY: The packet is valid, and the device of a NAPI context that is polling is
-        // registered.
-        let error = unsafe {
-            bindings::virtio_net_hdr_to_skb(
-                self.0.as_raw(),
-                napi.dev(),
-                header.as_raw(),
-                framing.is_little_endian(),
-            )
-        };
-        if error != 0 {
-            return Err(self.0);
+        if !header.apply(&mut self.skb, napi, framing) {
+            return Err(self.skb);
         }
-        // SAFETY: As above. The linear part has an Ethernet header, since the first buffer has: the
-        // packet is in softirq context, in the poll function of the NAPI context, and passes on.
+        // SAFETY: The packet passes on, in the poll function of the NAPI context, whose device is
+        // registered. Its linear part has an Ethernet header, as was checked.
         unsafe {
-            bindings::napi_receive_eth(napi.as_raw(), self.0.into_raw().as_ptr(), napi.index())
+            bindings::napi_receive_eth(napi.as_raw(), self.skb.into_raw().as_ptr(), napi.index())
         };
         Ok(())
     }
 
     /// Drops the packet. Any context.
     pub fn drop_with(self, reason: DropReason) {
-        self.0.drop_with(reason);
+        self.skb.drop_with(reason);
     }
 }

@@ -61,7 +61,7 @@ pub unsafe trait Buffer: Sized + Send {
     /// Whether the buffer wants a word of its own kept beside the token.
     const CONTEXT: bool;
 
-    /// The largest number of segments that [`Outgoing::map`] makes; 0 for an [`Incoming`] buffer.
+    /// The largest number of segments that are made of it; 0 for a [`Contiguous`] buffer.
     const SEGMENTS: usize;
 
     /// Takes back a buffer that the device has not used, and disposes of it.
@@ -101,14 +101,13 @@ pub unsafe trait Outgoing: Buffer {
     unsafe fn reclaim(token: NonNull<c_void>) -> Self::Returned;
 }
 
-/// A buffer of one segment, which starts at its token, and that the device writes to.
+/// A buffer that the device writes to.
 ///
 /// # Safety
 ///
-/// See [`Buffer`]. [`reclaim`](Self::reclaim) undoes [`into_token`](Self::into_token). The buffer
-/// owns [`capacity`](Self::capacity) bytes from its token on, which lie in one page (of any order).
-/// Where [`is_mapped_for`](Self::is_mapped_for) says so, this page belongs to a page_pool that has
-/// mapped it for that device.
+/// See [`Buffer`]. [`reclaim`](Self::reclaim) undoes [`into_token`](Self::into_token), whose word
+/// of context is null unless [`Buffer::CONTEXT`]. Where [`is_mapped_for`](Self::is_mapped_for) says so, the memory of the buffer is mapped for that
+/// device.
 pub unsafe trait Incoming: Buffer {
     /// The number of bytes that the device may write.
     fn capacity(&self) -> u32;
@@ -116,7 +115,7 @@ pub unsafe trait Incoming: Buffer {
     /// Whether the buffer is mapped for DMA by `device`; for null: whether it is not mapped at all.
     fn is_mapped_for(&self, device: *const kernel::bindings::device) -> bool;
 
-    /// Gives up the buffer for a token and a word of context.
+    /// Gives up the buffer for a token and a word of context: null unless [`Buffer::CONTEXT`].
     fn into_token(self) -> (NonNull<c_void>, *mut c_void);
 
     /// Takes back a buffer to which the device says it has written `written` bytes, and makes up to
@@ -126,4 +125,29 @@ pub unsafe trait Incoming: Buffer {
     ///
     /// As for [`Buffer::release`]; `context` is the word that came with `token`.
     unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void, written: u32) -> Self;
+}
+
+/// An [`Incoming`] buffer of one segment, which starts at its token.
+///
+/// # Safety
+///
+/// The buffer owns [`capacity`](Incoming::capacity) bytes from its token on, which lie in one page
+/// (of any order). Where the buffer is mapped for a device, this page belongs to the page_pool that
+/// has mapped it.
+pub unsafe trait Contiguous: Incoming {}
+
+/// An [`Incoming`] buffer of several segments.
+///
+/// # Safety
+///
+/// [`map`](Self::map) describes only memory that is covered by the requirements of [`Buffer`], and
+/// no more bytes of it than [`capacity`](Incoming::capacity) says.
+pub unsafe trait Scattered: Incoming {
+    /// Describes the memory to lend: by DMA addresses if the buffer is mapped for a device, else by
+    /// pages.
+    ///
+    /// # Errors
+    ///
+    /// The buffer cannot be described in [`Buffer::SEGMENTS`] segments, or it lacks a part.
+    fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped>;
 }

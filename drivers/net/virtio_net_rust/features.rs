@@ -23,27 +23,73 @@ pub(crate) const GUEST_CSUM: Feature = Feature::new(1);
 pub(crate) const MTU: Feature = Feature::new(3);
 /// `VIRTIO_NET_F_MAC`: the device has a MAC address.
 pub(crate) const MAC: Feature = Feature::new(5);
+/// `VIRTIO_NET_F_GSO`: a legacy device cuts TCP packets of any kind.
+pub(crate) const GSO: Feature = Feature::new(6);
+/// `VIRTIO_NET_F_GUEST_TSO4`: TCP packets over IPv4 may be received uncut.
+pub(crate) const GUEST_TSO4: Feature = Feature::new(7);
+/// `VIRTIO_NET_F_GUEST_TSO6`: TCP packets over IPv6 may be received uncut.
+pub(crate) const GUEST_TSO6: Feature = Feature::new(8);
+/// `VIRTIO_NET_F_GUEST_ECN`: also those with explicit congestion notification.
+pub(crate) const GUEST_ECN: Feature = Feature::new(9);
+/// `VIRTIO_NET_F_GUEST_UFO`: UDP datagrams may be received before they are made IP fragments.
+pub(crate) const GUEST_UFO: Feature = Feature::new(10);
+/// `VIRTIO_NET_F_HOST_TSO4`: the device cuts TCP packets over IPv4.
+pub(crate) const HOST_TSO4: Feature = Feature::new(11);
+/// `VIRTIO_NET_F_HOST_TSO6`: the device cuts TCP packets over IPv6.
+pub(crate) const HOST_TSO6: Feature = Feature::new(12);
+/// `VIRTIO_NET_F_HOST_ECN`: also those with explicit congestion notification.
+pub(crate) const HOST_ECN: Feature = Feature::new(13);
+/// `VIRTIO_NET_F_HOST_UFO`: the device makes IP fragments of UDP datagrams. The stack sends none.
+pub(crate) const HOST_UFO: Feature = Feature::new(14);
 /// `VIRTIO_NET_F_MRG_RXBUF`: the device can spread a packet over several receive buffers.
 pub(crate) const MRG_RXBUF: Feature = Feature::new(15);
 /// `VIRTIO_NET_F_STATUS`: the device says whether the link is up.
 pub(crate) const STATUS: Feature = Feature::new(16);
 /// `VIRTIO_NET_F_CTRL_VQ`: there is a control queue.
 pub(crate) const CTRL_VQ: Feature = Feature::new(17);
+/// `VIRTIO_RING_F_INDIRECT_DESC`: a buffer of several segments takes one descriptor of the ring.
+pub(crate) const INDIRECT: Feature = Feature::new(28);
+/// `VIRTIO_NET_F_GUEST_USO4`: several UDP datagrams over IPv4 may be received as one packet.
+pub(crate) const GUEST_USO4: Feature = Feature::new(54);
+/// `VIRTIO_NET_F_GUEST_USO6`: several UDP datagrams over IPv6 may be received as one packet.
+pub(crate) const GUEST_USO6: Feature = Feature::new(55);
+/// `VIRTIO_NET_F_HOST_USO`: the device cuts several UDP datagrams apart.
+pub(crate) const HOST_USO: Feature = Feature::new(56);
+/// `VIRTIO_NET_F_HASH_REPORT`: packets are received with a hash.
+pub(crate) const HASH_REPORT: Feature = Feature::new(57);
+/// `VIRTIO_NET_F_GUEST_HDRLEN`: the device relies on the length of the headers that is given with
+/// an uncut packet.
+pub(crate) const GUEST_HDRLEN: Feature = Feature::new(59);
+/// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO`: packets in a UDP tunnel may be received uncut.
+pub(crate) const GUEST_UDP_TUNNEL_GSO: Feature = Feature::new(65);
+/// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM`: also with an outer checksum.
+pub(crate) const GUEST_UDP_TUNNEL_GSO_CSUM: Feature = Feature::new(66);
+/// `VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO`: the device cuts packets in a UDP tunnel.
+pub(crate) const HOST_UDP_TUNNEL_GSO: Feature = Feature::new(67);
+/// `VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM`: also with an outer checksum.
+pub(crate) const HOST_UDP_TUNNEL_GSO_CSUM: Feature = Feature::new(68);
+
+/// The features of which both kinds of device can have any.
+macro_rules! with_common {
+    ($($more:expr),+ $(,)?) => {
+        &[
+            CSUM, GUEST_CSUM, MTU, MAC, GUEST_TSO4, GUEST_TSO6, GUEST_ECN, GUEST_UFO, HOST_TSO4,
+            HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ, GUEST_USO4, GUEST_USO6,
+            HOST_USO, HASH_REPORT, GUEST_HDRLEN, $($more),+
+        ]
+    };
+}
 
 /// The features of a device that follows virtio 1.0 or later.
-pub(crate) const MODERN: &[Feature] = &[CSUM, GUEST_CSUM, MTU, MAC, MRG_RXBUF, STATUS, CTRL_VQ];
+pub(crate) const MODERN: &[Feature] = with_common![
+    GUEST_UDP_TUNNEL_GSO,
+    GUEST_UDP_TUNNEL_GSO_CSUM,
+    HOST_UDP_TUNNEL_GSO,
+    HOST_UDP_TUNNEL_GSO_CSUM,
+];
 
 /// The features of a legacy device.
-pub(crate) const LEGACY: &[Feature] = &[
-    CSUM,
-    GUEST_CSUM,
-    MTU,
-    MAC,
-    MRG_RXBUF,
-    STATUS,
-    CTRL_VQ,
-    Feature::ANY_LAYOUT,
-];
+pub(crate) const LEGACY: &[Feature] = with_common![GSO, Feature::ANY_LAYOUT];
 
 /// What a device must not offer without [`CTRL_VQ`]: the features that are commands.
 const COMMANDS: &[(Feature, &str)] = &[
@@ -54,7 +100,7 @@ const COMMANDS: &[(Feature, &str)] = &[
     (Feature::new(23), "VIRTIO_NET_F_CTRL_MAC_ADDR"),
     (Feature::new(52), "VIRTIO_NET_F_VQ_NOTF_COAL"),
     (Feature::new(53), "VIRTIO_NET_F_NOTF_COAL"),
-    (Feature::new(57), "VIRTIO_NET_F_HASH_REPORT"),
+    (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),
     (Feature::new(60), "VIRTIO_NET_F_RSS"),
 ];
 

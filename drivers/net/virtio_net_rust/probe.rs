@@ -5,6 +5,7 @@
 use crate::{
     config,
     features,
+    offloads,
     parameters,
     rx,
     tx,
@@ -15,8 +16,6 @@ use kernel::{
     device::Core,
     net::{
         Allocated,
-        Features,
-        Framing,
         Registration, //
     },
     prelude::*,
@@ -36,9 +35,6 @@ use kernel::{
 /// The MTU of Ethernet (`ETH_DATA_LEN`), in bytes.
 const ETHERNET_MTU: u32 = 1500;
 
-/// The largest MTU that the stack knows (`ETH_MAX_MTU`), in bytes.
-const MAX_MTU: u32 = 65535;
-
 /// Sets up the network device and its queues, and registers it.
 ///
 /// C functions: `virtnet_probe()`, `init_vqs()`.
@@ -50,13 +46,13 @@ pub(crate) fn probe(
     device: &Device<Core<'_>>,
     attached: Attached,
 ) -> Result<Registration<VirtioNet>> {
-    let mergeable = device.has(features::MRG_RXBUF);
-    let framing = Framing::of(device, mergeable);
+    let framing = offloads::framing(device);
+    let mode = rx::Mode::of(device, &framing)?;
 
     let mut netdev = Allocated::<VirtioNet>::new(attached.clone(), 1)?;
     set_mac(&mut netdev, device)?;
-    set_mtu(&mut netdev, device, mergeable, &framing)?;
-    set_features(&mut netdev, device);
+    set_mtu(&mut netdev, &mode);
+    offloads::set_features(&mut netdev, device);
     set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());
 
@@ -71,7 +67,12 @@ pub(crate) fn probe(
         Arc::new(tx::XmitDone(napi), GFP_KERNEL)?,
     );
     let mut requests = KVec::with_capacity(3, GFP_KERNEL)?;
-    requests.push(receive.with_context(), GFP_KERNEL)?;
+    let receive = if mode.has_context() {
+        receive.with_context()
+    } else {
+        receive
+    };
+    requests.push(receive, GFP_KERNEL)?;
     requests.push(transmit, GFP_KERNEL)?;
     if device.has(features::CTRL_VQ) {
         let control = Request::polled(CString::try_from_fmt(fmt!("control"))?);
@@ -81,21 +82,19 @@ pub(crate) fn probe(
     let mut found = queue::find(device, &attached, requests).inspect_err(|error| {
         dev_err!(device, "cannot set up virtqueues: {error:?}\n");
     })?;
-    let receive = found.take()?;
-    let pool = netdev.page_pool(0, &receive)?;
+    let shared = Shared {
+        device: attached,
+        framing,
+    };
+    let receive = rx::Queue::new(&netdev, 0, &mut found, &mode, &shared)?;
     let transmit = found.take()?;
 
     fault::point("queue lists")?;
     let mut rx = KVec::with_capacity(1, GFP_KERNEL)?;
-    rx.push(rx::Queue::new(receive, pool), GFP_KERNEL)?;
+    rx.push(receive, GFP_KERNEL)?;
     let mut tx = KVec::with_capacity(1, GFP_KERNEL)?;
     tx.push(tx::Queue::new(transmit), GFP_KERNEL)?;
 
-    let shared = Shared {
-        device: attached,
-        framing,
-        mergeable,
-    };
     // Nobody can open the interface before the device has been told to start.
     netdev.register(shared, rx, tx, |_netdev, _rtnl| device.ready())
 }
@@ -117,48 +116,12 @@ fn set_mac(netdev: &mut Allocated<VirtioNet>, device: &Device<Core<'_>>) -> Resu
 }
 
 /// Sets the MTU: the device's where it gives one, but not more than the receive buffers can hold.
-fn set_mtu(
-    netdev: &mut Allocated<VirtioNet>,
-    device: &Device<Core<'_>>,
-    mergeable: bool,
-    framing: &Framing,
-) -> Result {
-    let fits = if mergeable {
-        MAX_MTU
-    } else {
-        rx::single_buffer_mtu(framing.len())
+fn set_mtu(netdev: &mut Allocated<VirtioNet>, mode: &rx::Mode) {
+    let mtu = match mode.device_mtu {
+        Some(mtu) => mtu.min(mode.max_mtu),
+        None => ETHERNET_MTU,
     };
-    let (mtu, max) = if device.has(features::MTU) {
-        let mtu = u32::from(device.read_config(&config::MTU)?);
-        if mtu > fits {
-            dev_warn!(
-                device,
-                "the device's MTU of {mtu} is more than the {fits} that one receive buffer holds: \
-                 give the device mergeable buffers for all of it\n"
-            );
-        }
-        (mtu.min(fits), mtu.min(fits))
-    } else {
-        (ETHERNET_MTU, fits)
-    };
-    netdev.set_mtu(mtu, features::MIN_MTU.into(), max);
-    Ok(())
-}
-
-/// Translates what has been negotiated into features of the network device.
-fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device<Core<'_>>) {
-    let changeable = if device.has(features::CSUM) {
-        Features::HW_CSUM | Features::SG
-    } else {
-        Features::NONE
-    };
-    let on = if parameters::CSUM.get() {
-        changeable
-    } else {
-        Features::NONE
-    };
-    // Also without GUEST_CSUM: the device may say that it has checked a complete checksum.
-    netdev.set_features(on | Features::RXCSUM | Features::HIGHDMA, changeable);
+    netdev.set_mtu(mtu, features::MIN_MTU.into(), mode.max_mtu);
 }
 
 /// Takes the module's `napi_weight`. With one that lets no packet through, a receive queue would be

@@ -3,13 +3,14 @@
 //! Network driver for virtio devices (virtio 1.3, section 5.1).
 //!
 //! One receive and one transmit queue, each polled by NAPI. Receive buffers come from a page_pool;
-//! they hold one packet each, or are merged by the device where it can.
+//! they hold one packet each, of one page or of many, or are merged by the device where it can.
 //!
 //! The in-tree driver is `drivers/net/virtio_net.c`. Names that users see are the same here.
 
 mod config;
 mod features;
 mod link;
+mod offloads;
 pub mod parameters;
 mod probe;
 mod rx;
@@ -57,8 +58,6 @@ pub struct Bond {
 pub struct Shared {
     device: Attached,
     framing: Framing,
-    /// Whether a packet may be spread over several receive buffers.
-    mergeable: bool,
 }
 
 impl virtio::Driver for VirtioNet {

@@ -6,8 +6,10 @@ use super::{
     set::Set,
     sg,
     Buffer,
+    Contiguous,
     Incoming,
-    Outgoing, //
+    Outgoing,
+    Scattered, //
 };
 use crate::{
     bindings,
@@ -288,7 +290,7 @@ impl<B: Outgoing> Virtqueue<B> {
     }
 }
 
-impl<B: Incoming> Virtqueue<B> {
+impl<B: Contiguous> Virtqueue<B> {
     /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
     ///
     /// # Errors
@@ -322,7 +324,49 @@ impl<B: Incoming> Virtqueue<B> {
             error,
         })
     }
+}
 
+impl<B: Scattered> Virtqueue<B> {
+    /// Lends a buffer of several segments to the device. [`kick`](Self::kick) is owed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if the buffer is not mapped as the
+    /// queue needs it.
+    pub fn add_insegs(&mut self, buffer: B) -> Result<(), Rejected<B>> {
+        if !buffer.is_mapped_for(self.dma_device) {
+            return Err(Rejected {
+                buffer,
+                error: EINVAL,
+            });
+        }
+        let entries = match buffer.map(&mut self.table) {
+            Ok(mapped) => mapped.entries(),
+            Err(error) => return Err(Rejected { buffer, error }),
+        };
+        let (token, context) = buffer.into_token();
+        let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
+        let (list, data) = (self.table.as_mut_ptr(), token.as_ptr());
+        // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer, by
+        // DMA addresses if the device of the queue does DMA; the implementation of `Incoming`
+        // warrants that its memory stays until the token comes back, and that there is a context
+        // only on a queue that keeps one.
+        let result = check(unsafe {
+            if self.dma_device.is_null() {
+                bindings::virtqueue_add_inbuf_ctx(queue, list, entries, data, context, gfp)
+            } else {
+                bindings::virtqueue_add_inbuf_premapped(queue, list, entries, data, context, gfp)
+            }
+        });
+        result.map_err(|error| Rejected {
+            // SAFETY: The core did not take the token.
+            buffer: unsafe { B::reclaim(token, context, 0) },
+            error,
+        })
+    }
+}
+
+impl<B: Incoming> Virtqueue<B> {
     /// Takes back the next buffer that the device has written to, with the number of bytes.
     ///
     /// # Errors

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Offloads: what has been negotiated, as the stack and as the packets' headers need it.
+
+use crate::{
+    features,
+    parameters,
+    VirtioNet, //
+};
+use kernel::{
+    net::{
+        Allocated,
+        Features,
+        Framing,
+        GsoTypes,
+        Negotiated, //
+    },
+    virtio::{
+        Device,
+        Feature, //
+    },
+};
+
+/// What may be received uncut.
+const RECEIVE: &[(Feature, GsoTypes)] = &[
+    (features::GUEST_TSO4, GsoTypes::TCP_V4),
+    (features::GUEST_TSO6, GsoTypes::TCP_V6),
+    (features::GUEST_ECN, GsoTypes::ECN),
+    (features::GUEST_UFO, GsoTypes::UDP),
+    (features::GUEST_USO4, GsoTypes::UDP_L4),
+    (features::GUEST_USO6, GsoTypes::UDP_L4),
+];
+
+/// What the device does with packets that are sent.
+const SEND: &[(Feature, Features)] = &[
+    (features::HOST_TSO4, Features::TSO),
+    (features::HOST_TSO6, Features::TSO6),
+    (features::HOST_ECN, Features::TSO_ECN),
+    (features::HOST_USO, Features::GSO_UDP_L4),
+    (features::HOST_UDP_TUNNEL_GSO, Features::GSO_UDP_TUNNEL),
+];
+
+/// What a legacy device with [`features::GSO`] does.
+const LEGACY_GSO: Features = Features::TSO.and(Features::TSO6).and(Features::TSO_ECN);
+
+/// The framing of packets.
+pub(crate) fn framing(device: &Device) -> Framing {
+    Framing::new(
+        device,
+        &Negotiated {
+            mergeable: device.has(features::MRG_RXBUF),
+            hash: device.has(features::HASH_REPORT),
+            receive: RECEIVE
+                .iter()
+                .filter(|(feature, _)| device.has(*feature))
+                .fold(GsoTypes::NONE, |all, (_, types)| all | *types),
+            receive_tunnel: device.has(features::GUEST_UDP_TUNNEL_GSO),
+            receive_tunnel_checksum: device.has(features::GUEST_UDP_TUNNEL_GSO_CSUM),
+            send_tunnel: device.has(features::HOST_UDP_TUNNEL_GSO),
+            exact_header_len: device.has(features::GUEST_HDRLEN),
+        },
+    )
+}
+
+/// Whether packets may be received that are longer than the MTU. C function:
+/// `virtnet_check_guest_gso()`.
+pub(crate) fn receives_uncut(device: &Device) -> bool {
+    RECEIVE.iter().any(|(feature, _)| device.has(*feature))
+}
+
+/// Translates what has been negotiated into features of the network device.
+///
+/// C function: `virtnet_probe()`.
+pub(crate) fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device) {
+    // Also without GUEST_CSUM: the device may say that it has checked a complete checksum.
+    let mut on = Features::RXCSUM | Features::HIGHDMA;
+    let mut changeable = Features::NONE;
+    let mut encapsulated = Features::NONE;
+
+    // Cutting a packet takes completing the checksums of its parts.
+    if device.has(features::CSUM) {
+        let checksums = Features::HW_CSUM | Features::SG;
+        changeable = SEND
+            .iter()
+            .filter(|(feature, _)| device.has(*feature))
+            .fold(checksums, |all, (_, features)| all | *features);
+        if device.has(features::GSO) {
+            changeable = changeable | LEGACY_GSO;
+        }
+        if changeable.contains(Features::GSO_UDP_TUNNEL) {
+            if device.has(features::HOST_UDP_TUNNEL_GSO_CSUM) {
+                changeable = changeable | Features::GSO_UDP_TUNNEL_CSUM;
+            }
+            encapsulated = changeable;
+        }
+        on = on
+            | Features::GSO_ROBUST
+            | match (parameters::CSUM.get(), parameters::GSO.get()) {
+                (true, true) => changeable,
+                (true, false) => checksums,
+                (false, _) => Features::NONE,
+            };
+    }
+    if device.has(features::GUEST_TSO4) || device.has(features::GUEST_TSO6) {
+        on = on | Features::GRO_HW;
+    }
+    netdev.set_features(on, changeable, encapsulated);
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receive buffers of as many pages as a packet can need, for a device that does not merge buffers.
+
+use super::{
+    Bad,
+    Lent,
+    Mode,
+    Ring, //
+};
+use crate::{
+    Shared,
+    VirtioNet, //
+};
+use kernel::{
+    net::{
+        Chain,
+        Device,
+        Exclusive,
+        Framing,
+        Header,
+        PagePool,
+        Polling,
+        ETH_HLEN, //
+    },
+    prelude::*,
+    virtio::queue::Virtqueue, //
+};
+
+/// A ring of such buffers.
+///
+/// The virtqueue and the spare buffers are dropped before the pool that their pages belong to.
+pub(super) struct Chained {
+    queue: Virtqueue<Chain>,
+    /// Buffers that are not lent, with the pages that the last packet left.
+    spare: KVec<Chain>,
+    pool: PagePool,
+    /// The longest packet, with the virtio header, in bytes.
+    longest: u32,
+    /// The length of the header if it takes a segment of its own, else 0.
+    header_apart: u32,
+}
+
+impl Chained {
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub(super) fn new(
+        queue: Virtqueue<Chain>,
+        pool: PagePool,
+        mode: &Mode,
+        framing: &Framing,
+    ) -> Result<Self> {
+        Ok(Self {
+            spare: KVec::with_capacity(queue.size() as usize, GFP_KERNEL)?,
+            queue,
+            pool,
+            longest: mode.longest,
+            header_apart: if framing.any_layout() {
+                0
+            } else {
+                framing.len()
+            },
+        })
+    }
+
+    /// Keeps a buffer for the next time that one is to be lent.
+    fn keep(&mut self, chain: Chain) {
+        // There is room for all buffers of the ring. One that is too much is freed.
+        let _ = self.spare.push_within_capacity(chain);
+    }
+}
+
+impl Ring for Chained {
+    type Buffer = Chain;
+
+    #[inline]
+    fn queue(&mut self) -> &mut Virtqueue<Chain> {
+        &mut self.queue
+    }
+
+    fn buffer_len(&self, _device: &Device<VirtioNet>) -> u32 {
+        self.longest
+    }
+
+    /// C function: `add_recvbuf_big()`.
+    fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent {
+        let mut chain = match self.spare.pop() {
+            Some(chain) => chain,
+            None => match Chain::new(len, self.header_apart, owner) {
+                Ok(chain) => chain,
+                Err(_) => return Lent::NoMemory,
+            },
+        };
+        if !chain.fill(&mut self.pool, owner) {
+            self.keep(chain);
+            return Lent::NoMemory;
+        }
+        match self.queue.add_insegs(chain) {
+            Ok(()) => Lent::Yes,
+            Err(rejected) => {
+                self.keep(rejected.buffer);
+                Lent::NoRoom
+            }
+        }
+    }
+
+    /// C function: `receive_big()`.
+    fn receive(
+        &mut self,
+        shared: &Shared,
+        polling: &Polling<'_>,
+        mut chain: Chain,
+        written: u32,
+    ) -> Result<u32, Bad> {
+        let header_len = shared.framing.len();
+        let received = match (written.checked_sub(header_len), chain.first()) {
+            (Some(len), Some(first)) if len >= ETH_HLEN => {
+                Header::read(first).map(|header| (len, header))
+            }
+            _ => None,
+        };
+        let result = match received {
+            None => Err(Bad::Length),
+            Some((_, header)) if header.is_foreign(&shared.framing) => Err(Bad::Frame),
+            Some((len, header)) => chain
+                .take(polling, header_len, len)
+                .map(|skb| (skb, header))
+                .ok_or(Bad::Memory),
+        };
+        self.keep(chain);
+        let (skb, header) = result?;
+        super::deliver(skb, shared, polling, header)
+    }
+}

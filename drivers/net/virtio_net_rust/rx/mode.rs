@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The buffer modes: how a packet is received.
+
+use crate::{
+    config,
+    features,
+    offloads, //
+};
+use kernel::{
+    net::{
+        Chain,
+        Framing,
+        PoolBuffer,
+        ETH_HLEN,
+        VLAN_HLEN, //
+    },
+    prelude::*,
+    virtio::Device, //
+};
+
+/// The largest MTU that the stack knows (`ETH_MAX_MTU`), in bytes.
+const MAX_MTU: u32 = 65535;
+
+/// The longest packet that a device leaves uncut, without its Ethernet header, in bytes: an IPv6
+/// header, and the most that its length field can say.
+const LONGEST_UNCUT: u32 = 40 + 65535;
+
+/// How packets are received from a device.
+pub(crate) struct Mode {
+    kind: Kind,
+    /// The MTU that the device gives, in bytes.
+    pub(crate) device_mtu: Option<u32>,
+    /// The largest MTU that can be received, in bytes.
+    pub(crate) max_mtu: u32,
+    /// The longest packet that can be received, with the virtio header, in bytes.
+    pub(super) longest: u32,
+}
+
+/// What a receive buffer is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One page at most, which holds a packet.
+    Small,
+    /// As many pages as a packet can need ("big").
+    Chained,
+    /// One page at most; the device spreads a packet over several buffers.
+    Mergeable,
+}
+
+impl Mode {
+    /// The mode for `device`.
+    ///
+    /// Process context. May sleep. C function: `virtnet_set_big_packets()`.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if the configuration cannot be read.
+    pub(crate) fn of(device: &Device<kernel::device::Bound>, framing: &Framing) -> Result<Self> {
+        let around = framing.len() + ETH_HLEN + VLAN_HLEN;
+        let device_mtu = if device.has(features::MTU) {
+            Some(u32::from(device.read_config(&config::MTU)?))
+        } else {
+            None
+        };
+        let uncut = offloads::receives_uncut(device);
+        let one_page = PoolBuffer::WHOLE_PAGE - around;
+        let mtu = device_mtu.unwrap_or(MAX_MTU);
+
+        let kind = if device.has(features::MRG_RXBUF) {
+            Kind::Mergeable
+        } else if uncut || device_mtu.is_some_and(|mtu| mtu > one_page) {
+            Kind::Chained
+        } else {
+            Kind::Small
+        };
+        let max_mtu = if kind == Kind::Small {
+            mtu.min(one_page)
+        } else {
+            mtu
+        };
+        let longest = if uncut {
+            LONGEST_UNCUT.max(max_mtu)
+        } else {
+            max_mtu
+        };
+        const { assert!(MAX_MTU + LONGEST_UNCUT < 2 * Chain::MAX_CAPACITY) };
+        Ok(Self {
+            kind,
+            device_mtu,
+            max_mtu,
+            longest: longest + around,
+        })
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether a receive queue keeps a word of context beside each buffer.
+    pub(crate) fn has_context(&self) -> bool {
+        self.kind != Kind::Chained
+    }
+}

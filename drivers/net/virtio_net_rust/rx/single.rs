@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receive buffers of one page at most: one for a packet, or several that the device merges.
+
+use super::{
+    average::Average,
+    Bad,
+    Kind,
+    Lent,
+    Mode,
+    Ring, //
+};
+use crate::{
+    Shared,
+    VirtioNet, //
+};
+use kernel::{
+    net::{
+        Device,
+        DropReason,
+        Exclusive,
+        Header,
+        PagePool,
+        Polling,
+        PoolBuffer,
+        ETH_HLEN,
+        VLAN_HLEN, //
+    },
+    virtio::queue::Virtqueue, //
+};
+
+/// The length that packets are expected to have before there are any, in bytes.
+const FIRST_GUESS: u32 = 1500 + ETH_HLEN + VLAN_HLEN;
+
+/// A ring of such buffers.
+///
+/// The virtqueue is dropped first: it gives back what is lent while the pool is there.
+pub(super) struct Single {
+    queue: Virtqueue<PoolBuffer>,
+    pool: PagePool,
+    mergeable: bool,
+    average: Average,
+    /// The longest packet, with the virtio header, in bytes.
+    longest: u32,
+}
+
+impl Single {
+    pub(super) fn new(queue: Virtqueue<PoolBuffer>, pool: PagePool, mode: &Mode) -> Self {
+        Self {
+            queue,
+            pool,
+            mergeable: mode.kind() == Kind::Mergeable,
+            average: Average::starting_with(FIRST_GUESS),
+            longest: mode.longest,
+        }
+    }
+
+    /// Takes back the remaining `count` buffers of a packet that is dropped.
+    #[cold]
+    fn skip(&mut self, count: u16) {
+        for _ in 0..count {
+            if self.queue.pop().is_none() {
+                break;
+            }
+        }
+    }
+}
+
+impl Ring for Single {
+    type Buffer = PoolBuffer;
+
+    #[inline]
+    fn queue(&mut self) -> &mut Virtqueue<PoolBuffer> {
+        &mut self.queue
+    }
+
+    /// Half a page or a whole one: there is nothing between, since a page holds two of the one and
+    /// one of the other. C function: `get_mergeable_buf_len()`.
+    fn buffer_len(&self, device: &Device<VirtioNet>) -> u32 {
+        let header = device.shared().framing.len();
+        let needed = if self.mergeable {
+            // The longest packet has to fit into the ring.
+            let least = self.longest.div_ceil(self.queue.size().max(1));
+            self.average.bytes().saturating_add(header).max(least)
+        } else {
+            // An MTU of more than 65535 bytes is not possible.
+            device.mtu().saturating_add(header + ETH_HLEN + VLAN_HLEN)
+        };
+        if needed <= PoolBuffer::HALF_PAGE {
+            PoolBuffer::HALF_PAGE
+        } else {
+            PoolBuffer::WHOLE_PAGE
+        }
+    }
+
+    #[inline]
+    fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent {
+        let Some(buffer) = self.pool.alloc(owner, len) else {
+            return Lent::NoMemory;
+        };
+        match self.queue.add_inbuf(buffer) {
+            Ok(()) => Lent::Yes,
+            Err(_rejected) => Lent::NoRoom,
+        }
+    }
+
+    /// C functions: `receive_mergeable()`, `receive_small()`.
+    #[inline]
+    fn receive(
+        &mut self,
+        shared: &Shared,
+        polling: &Polling<'_>,
+        buffer: PoolBuffer,
+        written: u32,
+    ) -> Result<u32, Bad> {
+        let header_len = shared.framing.len();
+        let len = match written.checked_sub(header_len) {
+            Some(len) if len >= ETH_HLEN => len,
+            _ => return Err(Bad::Length),
+        };
+        let header = Header::read(&buffer).ok_or(Bad::Length)?;
+        let more = if self.mergeable {
+            // No buffer at all is not a packet.
+            header
+                .num_buffers(&shared.framing)
+                .checked_sub(1)
+                .ok_or(Bad::Frame)?
+        } else {
+            0
+        };
+        if header.is_foreign(&shared.framing) {
+            self.skip(more);
+            return Err(Bad::Frame);
+        }
+
+        let mut skb = match buffer.into_skb(polling, header_len, len) {
+            Ok(skb) => skb,
+            Err(_buffer) => {
+                self.skip(more);
+                return Err(Bad::Memory);
+            }
+        };
+        for done in 0..more {
+            let appended = match self.queue.pop() {
+                Some(Ok((buffer, written))) => skb.append(buffer, written).is_ok(),
+                // The rest of the packet, if it comes, is not told apart from the start of one.
+                None => {
+                    skb.drop_with(DropReason::DevHdr);
+                    return Err(Bad::Length);
+                }
+                Some(Err(_overrun)) => false,
+            };
+            if !appended {
+                skb.drop_with(DropReason::DevHdr);
+                self.skip(more.wrapping_sub(done).wrapping_sub(1));
+                return Err(Bad::Length);
+            }
+        }
+
+        if self.mergeable {
+            self.average.add(skb.len());
+        }
+        super::deliver(skb, shared, polling, header)
+    }
+}

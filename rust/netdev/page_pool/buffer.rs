@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A receive buffer of one segment.
+
+use super::{
+    HEADROOM,
+    TAILROOM, //
+};
+use crate::bindings;
+use core::{
+    ffi::c_void,
+    ptr::NonNull, //
+};
+use virtio::queue::{
+    Buffer,
+    Contiguous,
+    Incoming, //
+};
+
+/// How many bits of a context word hold the size of a buffer; the headroom is above them.
+const SIZE_BITS: u32 = 24;
+
+/// A receive buffer: a fragment of a page of a [`PagePool`](super::PagePool).
+///
+/// Dropping it returns the fragment to the pool.
+///
+/// # Invariants
+///
+/// - The fragment is owned. It has `size` bytes and starts `headroom` bytes before `data`.
+/// - `headroom + TAILROOM <= size < 1 << SIZE_BITS`, and `headroom < 1 << (64 - SIZE_BITS)`.
+pub struct PoolBuffer {
+    data: NonNull<u8>,
+    size: u32,
+    headroom: u32,
+}
+
+// SAFETY: The fragment is owned, and may be returned from any context.
+unsafe impl Send for PoolBuffer {}
+
+impl PoolBuffer {
+    /// # Safety
+    ///
+    /// The fragment of `size` bytes at `start` passes to the new value. It has room for headroom
+    /// and tailroom, and is not longer than a page.
+    #[inline]
+    pub(super) unsafe fn new(start: NonNull<u8>, size: u32) -> Self {
+        // INVARIANT: By the requirement of this function.
+        Self {
+            // SAFETY: The fragment is longer than the headroom.
+            data: unsafe { start.add(HEADROOM as usize) },
+            size,
+            headroom: HEADROOM,
+        }
+    }
+
+    /// The capacity of a buffer of which a page has two, in bytes.
+    pub const HALF_PAGE: u32 = bindings::PAGE_SIZE as u32 / 2 - HEADROOM - TAILROOM;
+
+    /// The capacity of the largest buffer, which takes a page, in bytes.
+    pub const WHOLE_PAGE: u32 = bindings::PAGE_SIZE as u32 - HEADROOM - TAILROOM;
+
+    /// Copies the first bytes of the data.
+    ///
+    /// A device that is not kept away from the memory by an IOMMU could still write to it. So the
+    /// bytes are looked at in the copy, not in place. Returns `None` if there are fewer.
+    #[inline]
+    pub(crate) fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
+        if N > self.capacity() as usize {
+            return None;
+        }
+        // SAFETY: The fragment is owned, and has that many bytes.
+        Some(unsafe { self.data.cast::<[u8; N]>().read() })
+    }
+
+    /// The start and the size of the fragment.
+    #[inline]
+    pub(crate) fn fragment(&self) -> (*mut c_void, u32) {
+        // The subtraction stays inside of the fragment, by the type invariant.
+        let start = self.data.as_ptr().wrapping_sub(self.headroom as usize);
+        (start.cast(), self.size)
+    }
+
+    #[inline]
+    pub(crate) fn headroom(&self) -> u32 {
+        self.headroom
+    }
+
+    #[inline]
+    pub(crate) fn data(&self) -> *mut c_void {
+        self.data.as_ptr().cast()
+    }
+}
+
+impl Drop for PoolBuffer {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: The fragment is owned.
+        unsafe { bindings::page_pool_put_va(self.data.as_ptr().cast()) }
+    }
+}
+
+// SAFETY: The token is the address of the data, from which the page is found. The fragment stays
+// allocated until it is put. While it is a token nothing accesses it, since there is no
+// `PoolBuffer` for it.
+unsafe impl Buffer for PoolBuffer {
+    const CONTEXT: bool = true;
+    const SEGMENTS: usize = 0;
+
+    unsafe fn release(token: NonNull<c_void>) {
+        // SAFETY: By the requirements of this function the fragment at `token` is owned.
+        unsafe { bindings::page_pool_put_va(token.as_ptr()) }
+    }
+}
+
+// SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the
+// conversion can be undone. A pool maps whole pages, and it keeps them mapped until it is destroyed,
+// which resets the device first.
+unsafe impl Incoming for PoolBuffer {
+    #[inline]
+    fn capacity(&self) -> u32 {
+        // Neither overflows, by the type invariant.
+        self.size.wrapping_sub(self.headroom).wrapping_sub(TAILROOM)
+    }
+
+    #[inline]
+    fn is_mapped_for(&self, device: *const bindings::device) -> bool {
+        // SAFETY: The fragment is owned, so its page belongs to a pool.
+        let mapped = unsafe { bindings::page_pool_va_dma_dev(self.data.as_ptr().cast()) };
+        core::ptr::eq(mapped, device)
+    }
+
+    #[inline]
+    fn into_token(self) -> (NonNull<c_void>, *mut c_void) {
+        let context = (self.headroom as usize) << SIZE_BITS | self.size as usize;
+        let token = self.data.cast();
+        core::mem::forget(self);
+        (token, core::ptr::without_provenance_mut(context))
+    }
+
+    #[inline]
+    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void, written: u32) -> Self {
+        let context = context.addr();
+        // INVARIANT: By the requirements of this function they come from `into_token`.
+        let buffer = Self {
+            data: token.cast(),
+            size: (context & ((1 << SIZE_BITS) - 1)) as u32,
+            headroom: (context >> SIZE_BITS) as u32,
+        };
+        let len = written.min(buffer.capacity());
+        // SAFETY: The fragment is owned, and `len` is bounded by what was lent.
+        unsafe { bindings::page_pool_va_sync_for_cpu(token.as_ptr(), len) };
+        buffer
+    }
+}
+
+// SAFETY: By the type invariant `capacity()` bytes are owned, in the page that the fragment is cut
+// from.
+unsafe impl Contiguous for PoolBuffer {}

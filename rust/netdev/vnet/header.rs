@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The header of a received packet.
+
+use super::{
+    Framing,
+    RawHeader, //
+};
+use crate::{
+    bindings,
+    skbuff::SkBuff,
+    Napi,
+    PoolBuffer, //
+};
+use core::mem::size_of;
+
+/// A copy of the header that came with a packet.
+pub struct Header(RawHeader);
+
+impl Header {
+    /// The header at the start of `buffer`, or `None` if the buffer is too short for the longest
+    /// one.
+    ///
+    /// Where the header is a short one, the fields that it lacks have the value of the bytes that
+    /// follow.
+    #[inline]
+    pub fn read(buffer: &PoolBuffer) -> Option<Self> {
+        let bytes: [u8; size_of::<RawHeader>()] = buffer.copy_start()?;
+        // SAFETY: All fields are integers, for which any bytes are valid; the size is the same.
+        Some(Self(unsafe {
+            core::mem::transmute::<[u8; size_of::<RawHeader>()], RawHeader>(bytes)
+        }))
+    }
+
+    /// The number of buffers that the packet takes. It is what the device says: any number.
+    #[inline]
+    pub fn num_buffers(&self, framing: &Framing) -> u16 {
+        let num_buffers = self.0.hash_hdr.hdr.num_buffers;
+        if framing.little_endian {
+            u16::from_le(num_buffers)
+        } else {
+            u16::from_be(num_buffers)
+        }
+    }
+
+    /// Whether the packet is uncut (`gso_type`) in a way that has not been negotiated.
+    #[inline]
+    pub fn is_foreign(&self, framing: &Framing) -> bool {
+        let gso_type = self.0.hash_hdr.hdr.gso_type;
+        u32::from(gso_type) != bindings::VIRTIO_NET_HDR_GSO_NONE && !framing.receive.has(gso_type)
+    }
+
+    /// Makes `skb`, which `napi` has received, what the header says. Returns whether it can be.
+    #[inline]
+    pub(crate) fn apply(&mut self, skb: &mut SkBuff, napi: &Napi, framing: &Framing) -> bool {
+        // SAFETY: The packet is valid and owned by the receive path, and so is the device of a NAPI
+        // context that is being polled. The helper reads the tunnel's fields only if they are
+        // there.
+        let error = unsafe {
+            bindings::virtio_net_hdr_to_skb(
+                skb.as_raw(),
+                napi.dev(),
+                &mut self.0,
+                framing.little_endian,
+                framing.receive_tunnel,
+                framing.receive_tunnel_checksum,
+            )
+        };
+        error == 0
+    }
+}

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet to be sent, with its header.
+
+use super::{
+    Framing,
+    RawHeader,
+    NUM_BUFFERS,
+    WITH_HASH,
+    WITH_NUM_BUFFERS,
+    WITH_TUNNEL, //
+};
+use crate::{
+    bindings,
+    skbuff::SkBuff,
+    SKB_SEGMENTS, //
+};
+use core::{
+    ffi::c_void,
+    mem::align_of,
+    ptr::NonNull, //
+};
+use kernel::prelude::*;
+use virtio::queue::{
+    sg,
+    Buffer,
+    Outgoing, //
+};
+
+/// `ndo_features_check`: turns off what a header cannot describe. It has one checksum, which is the
+/// inner one of an encapsulated packet only if that is to be cut.
+///
+/// # Safety
+///
+/// `skb` is a valid packet that is sent through `dev`.
+pub(crate) unsafe extern "C" fn features_check(
+    skb: *mut bindings::sk_buff,
+    _dev: *mut bindings::net_device,
+    features: bindings::netdev_features_t,
+) -> bindings::netdev_features_t {
+    // SAFETY: By the requirement of this function.
+    unsafe { bindings::virtio_net_features_check(skb, features) }
+}
+
+/// A packet to be sent, with its header.
+///
+/// The header is in the headroom of the packet where the device takes that, else in `skb->cb`.
+///
+/// # Invariants
+///
+/// The header has been written to where `pushed` says.
+pub struct Packet {
+    skb: SkBuff,
+    header_len: u8,
+    pushed: bool,
+}
+
+/// Zeroes what a header of `len` bytes has behind the part that all have in common.
+///
+/// # Safety
+///
+/// `header` is valid for writes of `len` bytes.
+#[inline]
+unsafe fn zero_rest(header: *mut u8, len: usize) {
+    const SHORT: usize = WITH_NUM_BUFFERS - NUM_BUFFERS;
+    const HASH: usize = WITH_HASH - WITH_NUM_BUFFERS;
+    const TUNNEL: usize = WITH_TUNNEL - WITH_NUM_BUFFERS;
+
+    // SAFETY: By the requirement of this function. Constant lengths, so that these are stores.
+    unsafe {
+        if len >= WITH_NUM_BUFFERS {
+            header.add(NUM_BUFFERS).write_bytes(0, SHORT);
+        }
+        if len == WITH_TUNNEL {
+            header.add(WITH_NUM_BUFFERS).write_bytes(0, TUNNEL);
+        } else if len == WITH_HASH {
+            header.add(WITH_NUM_BUFFERS).write_bytes(0, HASH);
+        }
+    }
+}
+
+impl Packet {
+    /// Puts the header before `skb`.
+    ///
+    /// # Errors
+    ///
+    /// The packet comes back if it cannot be described to the device, because it is segmented in a
+    /// way that no device has been asked to handle.
+    #[inline]
+    pub fn new(skb: SkBuff, framing: &Framing) -> Result<Self, SkBuff> {
+        let raw = skb.as_raw();
+        let len = usize::from(framing.len);
+        // SAFETY: The packet is valid. If its headroom may be written to and has room, the header
+        // is put there, aligned; else in `cb`, which has 48 aligned bytes and belongs to whoever
+        // has the packet.
+        let (pushed, header) = unsafe {
+            let pushed = framing.any_layout
+                && bindings::skb_can_push(raw, framing.len(), align_of::<RawHeader>() as u32);
+            let place = if pushed {
+                (*raw).data.wrapping_sub(len)
+            } else {
+                core::ptr::addr_of_mut!((*raw).cb).cast()
+            };
+            (pushed, place)
+        };
+        // SAFETY: `header` points to `len` bytes, as above: a short header is a prefix of the long
+        // one, and the helper writes the tunnel's fields only where they have been negotiated.
+        let error = unsafe {
+            zero_rest(header, len);
+            bindings::virtio_net_hdr_from_skb(
+                raw,
+                header.cast(),
+                framing.little_endian,
+                framing.send_tunnel,
+                framing.exact_header_len,
+            )
+        };
+        if error != 0 {
+            return Err(skb);
+        }
+        // INVARIANT: It has just been written.
+        Ok(Self {
+            skb,
+            header_len: framing.len,
+            pushed,
+        })
+    }
+
+    /// The length of the packet without the header, in bytes.
+    #[inline]
+    #[expect(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u32 {
+        self.skb.len()
+    }
+}
+
+// SAFETY: The token is the packet's reference. While it is held, the packet's memory stays, and
+// nobody writes to it: other holders of a reference only read, or (`pktgen`) send it again, which
+// writes the same header again.
+unsafe impl Buffer for Packet {
+    const CONTEXT: bool = false;
+    const SEGMENTS: usize = SKB_SEGMENTS + 1;
+
+    unsafe fn release(token: NonNull<c_void>) {
+        // SAFETY: By the requirements of this function.
+        drop(unsafe { Self::reclaim(token) });
+    }
+}
+
+// SAFETY: `reclaim` undoes `into_token`. `map` describes the header, which is in the packet's
+// headroom or in the `struct sk_buff`, and the packet's data.
+unsafe impl Outgoing for Packet {
+    type Returned = SkBuff;
+
+    #[inline]
+    fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
+        let skb = self.skb.as_raw();
+        let header_len = u32::from(self.header_len);
+        // SAFETY: The packet is valid.
+        let frags = unsafe { bindings::skb_nr_frags(skb) };
+        // Fragments, linear part, and the header if it is apart.
+        let entries = frags.wrapping_add(1).wrapping_add(u32::from(!self.pushed));
+        if entries as usize > table.capacity() {
+            return Err(EMSGSIZE);
+        }
+        let list = table.as_mut_ptr();
+        // SAFETY: The table has `entries` entries. The packet is valid, and pushing makes the
+        // header, which has been written to its headroom, a part of its data for the duration of
+        // the call. `skb_to_sgvec` fails rather than going beyond the entry that `sg_init_table`
+        // marks as the last.
+        let mapped = unsafe {
+            bindings::sg_init_table(list, entries);
+            if self.pushed {
+                (*skb).data = (*skb).data.wrapping_sub(header_len as usize);
+                (*skb).len = (*skb).len.wrapping_add(header_len);
+                let mapped = bindings::skb_to_sgvec(skb, list, 0, (*skb).len as c_int);
+                (*skb).data = (*skb).data.wrapping_add(header_len as usize);
+                (*skb).len = (*skb).len.wrapping_sub(header_len);
+                mapped
+            } else {
+                let header = core::ptr::addr_of!((*skb).cb).cast();
+                bindings::sg_set_buf(list, header, header_len);
+                bindings::skb_to_sgvec(skb, list.add(1), 0, (*skb).len as c_int)
+            }
+        };
+        if mapped < 0 {
+            return Err(Error::from_errno(mapped));
+        }
+        // CAST: It is not negative. SAFETY: `skb_to_sgvec` marks the last entry that it fills.
+        Ok(unsafe { sg::Mapped::new((mapped as u32).wrapping_add(u32::from(!self.pushed))) })
+    }
+
+    #[inline]
+    fn into_token(self) -> NonNull<c_void> {
+        self.skb.into_raw().cast()
+    }
+
+    #[inline]
+    unsafe fn reclaim(token: NonNull<c_void>) -> SkBuff {
+        // SAFETY: By the requirements of this function the token is a reference that is owned.
+        unsafe { SkBuff::from_raw(token.cast()) }
+    }
+}
