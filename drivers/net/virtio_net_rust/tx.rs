@@ -2,7 +2,10 @@
 
 //! The transmit path.
 
+mod orphan;
+
 use crate::{
+    parameters,
     stats,
     Shared,
     VirtioNet, //
@@ -34,6 +37,8 @@ pub struct Queue {
     /// With fewer free descriptors than this the largest packet would not fit, so the stack has to
     /// wait.
     reserve: u32,
+    /// Whether packets are let go of as they are sent, see [`orphan`].
+    orphan: bool,
 }
 
 impl Queue {
@@ -41,7 +46,11 @@ impl Queue {
         // The segments of a packet and its header. A ring that is smaller can be filled up: a
         // packet that does not fit is dropped then, but the queue does not stop for good.
         let reserve = (SKB_SEGMENTS as u32 + 1).min(queue.size());
-        Self { queue, reserve }
+        Self {
+            queue,
+            reserve,
+            orphan: !parameters::NAPI_TX.get(),
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -74,6 +83,9 @@ pub(crate) fn start_xmit(
     mut skb: SkBuff,
     more: bool,
 ) {
+    if tx.state.orphan {
+        return orphan::start_xmit(shared, tx, skb, more);
+    }
     let TxAccess {
         state,
         stats,
@@ -130,7 +142,10 @@ fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
         tx.queue.consume(skb);
     }
     if packets != 0 {
-        tx.queue.completed(packets, bytes);
+        // Byte queue limits need to know soon that a packet has been sent.
+        if !tx.state.orphan {
+            tx.queue.completed(packets, bytes);
+        }
         tx.stats.packets.add(packets.into());
         tx.stats.bytes.add(bytes.into());
     }
@@ -146,6 +161,9 @@ pub(crate) fn poll<'a>(mut poll: TxPoll<'a, VirtioNet>) -> Done {
 
     tx.state.queue.disable_cb();
     reclaim(&mut tx);
+    if tx.state.orphan && !tx.state.is_full() {
+        return poll.complete(&orphan::NoInterrupt);
+    }
     let armed = tx.state.queue.arm(section);
     poll.complete(&armed)
 }
@@ -154,6 +172,10 @@ pub(crate) fn poll<'a>(mut poll: TxPoll<'a, VirtioNet>) -> Done {
 /// `virtnet_poll_cleantx()`.
 #[inline]
 pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
+    // Nobody waits for it, and there must be no interrupt.
+    if tx.state.orphan {
+        return;
+    }
     loop {
         tx.state.queue.disable_cb();
         reclaim(&mut tx);
