@@ -85,6 +85,19 @@ impl SkBuff {
         unsafe { (*self.as_raw()).len }
     }
 
+    /// The number of packets that it is on the wire: 1, or as many as it is cut into (`gso_segs`).
+    #[inline]
+    pub fn segments(&self) -> u32 {
+        // SAFETY: By the type invariant. The shared info is behind the linear part, at an offset
+        // from its head.
+        let segments = unsafe {
+            let raw = self.as_raw();
+            let shared = (*raw).head.add((*raw).end as usize);
+            (*shared.cast::<bindings::skb_shared_info>()).gso_segs
+        };
+        u32::from(segments).max(1)
+    }
+
     /// The length of the part that is not in fragments, in bytes.
     #[inline]
     fn linear_len(&self) -> u32 {

@@ -33,7 +33,7 @@ pub struct Rx {
 /// The counters of a transmit queue.
 #[derive(Default)]
 pub struct Tx {
-    /// Packets that the device has taken.
+    /// Packets that the device has taken, as many as there are on the wire.
     pub(crate) packets: Counter,
     /// Bytes of these packets, without the virtio header.
     pub(crate) bytes: Counter,

@@ -137,7 +137,7 @@ fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
     let (mut packets, mut bytes) = (0u32, 0u32);
 
     while let Some(skb) = tx.state.queue.reclaim() {
-        packets = packets.wrapping_add(1);
+        packets = packets.wrapping_add(skb.segments());
         bytes = bytes.wrapping_add(skb.len());
         tx.queue.consume(skb);
     }
