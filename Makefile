@@ -10,7 +10,7 @@ cc-option = $(if $(LLVM)$(filter command% environment,$(origin CC)),,CC=$(kdir-c
 kbuild = $(MAKE) -C $(KDIR) M=$(CURDIR) $(cc-option)
 
 # No shell outlives this make, and the logs have the name of the target.
-lab = exec env LAB_NAME=$@ tools/lab/lab.sh
+lab = exec env LAB_NAME=$@ $(lab-env) tools/lab/lab.sh
 
 # Kbuild cannot tell what was built for another kernel from what is up to date.
 release = $(KDIR)/include/config/kernel.release
@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check vm clippy doc fmt-check
+.PHONY: setup module demo check kselftest vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -40,6 +40,11 @@ demo:
 
 check:
 	@$(lab) python3 tools/testing/run.py
+
+# The repository's history is not in the lab.
+kselftest: lab-env = LAB_LAYER=tools/kselftest
+kselftest:
+	@$(lab) python3 -m kselftest "$$(git describe --always --dirty --abbrev=12)"
 
 vm:
 	@$(lab) python3 -m lab.vm

@@ -24,7 +24,7 @@ enter() {
 	[ -e /dev/net/tun ] || modprobe tun 2>/dev/null ||
 		die "this host has no /dev/net/tun: load the module tun, or allow the device"
 	terminal=$(stty -g 2>/dev/null) || terminal=
-	export LAB_REPO LAB_CACHE LAB_LOGDIR ENTER_SETUP ENTER_ENTRY=$entry ENTER_TERMINAL=$terminal
+	export LAB_REPO LAB_CACHE LAB_LAYER LAB_LOGDIR ENTER_SETUP ENTER_ENTRY=$entry ENTER_TERMINAL=$terminal
 	contained unshare --net "$LAB_DIR/inside.sh" "$@" || status=$?
 	# A shell in a guest makes the terminal raw; a killed one has no time to undo it.
 	[ -z "$terminal" ] || stty "$terminal" || true

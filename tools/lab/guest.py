@@ -175,10 +175,11 @@ class Guest:
             piece = base64.b64encode(data[start : start + CHUNK]).decode()
             self.ask("put", path=path, data=piece, append=start > 0, mode=mode)
 
-    def get(self, path):
+    def get(self, path, start=0):
+        """What a file has from byte `start` on."""
         data = b""
         while True:
-            answer = self.ask("get", path=path, offset=len(data), length=CHUNK)
+            answer = self.ask("get", path=path, offset=start + len(data), length=CHUNK)
             piece = base64.b64decode(answer["data"])
             if not piece:
                 return data

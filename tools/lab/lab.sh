@@ -4,6 +4,8 @@
 # lab.sh COMMAND...: runs COMMAND in the lab, after making what the lab lacks.
 # lab.sh          : makes what the lab lacks, and no more.
 #
+# With LAB_LAYER=FOLDER, a folder of the repository, the layer that is made from it is there too (layer.sh).
+#
 # Called by the top Makefile. The first thing is to have the kernel kill this script when its parent dies, so
 # that no death of `make` leaves anything running.
 set -euo pipefail
@@ -37,7 +39,9 @@ LAB_LOG=$LAB_LOGDIR/setup.log
 . "$LAB_DIR/suite.sh"
 . "$LAB_DIR/setup.sh"
 . "$LAB_DIR/enter.sh"
+. "$LAB_DIR/layer.sh"
 
 setup
+[ -z "${LAB_LAYER:-}" ] || setup_layer "$LAB_REPO/$LAB_LAYER"
 [ $# = 0 ] && exit
 enter "$LAB_ENTRY" "$@"

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Which of the kernel's tests are run, for how long, and on which devices."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test by its path in the kernel's tools/testing/selftests.
+
+    limit     seconds that it may take, emulated and on a busy machine
+    required  part of `make kselftest`; the others run when KSELFTEST asks for them
+    timing    patterns of subtests that are not judged, as they depend on the machine's speed
+    reason    why those depend on it
+    bare      the interface is down and has no address when the test starts
+    """
+
+    path: str
+    limit: int = 300
+    required: bool = True
+    timing: tuple[str, ...] = ()
+    reason: str = ""
+    bare: bool = False
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A guest and its device under test: QEMU's properties, and those of `lab.nic`."""
+
+    name: str
+    text: str
+    nic: dict[str, object]
+
+
+# Of four pairs, a driver uses two at first: one for each CPU of the guest.
+SETUPS = (
+    Setup("1q", "one pair of queues", {}),
+    Setup("mq", "four pairs of queues, with ``rss=on,hash=on``", {"queues": 4, "rss": "on", "hash": "on"}),
+)
+
+# Those that move packets, or configure how they move.
+DATA_PATH = (
+    Test("drivers/net/ping.py"),
+    Test("drivers/net/queues.py"),
+    Test("drivers/net/stats.py"),
+    Test("drivers/net/ring_reconfig.py"),
+    Test("drivers/net/napi_id.py"),
+    Test("drivers/net/napi_threaded.py"),
+    Test("drivers/net/gro.py", limit=900),
+    Test("drivers/net/hds.py"),
+    Test("drivers/net/macsec.py"),
+    Test(
+        "drivers/net/so_txtime.py",
+        timing=("*",),
+        reason="packets must arrive within milliseconds of a given time",
+    ),
+    Test("drivers/net/hw/csum.py"),
+    Test("drivers/net/hw/tso.py"),
+    Test("drivers/net/hw/uso.py"),
+    Test("drivers/net/hw/gro_hw.py"),
+    Test("drivers/net/hw/irq.py"),
+    Test("drivers/net/hw/pp_alloc_fail.py"),
+    Test("drivers/net/hw/nk_netns.py"),
+    Test("drivers/net/hw/nk_qlease.py"),
+    Test("net/netdevice.sh", bare=True),
+    Test("net/vlan_hw_filter.sh"),
+)
+
+# Those of what comes on top: receive side scaling, XDP, and memory of other owners.
+FURTHER = tuple(
+    Test(path, required=False, limit=900)
+    for path in (
+        "drivers/net/shaper.py",
+        "drivers/net/xdp.py",
+        "drivers/net/hw/devmem.py",
+        "drivers/net/hw/ethtool_std_stats.sh",
+        "drivers/net/hw/iou-zcrx.py",
+        "drivers/net/hw/nic_timestamp.py",
+        "drivers/net/hw/ntuple.py",
+        "drivers/net/hw/rss_api.py",
+        "drivers/net/hw/rss_ctx.py",
+        "drivers/net/hw/rss_drv.py",
+        "drivers/net/hw/rss_flow_label.py",
+        "drivers/net/hw/rss_input_xfrm.py",
+        "drivers/net/hw/toeplitz.py",
+        "drivers/net/hw/xdp_metadata.py",
+        "drivers/net/hw/xsk_reconfig.py",
+    )
+)
+
+
+def chosen(wanted):
+    """The tests that KSELFTEST asks for: part of a path, `all`, or nothing for those that are required."""
+    known = DATA_PATH + FURTHER
+    if not wanted:
+        return DATA_PATH
+    return tuple(test for test in known if wanted == "all" or wanted in test.path)

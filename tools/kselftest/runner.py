@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs tests with one driver on one setup, and survives what they do to their guest."""
+
+import time
+from dataclasses import dataclass, field
+
+from kselftest import ktap
+from kselftest.testbed import Testbed
+from lab import reports
+from lab.agent import CommandFailed, GuestDied
+from lab.paths import LOGS
+
+# What this adds to the subtests of each test: whether the kernel had anything to complain about.
+KERNEL = "(kernel log)"
+
+
+@dataclass
+class Run:
+    """One test, run once. `ended` says why it did not end by itself, if so."""
+
+    results: dict = field(default_factory=dict)
+    ended: str = ""
+    seconds: int = 0
+    log: str = ""
+
+    def clean(self):
+        return not self.ended and ktap.FAIL not in self.results.values()
+
+
+class Runner:
+    """Keeps a guest for as long as the tests in it pass: what a failed one leaves would spoil the next."""
+
+    def __init__(self, label, driver, setup, files):
+        self.label, self.driver, self.setup, self.files = label, driver, setup, files
+        self.bed = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._drop()
+
+    def _drop(self):
+        if self.bed:
+            self.bed.close()
+            self.bed = None
+
+    def run(self, test, attempt=1):
+        name = f"{self.label}-{self.setup.name}-{test.path.replace('/', '-')}-{attempt}.log"
+        done = Run(log=LOGS / name)
+        start = time.monotonic()
+        status = None
+        try:
+            if not self.bed:
+                self.bed = Testbed(self.driver, self.setup, self.files).__enter__()
+            self.bed.prepare(test)
+            status = self.bed.run(test, done.log)
+            if status is None:
+                done.ended = f"not done within {test.limit} s"
+        except GuestDied as error:
+            done.ended = f"the guest died: {error}"
+        except CommandFailed as error:
+            done.ended = f"the guest could not be set up: {error}"
+        done.results = ktap.parse(done.log.read_text(errors="replace") if done.log.exists() else "", status)
+        done.results[KERNEL] = self._kernel(done)
+        done.seconds = round(time.monotonic() - start)
+        if not done.clean():
+            self._drop()
+        return done
+
+    def _kernel(self, done):
+        """Puts the kernel's messages behind the output of the test, and judges them."""
+        try:
+            lines = self.bed.guest.kernel_messages() if self.bed and not done.ended else []
+        except GuestDied as error:
+            done.ended = f"the guest died: {error}"
+        with open(done.log, "a") as log:
+            if done.ended:
+                print(f"\n--- {done.ended}", file=log)
+            else:
+                print("\n--- kernel messages", *lines, sep="\n", file=log)
+        return ktap.FAIL if done.ended.startswith("the guest") or reports.broken(lines) else ktap.PASS
