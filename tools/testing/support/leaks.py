@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """What is left in the guest's kernel: memory, and devices that should be gone."""
 
-import json
 import re
 import time
-from pathlib import Path
 
+from support import counters
 from support.nics import interrupts_of
 
-POOLS = Path(__file__).with_name("pools.py")
+# What a test that looks for pools must have among the files of its guest.
+POOLS = counters.NETDEV
 # What caches, lists of CPUs and lazy unmapping keep is given back where it can be, and counted where it cannot.
 SETTLE = (
     "echo 3 >/proc/sys/vm/drop_caches; for cache in /sys/kernel/slab/*/shrink; do echo 1 >$cache; done;"
@@ -54,7 +54,7 @@ def of_rounds(guest, rounds, run):
 
 
 def pools(guest):
-    return json.loads(guest.run(["python3", "-S", "-E", f"/payload/{POOLS.name}"]).stdout)
+    return counters.netdev(guest, "pools")
 
 
 def wait_for_pools(guest, wanted, timeout=60):

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The counters of a guest's interface, as each of the kernel's interfaces shows them."""
+
+import json
+import re
+from pathlib import Path
+
+from support import netdev as netdev_program
+
+NETDEV = Path(netdev_program.__file__)
+
+
+def netdev(guest, what):
+    """What NETDEV prints. It must be among the files of the guest."""
+    return json.loads(guest.run(["python3", "-S", "-E", f"/payload/{NETDEV.name}", what]).stdout)
+
+
+def index(guest, name):
+    return int(guest.run(["cat", f"/sys/class/net/{name}/ifindex"]).stdout)
+
+
+def of_device(guest, name):
+    """The sums that netlink has, by the kernel's names."""
+    number = index(guest, name)
+    (found,) = [found for found in netdev(guest, "sums") if found["ifindex"] == number]
+    return {counter: value for counter, value in found.items() if counter != "ifindex"}
+
+
+def of_queues(guest, name):
+    """The counters of each queue that is used: {"rx0": {...}, "tx0": {...}}."""
+    number = index(guest, name)
+    return {
+        found["queue"]: {counter: value for counter, value in found.items() if counter not in ("ifindex", "queue")}
+        for found in netdev(guest, "queues")
+        if found["ifindex"] == number
+    }
+
+
+def ethtool(guest, name):
+    """What `ethtool -S` shows, in its order."""
+    text = guest.run(["ethtool", "-S", name]).stdout
+    return {counter: int(value) for counter, value in re.findall(r"^ +(\S+): (\d+)$", text, re.MULTILINE)}
+
+
+def link(guest, name):
+    """The files in sysfs: what `ip -s` shows."""
+    files = guest.run(f"cd /sys/class/net/{name}/statistics && grep . *").stdout
+    return {file: int(value) for file, value in (line.split(":") for line in files.splitlines())}
