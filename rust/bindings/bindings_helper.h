@@ -15,6 +15,7 @@
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
 #include <linux/workqueue.h>
+#include <net/netdev_queues.h>
 #include <net/page_pool/helpers.h>
 
 /* `bindgen` drops macros that are not plain literals. */

@@ -13,6 +13,7 @@ use crate::{
         TxSlot, //
     },
     rtnl,
+    stats::QueueStatOps,
     Device,
     Driver,
     Features,
@@ -97,6 +98,7 @@ impl<T: Driver> Allocated<T> {
         unsafe {
             (*dev).netdev_ops = Ops::<T>::NET_DEVICE_OPS;
             (*dev).ethtool_ops = EthtoolOps::<T>::OPS;
+            (*dev).stat_ops = QueueStatOps::<T>::OPS;
             (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
         }
         for index in 0..pairs {

@@ -65,12 +65,12 @@ impl<T: Driver> Device<T> {
         &self.context().shared
     }
 
-    /// The counters of the receive queues.
+    /// The counters of the receive queues, also of those that are not used now.
     pub fn rx_stats(&self) -> impl Iterator<Item = &T::RxStats> {
         self.context().rx.iter().map(RxSlot::stats)
     }
 
-    /// The counters of the transmit queues.
+    /// The counters of the transmit queues, also of those that are not used now.
     pub fn tx_stats(&self) -> impl Iterator<Item = &T::TxStats> {
         self.context().tx.iter().map(TxSlot::stats)
     }
@@ -86,6 +86,16 @@ impl<T: Driver> Device<T> {
     pub fn mtu(&self) -> u32 {
         // SAFETY: By the type invariant. The field may change at any time, as a whole.
         unsafe { core::ptr::addr_of!((*self.as_raw()).mtu).read_volatile() }
+    }
+
+    /// How many of the queues of either direction the stack uses. Any context; it changes only
+    /// while the rtnl lock is held.
+    pub fn num_queues(&self) -> u16 {
+        // SAFETY: By the type invariant. The field may change at any time, as a whole.
+        let queues =
+            unsafe { core::ptr::addr_of!((*self.as_raw()).real_num_tx_queues).read_volatile() };
+        // CAST: The device was allocated with a number of queues of this type.
+        queues as u16
     }
 
     /// Says that the link is up. Any context.

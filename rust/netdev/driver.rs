@@ -3,7 +3,11 @@
 //! What a network driver implements.
 
 use crate::{
-    stats::LinkStats,
+    stats::{
+        Named,
+        RxTotals,
+        TxTotals, //
+    },
     Device,
     Done,
     Exclusive,
@@ -35,11 +39,16 @@ pub trait Driver: Sized + 'static {
     /// What belongs to a receive queue.
     type Rx: Send;
     /// Counters of a receive queue: written with its queue, read at any time.
-    type RxStats: Default + Send + Sync;
+    type RxStats: Default + Send + Sync + 'static;
     /// What belongs to a transmit queue.
     type Tx: Send;
     /// Counters of a transmit queue: written with its queue, read at any time.
-    type TxStats: Default + Send + Sync;
+    type TxStats: Default + Send + Sync + 'static;
+
+    /// The counters of a receive queue that `ethtool -S` shows, in this order.
+    const RX_COUNTERS: &'static [Named<Self::RxStats>];
+    /// The counters of a transmit queue that `ethtool -S` shows, in this order.
+    const TX_COUNTERS: &'static [Named<Self::TxStats>];
 
     /// Prepares a receive queue before polling starts: fills its ring.
     ///
@@ -74,9 +83,11 @@ pub trait Driver: Sized + 'static {
     /// softirq context, with the lock of all transmit queues.
     fn tx_timeout(device: &Device<Self>, stats: &Self::TxStats, napi: &Napi);
 
-    /// Adds up the counters. `ndo_get_stats64`: process context, or with a lock held; does not
-    /// sleep.
-    fn stats(device: &Device<Self>, stats: &mut LinkStats);
+    /// What the stack wants to know of a receive queue. Any context; does not sleep.
+    fn rx_totals(stats: &Self::RxStats) -> RxTotals;
+
+    /// What the stack wants to know of a transmit queue. Any context; does not sleep.
+    fn tx_totals(stats: &Self::TxStats) -> TxTotals;
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.
     fn service(device: &Device<Self>);

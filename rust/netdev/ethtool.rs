@@ -4,6 +4,8 @@
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
+mod statistics;
+
 use crate::{
     bindings,
     Device,
@@ -22,6 +24,9 @@ impl<T: Driver> EthtoolOps<T> {
     pub(crate) const OPS: &'static bindings::ethtool_ops = &bindings::ethtool_ops {
         get_drvinfo: Some(Self::get_drvinfo),
         get_link: Some(bindings::ethtool_op_get_link),
+        get_sset_count: Some(Self::get_sset_count),
+        get_strings: Some(Self::get_strings),
+        get_ethtool_stats: Some(Self::get_ethtool_stats),
         ..pin_init::zeroed()
     };
 

@@ -177,7 +177,12 @@ impl<T: Driver> Ops<T> {
     ) {
         // SAFETY: See the type. The stack passes zeroed statistics of its own.
         let (device, stats) = unsafe { (Device::<T>::from_raw(dev), LinkStats::from_raw(stats)) };
-        T::stats(device, stats);
+        for rx in device.rx_stats() {
+            stats.add_rx(&T::rx_totals(rx));
+        }
+        for tx in device.tx_stats() {
+            stats.add_tx(&T::tx_totals(tx));
+        }
     }
 
     /// The poll function of the receive queues.

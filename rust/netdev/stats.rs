@@ -1,8 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Statistics: 64-bit counters of one queue, and what `ndo_get_stats64` reports.
+//! Statistics: 64-bit counters of one queue, and what the stack wants to know of them.
 
-use crate::bindings;
+mod link;
+mod queue;
+
+pub(crate) use self::{
+    link::LinkStats,
+    queue::QueueStatOps, //
+};
+
 use core::sync::atomic::{
     AtomicU64,
     Ordering::Relaxed, //
@@ -29,7 +36,15 @@ impl Counter {
     }
 }
 
-/// Receive counters, as `struct rtnl_link_stats64` has them.
+/// A counter of a queue that `ethtool -S` shows.
+pub struct Named<S: 'static> {
+    /// Its name, which follows the name of the queue, as in `rx0_drops`.
+    pub name: &'static str,
+    /// Its value.
+    pub value: fn(&S) -> u64,
+}
+
+/// What the stack wants to know of a receive queue.
 #[derive(Default)]
 pub struct RxTotals {
     /// Good packets.
@@ -42,54 +57,25 @@ pub struct RxTotals {
     pub length_errors: u64,
     /// Packets with a header that cannot be.
     pub frame_errors: u64,
+    /// How often there was no memory for a receive buffer.
+    pub alloc_fail: u64,
 }
 
-/// Transmit counters, as `struct rtnl_link_stats64` has them.
+/// What the stack wants to know of a transmit queue.
 #[derive(Default)]
 pub struct TxTotals {
     /// Packets that the device has taken.
     pub packets: u64,
     /// Bytes of these packets.
     pub bytes: u64,
-    /// Packets that were not handed to the device.
+    /// How often the queue was found stuck.
+    pub errors: u64,
+    /// Packets that were not handed to the device, or taken back from it.
     pub dropped: u64,
     /// Packets that were not handed to the device because the queue did not take them.
     pub fifo_errors: u64,
-}
-
-/// What `ndo_get_stats64` fills in.
-#[repr(transparent)]
-pub struct LinkStats(bindings::rtnl_link_stats64);
-
-impl LinkStats {
-    /// # Safety
-    ///
-    /// `raw` is valid for reads and writes for the lifetime `'a`, and nothing else uses it.
-    pub(crate) unsafe fn from_raw<'a>(raw: *mut bindings::rtnl_link_stats64) -> &'a mut Self {
-        // SAFETY: By the requirement of this function; the type is transparent.
-        unsafe { &mut *raw.cast() }
-    }
-
-    /// Adds the counters of a receive queue. The errors count into `rx_errors` as well.
-    pub fn add_rx(&mut self, rx: &RxTotals) {
-        let s = &mut self.0;
-        s.rx_packets = s.rx_packets.wrapping_add(rx.packets);
-        s.rx_bytes = s.rx_bytes.wrapping_add(rx.bytes);
-        s.rx_dropped = s.rx_dropped.wrapping_add(rx.dropped);
-        s.rx_length_errors = s.rx_length_errors.wrapping_add(rx.length_errors);
-        s.rx_frame_errors = s.rx_frame_errors.wrapping_add(rx.frame_errors);
-        s.rx_errors = s
-            .rx_errors
-            .wrapping_add(rx.length_errors)
-            .wrapping_add(rx.frame_errors);
-    }
-
-    /// Adds the counters of a transmit queue.
-    pub fn add_tx(&mut self, tx: &TxTotals) {
-        let s = &mut self.0;
-        s.tx_packets = s.tx_packets.wrapping_add(tx.packets);
-        s.tx_bytes = s.tx_bytes.wrapping_add(tx.bytes);
-        s.tx_dropped = s.tx_dropped.wrapping_add(tx.dropped);
-        s.tx_fifo_errors = s.tx_fifo_errors.wrapping_add(tx.fifo_errors);
-    }
+    /// How often the stack was told to send nothing for a while.
+    pub stop: u64,
+    /// How often the stack was told to go on.
+    pub wake: u64,
 }

@@ -179,6 +179,7 @@ fn fill<R: Ring>(
             Lent::Yes => {}
             Lent::NoRoom => break,
             Lent::NoMemory => {
+                stats.alloc_fail.add(1);
                 owner.napi().schedule_later(REFILL_RETRY_MS);
                 break;
             }

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Counters.
+//! Counters of the queues. They start at 0 when the device is bound, and only grow.
+//!
+//! What `ethtool -S` shows has the C driver's names and order. Packets and bytes are not among it:
+//! the stack reports them, for each queue (`qstats-get`) and in all.
 
-use crate::VirtioNet;
-use kernel::net::{
-    stats::{
-        Counter,
-        LinkStats,
-        RxTotals,
-        TxTotals, //
-    },
-    Device, //
+use kernel::net::stats::{
+    Counter,
+    Named,
+    RxTotals,
+    TxTotals, //
 };
 
 /// The counters of a receive queue.
@@ -22,12 +21,22 @@ pub struct Rx {
     pub(crate) bytes: Counter,
     /// Packets that were dropped for want of memory.
     pub(crate) drops: Counter,
+    /// Packets that an XDP program has seen.
+    pub(crate) xdp_packets: Counter,
+    /// Packets that an XDP program has sent back.
+    pub(crate) xdp_tx: Counter,
+    /// Packets that an XDP program has sent elsewhere.
+    pub(crate) xdp_redirects: Counter,
+    /// Packets that an XDP program has dropped.
+    pub(crate) xdp_drops: Counter,
+    /// How often the device was told about new buffers.
+    pub(crate) kicks: Counter,
     /// Packets of a length that cannot be: shorter than a frame, or longer than what was lent.
     pub(crate) length_errors: Counter,
     /// Packets with a header that contradicts the packet or what was negotiated.
     pub(crate) frame_errors: Counter,
-    /// How often the device was told about new buffers.
-    pub(crate) kicks: Counter,
+    /// How often there was no memory for a buffer, which is tried again.
+    pub(crate) alloc_fail: Counter,
 }
 
 /// The counters of a transmit queue.
@@ -37,35 +46,75 @@ pub struct Tx {
     pub(crate) packets: Counter,
     /// Bytes of these packets, without the virtio header.
     pub(crate) bytes: Counter,
-    /// Packets that the queue did not take.
-    pub(crate) errors: Counter,
+    /// Packets that XDP had to send.
+    pub(crate) xdp_tx: Counter,
+    /// Packets that XDP had to send and could not.
+    pub(crate) xdp_tx_drops: Counter,
     /// How often the device was told about new packets.
     pub(crate) kicks: Counter,
+    /// How often the stack's watchdog found the queue stuck.
+    pub(crate) tx_timeouts: Counter,
     /// How often the queue was stopped because it was full.
     pub(crate) stop: Counter,
     /// How often the queue was woken again.
     pub(crate) wake: Counter,
-    /// How often the stack's watchdog found the queue stuck.
-    pub(crate) tx_timeouts: Counter,
+    /// Packets that the queue did not take.
+    pub(crate) errors: Counter,
 }
 
-/// Adds up the counters of all queues. C function: `virtnet_stats()`.
-pub(crate) fn add_up(device: &Device<VirtioNet>, totals: &mut LinkStats) {
-    for rx in device.rx_stats() {
-        totals.add_rx(&RxTotals {
-            packets: rx.packets.get(),
-            bytes: rx.bytes.get(),
-            dropped: rx.drops.get(),
-            length_errors: rx.length_errors.get(),
-            frame_errors: rx.frame_errors.get(),
-        });
+/// One entry of the tables below, for the field of this name.
+macro_rules! named {
+    ($name:ident) => {
+        Named {
+            name: stringify!($name),
+            value: |stats| stats.$name.get(),
+        }
+    };
+}
+
+/// What `ethtool -S` shows of a receive queue.
+pub(crate) const RX: &[Named<Rx>] = &[
+    named!(drops),
+    named!(xdp_packets),
+    named!(xdp_tx),
+    named!(xdp_redirects),
+    named!(xdp_drops),
+    named!(kicks),
+];
+
+/// What `ethtool -S` shows of a transmit queue.
+pub(crate) const TX: &[Named<Tx>] = &[
+    named!(xdp_tx),
+    named!(xdp_tx_drops),
+    named!(kicks),
+    named!(tx_timeouts),
+];
+
+impl Rx {
+    /// What the stack wants to know. C functions: `virtnet_stats()`, `virtnet_get_queue_stats_rx()`.
+    pub(crate) fn totals(&self) -> RxTotals {
+        RxTotals {
+            packets: self.packets.get(),
+            bytes: self.bytes.get(),
+            dropped: self.drops.get(),
+            length_errors: self.length_errors.get(),
+            frame_errors: self.frame_errors.get(),
+            alloc_fail: self.alloc_fail.get(),
+        }
     }
-    for tx in device.tx_stats() {
-        totals.add_tx(&TxTotals {
-            packets: tx.packets.get(),
-            bytes: tx.bytes.get(),
-            dropped: tx.errors.get(),
-            fifo_errors: tx.errors.get(),
-        });
+}
+
+impl Tx {
+    /// What the stack wants to know. C functions: `virtnet_stats()`, `virtnet_get_queue_stats_tx()`.
+    pub(crate) fn totals(&self) -> TxTotals {
+        TxTotals {
+            packets: self.packets.get(),
+            bytes: self.bytes.get(),
+            errors: self.tx_timeouts.get(),
+            dropped: self.errors.get(),
+            fifo_errors: self.errors.get(),
+            stop: self.stop.get(),
+            wake: self.wake.get(),
+        }
     }
 }

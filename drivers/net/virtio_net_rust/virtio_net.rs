@@ -24,7 +24,11 @@ use kernel::{
     },
     net::{
         self,
-        stats::LinkStats,
+        stats::{
+            Named,
+            RxTotals,
+            TxTotals, //
+        },
         Device,
         Done,
         DriverInfo,
@@ -89,6 +93,9 @@ impl net::Driver for VirtioNet {
     type Tx = tx::Queue;
     type TxStats = stats::Tx;
 
+    const RX_COUNTERS: &'static [Named<stats::Rx>] = stats::RX;
+    const TX_COUNTERS: &'static [Named<stats::Tx>] = stats::TX;
+
     fn open_rx(
         device: &Device<Self>,
         queue: &mut rx::Queue,
@@ -123,8 +130,12 @@ impl net::Driver for VirtioNet {
         tx::timeout(device, stats, napi);
     }
 
-    fn stats(device: &Device<Self>, totals: &mut LinkStats) {
-        stats::add_up(device, totals);
+    fn rx_totals(stats: &stats::Rx) -> RxTotals {
+        stats.totals()
+    }
+
+    fn tx_totals(stats: &stats::Tx) -> TxTotals {
+        stats.totals()
     }
 
     fn service(device: &Device<Self>) {

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Statistics of single queues, over netlink (`qstats-get`).
+//!
+//! The stack asks for the queues that are used now, and for the sums over those that are not.
+//!
+//! C header: [`include/net/netdev_queues.h`](srctree/include/net/netdev_queues.h)
+
+use super::{
+    RxTotals,
+    TxTotals, //
+};
+use crate::{
+    bindings,
+    queues::{
+        RxSlot,
+        TxSlot, //
+    },
+    Device,
+    Driver, //
+};
+use core::marker::PhantomData;
+use kernel::prelude::*;
+
+/// The callbacks for the driver `T`.
+///
+/// # Safety of the callbacks
+///
+/// The stack calls them for a registered device, to which they belong, with the rtnl lock held. The
+/// statistics are its own. It has marked all fields as not known; those that a callback does not
+/// write to are not reported.
+pub(crate) struct QueueStatOps<T: Driver>(PhantomData<T>);
+
+impl<T: Driver> QueueStatOps<T> {
+    pub(crate) const OPS: &'static bindings::netdev_stat_ops = &bindings::netdev_stat_ops {
+        get_queue_stats_rx: Some(Self::get_queue_stats_rx),
+        get_queue_stats_tx: Some(Self::get_queue_stats_tx),
+        get_base_stats: Some(Self::get_base_stats),
+    };
+
+    /// `get_queue_stats_rx`.
+    ///
+    /// # Safety
+    ///
+    /// See the type.
+    unsafe extern "C" fn get_queue_stats_rx(
+        dev: *mut bindings::net_device,
+        index: c_int,
+        stats: *mut bindings::netdev_queue_stats_rx,
+    ) {
+        // SAFETY: See the type.
+        let (device, stats) = unsafe { (Device::<T>::from_raw(dev), &mut *stats) };
+        // CAST: A negative index becomes one that no queue has.
+        if let Some(slot) = device.context().rx.get(index as usize) {
+            report_rx(stats, &T::rx_totals(RxSlot::stats(slot)));
+        }
+    }
+
+    /// `get_queue_stats_tx`.
+    ///
+    /// # Safety
+    ///
+    /// See the type.
+    unsafe extern "C" fn get_queue_stats_tx(
+        dev: *mut bindings::net_device,
+        index: c_int,
+        stats: *mut bindings::netdev_queue_stats_tx,
+    ) {
+        // SAFETY: See the type.
+        let (device, stats) = unsafe { (Device::<T>::from_raw(dev), &mut *stats) };
+        // CAST: As above.
+        if let Some(slot) = device.context().tx.get(index as usize) {
+            report_tx(stats, &T::tx_totals(TxSlot::stats(slot)));
+        }
+    }
+
+    /// `get_base_stats`: what belongs to no queue that is used now. Counters outlive the use of
+    /// their queue, so these are those of the other queues. What is set here is complete.
+    ///
+    /// # Safety
+    ///
+    /// See the type.
+    unsafe extern "C" fn get_base_stats(
+        dev: *mut bindings::net_device,
+        rx: *mut bindings::netdev_queue_stats_rx,
+        tx: *mut bindings::netdev_queue_stats_tx,
+    ) {
+        // SAFETY: See the type. The sum is over queues that `get_queue_stats_rx` and
+        // `get_queue_stats_tx` know.
+        unsafe {
+            let context = Device::<T>::from_raw(dev).context();
+            report_rx(&mut *rx, &RxTotals::default());
+            report_tx(&mut *tx, &TxTotals::default());
+            bindings::netdev_stat_queue_sum(
+                dev,
+                (*dev).real_num_rx_queues as c_int,
+                context.rx.len() as c_int,
+                rx,
+                (*dev).real_num_tx_queues as c_int,
+                context.tx.len() as c_int,
+                tx,
+            );
+        }
+    }
+}
+
+fn report_rx(stats: &mut bindings::netdev_queue_stats_rx, rx: &RxTotals) {
+    stats.packets = rx.packets;
+    stats.bytes = rx.bytes;
+    stats.alloc_fail = rx.alloc_fail;
+}
+
+fn report_tx(stats: &mut bindings::netdev_queue_stats_tx, tx: &TxTotals) {
+    stats.packets = tx.packets;
+    stats.bytes = tx.bytes;
+    stats.stop = tx.stop;
+    stats.wake = tx.wake;
+}

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Counters: the C driver's names in its order, and as many as there were packets, in all interfaces alike."""
+
+import socket
+import time
+
+import pytest
+
+from lab import driver as drivers
+from lab import host
+from support import binding, counters, exchange, pktgen
+from support.kernel_log import no_errors  # noqa: F401
+
+# What the C driver does not have.
+OURS = {"rx-alloc-fail"}
+# The longest frame of an interface with the usual MTU.
+FULL = 1514
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    """The second NIC has the C driver, to compare with. The third has no addresses, so that nobody else uses it."""
+    with boot(nics=[{}, {}, {}], files=[exchange.PEER, counters.NETDEV]) as guest:
+        driver.load(guest)
+        device = guest.virtio_device(guest.nics[1])
+        binding.unbind(guest, driver, device)
+        drivers.C.load(guest)
+        if device not in binding.bound(guest, drivers.C):
+            binding.bind(guest, drivers.C, device)
+        for nic in guest.nics[:2]:
+            guest.bring_up(nic)
+        quiet = guest.nics[2]
+        host.run("sysctl", "-qw", f"net.ipv6.conf.{quiet.tap}.disable_ipv6=1")
+        host.run("ip", "address", "flush", "dev", quiet.tap)
+        name = guest.interface(quiet)
+        guest.run(f"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=1 && ip link set {name} up && modprobe pktgen")
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.fixture
+def name(guest):
+    return guest.interface(guest.nics[0])
+
+
+@pytest.fixture
+def name_of_c(guest):
+    return guest.interface(guest.nics[1])
+
+
+@pytest.fixture
+def quiet(guest):
+    return guest.interface(guest.nics[2])
+
+
+def test_names_and_order(guest, name, name_of_c):
+    found = list(counters.ethtool(guest, name))
+    assert found == list(counters.ethtool(guest, name_of_c))
+    assert "rx0_kicks" in found
+
+
+def test_netlink_has_what_c_has(guest, name, name_of_c):
+    ours, theirs = counters.of_device(guest, name), counters.of_device(guest, name_of_c)
+    assert set(ours) - OURS == set(theirs) and "tx-wake" in theirs
+    ours, theirs = counters.of_queues(guest, name), counters.of_queues(guest, name_of_c)
+    assert set(ours) == set(theirs) == {"rx0", "tx0"}
+    for queue in theirs:
+        assert set(ours[queue]) - OURS == set(theirs[queue]), queue
+
+
+def all_of(guest, name):
+    """Everything, in one dictionary."""
+    found = {f"{queue} {counter}": value for queue, of in counters.of_queues(guest, name).items() for counter, value in of.items()}
+    return found | counters.of_device(guest, name) | counters.ethtool(guest, name) | counters.link(guest, name)
+
+
+def grown(guest, name, before):
+    """What has changed since."""
+    return {counter: value - before[counter] for counter, value in all_of(guest, name).items() if value != before[counter]}
+
+
+def until(guest, name, before, counter, value):
+    """What has changed since, once `counter` has grown so much."""
+    limit = time.monotonic() + exchange.TIMEOUT
+    while True:
+        found = grown(guest, name, before)
+        if found.get(counter, 0) >= value or time.monotonic() > limit:
+            return found
+        time.sleep(0.1)
+
+
+def packets(way, count, size):
+    """What so many packets of one size count as."""
+    return {
+        f"{way}_packets": count,
+        f"{way}_bytes": count * size,
+        f"{way}-packets": count,
+        f"{way}-bytes": count * size,
+        f"{way}0 {way}-packets": count,
+        f"{way}0 {way}-bytes": count * size,
+    }
+
+
+@pytest.mark.parametrize("size", [60, FULL])
+def test_what_is_sent_is_counted(guest, quiet, size):
+    before = all_of(guest, quiet)
+    sent, _ = pktgen.send(guest, guest.nics[2], quiet, count=2000, pkt_size=size, clone_skb=0)
+    found = until(guest, quiet, before, "tx_packets", sent)
+    kicks = found.pop("tx_kicks")
+    assert 0 < kicks <= sent and found.pop("tx0_kicks") == kicks
+    # How often the ring was full depends on the device.
+    for counter in ("tx-stop", "tx-wake"):
+        assert found.pop(counter, 0) == found.pop(f"tx0 {counter}", 0)
+    assert found == packets("tx", 2000, size)
+
+
+@pytest.mark.parametrize("size", [60, FULL])
+def test_what_is_received_is_counted(guest, quiet, size):
+    nic = guest.nics[2]
+    frame = exchange.mac_bytes(nic.mac) + exchange.mac_bytes(exchange.tap_mac(nic)) + b"\x88\xb6"
+    before = all_of(guest, quiet)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
+        link.bind((nic.tap, 0))
+        for done in range(1, 501):
+            link.send(frame.ljust(size, b"\0"))
+            # Not more than the ring has room for.
+            if done % 100 == 0:
+                until(guest, quiet, before, "rx_packets", done)
+    found = until(guest, quiet, before, "rx_packets", 500)
+    # The device looks for buffers by itself while it has some.
+    kicks = found.pop("rx_kicks", 0)
+    assert 0 <= kicks <= 500 and found.pop("rx0_kicks", 0) == kicks
+    # The stack counts what no protocol takes.
+    assert found.pop("rx_nohandler", 0) in (0, 500) and found.pop("rx_dropped", 0) in (0, 500)
+    assert found == packets("rx", 500, size)
+
+
+def test_counters_survive_going_down(guest, name):
+    exchange.everything(guest, guest.nics[0])
+    before = all_of(guest, name)
+    guest.run(["ip", "link", "set", name, "down"])
+    between = all_of(guest, name) | counters.of_device(guest, name)
+    # Its IPv6 addresses have gone.
+    guest.run(f"ip link set {name} up && ip address add {guest.nics[0].guest6}/64 dev {name} nodad")
+    exchange.ping(guest.run, guest.nics[0].host4)
+    after = all_of(guest, name)
+    assert set(after) == set(before)
+    for counter, value in before.items():
+        # Single queues are not reported while they are not used.
+        assert value <= between.get(counter, value) <= after[counter], counter
+
+
+def test_sums_over_queues(guest, name):
+    """After some traffic, when nothing is on its way any more."""
+    exchange.everything(guest, guest.nics[0])
+    found = all_of(guest, name)
+    queues = [counter.split() for counter in found if " " in counter]
+    for counter in {counter for _, counter in queues}:
+        total = sum(found[f"{queue} {of}"] for queue, of in queues if of == counter)
+        assert found[counter] == total > 0 or counter in ("rx-alloc-fail", "tx-stop", "tx-wake"), counter
+
+
+def test_page_pools_are_seen(guest, name):
+    exchange.everything(guest, guest.nics[0])
+    number = counters.index(guest, name)
+    (pool,) = [pool for pool in counters.netdev(guest, "usage") if pool.get("ifindex") == number]
+    assert pool["alloc-fast"] > 0 and pool["alloc-slow"] > 0
+    assert pool["recycle-cached"] + pool["recycle-ring"] > 0
