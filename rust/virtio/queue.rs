@@ -20,14 +20,22 @@
 //! core takes only the number of a chain that is lent, and a length is bounded by what was lent.
 //!
 //! Which memory belongs to a buffer is said by the buffer's type, in an implementation of
-//! [`Outgoing`] or [`Incoming`]. These traits are `unsafe` to implement and safe to use.
+//! [`Outgoing`] or [`Incoming`]. These traits are `unsafe` to implement and safe to use. What goes
+//! both ways, a request and its answer, is an [`Exchange`].
 
+mod exchange;
 mod find;
 mod set;
 pub mod sg;
 mod virtqueue;
 
+use self::virtqueue::check;
+
 pub use self::{
+    exchange::{
+        Answered,
+        Exchange, //
+    },
     find::{
         find,
         Found,

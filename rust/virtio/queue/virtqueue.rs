@@ -33,7 +33,7 @@ use kernel::{
 
 /// `kernel::error::to_result`, but without a call where there is no error.
 #[inline]
-fn check(error: c_int) -> Result {
+pub(super) fn check(error: c_int) -> Result {
     if error == 0 {
         Ok(())
     } else {
@@ -56,10 +56,10 @@ fn check(error: c_int) -> Result {
 /// - `raw` is a queue of `set`, and this is the only handle to it.
 /// - Each token in the queue comes from a `B`.
 pub struct Virtqueue<B: Buffer> {
-    raw: NonNull<bindings::virtqueue>,
+    pub(super) raw: NonNull<bindings::virtqueue>,
     /// The device that does DMA, or null if the device of the queue takes guest-physical addresses.
     dma_device: *mut bindings::device,
-    table: sg::Table,
+    pub(super) table: sg::Table,
     set: Arc<Set>,
     buffers: PhantomData<B>,
 }
@@ -179,6 +179,12 @@ impl<B: Buffer> Virtqueue<B> {
         unsafe { (*self.raw.as_ptr()).num_free }
     }
 
+    /// Whether the core has given up the queue: the device has gone, or has broken the rules.
+    pub fn is_broken(&self) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::virtqueue_is_broken(self.raw.as_ptr()) }
+    }
+
     /// The device that does DMA for this queue; null where guest-physical addresses are used.
     pub fn dma_device(&self) -> *mut bindings::device {
         self.dma_device
@@ -200,6 +206,12 @@ impl<B: Buffer> Virtqueue<B> {
             bindings::virtqueue_kick_prepare(self.raw.as_ptr())
                 && bindings::virtqueue_notify(self.raw.as_ptr())
         }
+    }
+
+    /// As [`kick`](Self::kick), but tells the device in any case.
+    pub fn notify(&mut self) -> bool {
+        // SAFETY: By the type invariant; `&mut self` serialises.
+        unsafe { bindings::virtqueue_notify(self.raw.as_ptr()) }
     }
 
     /// Asks the device for no interrupts: a hint, which need not be serialised with anything.
@@ -237,7 +249,7 @@ impl<B: Buffer> Virtqueue<B> {
 
     /// Takes the next token that the device has used.
     #[inline]
-    fn next_used(
+    pub(super) fn next_used(
         &mut self,
         written: &mut u32,
         context: &mut *mut c_void,
