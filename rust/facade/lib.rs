@@ -10,9 +10,11 @@ pub use kernel::{
     device,
     error,
     fmt,
+    new_mutex,
     prelude,
     str,
-    sync, //
+    sync,
+    time, //
 };
 pub use netdev as net;
 pub use virtio;

@@ -8,6 +8,7 @@
 
 #define __rust_helper
 
+#include "cpu.c"
 #ifdef FAULTS
 #include "fault.c"
 #endif

@@ -35,10 +35,9 @@ __rust_helper void rust_helper_netif_napi_del(struct napi_struct *napi)
 	netif_napi_del(napi);
 }
 
-/* napi_enable() is followed by a poll: what arrived before it raises no interrupt any more. */
-__rust_helper void rust_helper_napi_enable_and_schedule(struct napi_struct *napi)
+/* Softirqs that are raised in process context run when bottom halves are turned on again. */
+__rust_helper void rust_helper_napi_schedule_bh(struct napi_struct *napi)
 {
-	napi_enable(napi);
 	local_bh_disable();
 	napi_schedule(napi);
 	local_bh_enable();

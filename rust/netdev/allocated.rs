@@ -189,6 +189,18 @@ impl<T: Driver> Allocated<T> {
         }
     }
 
+    /// Sets how many of the queues of either direction the stack uses: from 1 to all of them.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are not so many queues, or if it is 0.
+    pub fn set_num_queues(&mut self, pairs: u16) -> Result {
+        // SAFETY: The device is valid and not registered.
+        to_result(unsafe {
+            bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
+        })
+    }
+
     /// Sets the room that packets to be sent should have in front, in bytes.
     pub fn set_needed_headroom(&mut self, bytes: u16) {
         // SAFETY: The device is valid and not registered.
@@ -224,7 +236,7 @@ impl<T: Driver> Allocated<T> {
         shared: T::Shared,
         rx: KVec<T::Rx>,
         tx: KVec<T::Tx>,
-        started: impl FnOnce(&Device<T>, &rtnl::Guard),
+        started: impl FnOnce(&Device<T>, &rtnl::Held),
     ) -> Result<Registration<T>> {
         if rx.len() != self.rx.len() || tx.len() != self.tx.len() {
             return Err(EINVAL);

@@ -8,10 +8,15 @@ use crate::{
         RxSlot,
         TxSlot, //
     },
+    rtnl,
     Driver, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Range, //
+};
 use kernel::{
+    error::to_result,
     prelude::*,
     str::CStr,
     types::Opaque, //
@@ -96,6 +101,37 @@ impl<T: Driver> Device<T> {
             unsafe { core::ptr::addr_of!((*self.as_raw()).real_num_tx_queues).read_volatile() };
         // CAST: The device was allocated with a number of queues of this type.
         queues as u16
+    }
+
+    /// How many queues of either direction there are.
+    pub fn max_queues(&self) -> u16 {
+        // CAST: As above.
+        self.context().tx.len() as u16
+    }
+
+    /// Sets how many of the queues of either direction the stack uses.
+    ///
+    /// Once it uses fewer, nothing is sent through the others any more: what waits for them is
+    /// dropped. Process context. May sleep. C function: `netif_set_real_num_queues()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are not so many queues, or if it is 0; `ENOMEM` if it is more than before.
+    /// Nothing has changed then.
+    pub fn set_num_queues(&self, pairs: u16, _rtnl: &rtnl::Held) -> Result {
+        // SAFETY: By the type invariant. The rtnl lock is held.
+        to_result(unsafe {
+            bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
+        })
+    }
+
+    /// Has those of the receive queues polled soon, if the interface is up. Process context.
+    pub fn poll_rx(&self, queues: Range<u16>) {
+        for slot in &self.context().rx {
+            if queues.contains(&slot.napi.index()) {
+                slot.napi.schedule_now();
+            }
+        }
     }
 
     /// Says that the link is up. Any context.

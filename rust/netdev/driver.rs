@@ -3,6 +3,7 @@
 //! What a network driver implements.
 
 use crate::{
+    rtnl,
     stats::{
         Named,
         RxTotals,
@@ -17,7 +18,10 @@ use crate::{
     TxAccess,
     TxPoll, //
 };
-use kernel::str::CStr;
+use kernel::{
+    prelude::*,
+    str::CStr, //
+};
 
 /// What `ethtool -i` shows of a driver.
 pub struct DriverInfo<'a> {
@@ -50,7 +54,7 @@ pub trait Driver: Sized + 'static {
     /// The counters of a transmit queue that `ethtool -S` shows, in this order.
     const TX_COUNTERS: &'static [Named<Self::TxStats>];
 
-    /// Prepares a receive queue before polling starts: fills its ring.
+    /// Prepares a receive queue that is used before polling starts: fills its ring.
     ///
     /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first
     /// poll comes in any case.
@@ -91,6 +95,16 @@ pub trait Driver: Sized + 'static {
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.
     fn service(device: &Device<Self>);
+
+    /// Changes the number of queues of either direction that are used to `pairs`, which is from 1
+    /// to as many as there are: tells the device, and calls [`Device::set_num_queues`].
+    ///
+    /// `set_channels` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; everything is as before.
+    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result;
 
     /// What `ethtool -i` shows. Process context, rtnl held.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;

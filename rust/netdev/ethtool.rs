@@ -8,11 +8,13 @@ mod statistics;
 
 use crate::{
     bindings,
+    rtnl,
     Device,
     Driver, //
 };
 use core::marker::PhantomData;
 use kernel::{
+    error::from_result,
     prelude::*,
     str::CStr, //
 };
@@ -27,6 +29,8 @@ impl<T: Driver> EthtoolOps<T> {
         get_sset_count: Some(Self::get_sset_count),
         get_strings: Some(Self::get_strings),
         get_ethtool_stats: Some(Self::get_ethtool_stats),
+        get_channels: Some(Self::get_channels),
+        set_channels: Some(Self::set_channels),
         ..pin_init::zeroed()
     };
 
@@ -46,6 +50,48 @@ impl<T: Driver> EthtoolOps<T> {
         copy(&mut out.driver, info.driver);
         copy(&mut out.version, info.version);
         copy(&mut out.bus_info, info.bus_info);
+    }
+
+    /// `get_channels`: a channel is a pair of queues.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `channels` is valid for reads and writes.
+    unsafe extern "C" fn get_channels(
+        dev: *mut kernel::bindings::net_device,
+        channels: *mut bindings::ethtool_channels,
+    ) {
+        // SAFETY: As for `get_drvinfo`. The stack passes a zeroed structure.
+        let (device, out) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *channels) };
+        out.combined_count = device.num_queues().into();
+        out.max_combined = device.max_queues().into();
+    }
+
+    /// `set_channels`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `channels` is valid for reads.
+    unsafe extern "C" fn set_channels(
+        dev: *mut kernel::bindings::net_device,
+        channels: *mut bindings::ethtool_channels,
+    ) -> c_int {
+        // SAFETY: As for `get_drvinfo`. The stack holds the rtnl lock during the call.
+        let (device, wanted, held) = unsafe {
+            let device = Device::<T>::from_raw(dev.cast());
+            (device, &*channels, rtnl::Held::assume())
+        };
+        from_result(|| {
+            if wanted.rx_count != 0 || wanted.tx_count != 0 || wanted.other_count != 0 {
+                return Err(EINVAL);
+            }
+            let pairs = u16::try_from(wanted.combined_count)?;
+            if pairs == 0 || pairs > device.max_queues() {
+                return Err(EINVAL);
+            }
+            T::set_num_queues(device, pairs, &held)?;
+            Ok(0)
+        })
     }
 }
 

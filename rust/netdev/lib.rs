@@ -16,6 +16,7 @@ const __LOG_PREFIX: &[u8] = b"netdev_rust\0";
 use netdev_bindings as bindings;
 
 mod allocated;
+pub mod cpu;
 mod device;
 mod driver;
 mod ethtool;

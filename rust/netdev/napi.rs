@@ -143,6 +143,13 @@ impl Napi {
         true
     }
 
+    /// As [`schedule`](Self::schedule), but the poll function need not wait for an interrupt to
+    /// start. Process context.
+    pub fn schedule_now(&self) {
+        // SAFETY: By the type invariant, and see `schedule_after`.
+        unsafe { bindings::napi_schedule_bh(self.raw.get()) }
+    }
+
     extern "C" fn retry_callback(timer: *mut bindings::timer_list) {
         // SAFETY: `timer` is embedded in a `Napi`, which shuts the timer down before it goes.
         let napi: &Self = unsafe { &*kernel::container_of!(Opaque::cast_from(timer), Self, retry) };

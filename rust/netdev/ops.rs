@@ -67,8 +67,10 @@ impl<T: Driver> Ops<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
         let context = device.context();
+        let used = device.num_queues();
 
-        for slot in &context.rx {
+        // The other receive queues get buffers when they are first polled.
+        for slot in context.rx.iter().take(used.into()) {
             let owner = Exclusive {
                 napi: &slot.napi,
                 gfp: bindings::GFP_KERNEL,
@@ -79,8 +81,12 @@ impl<T: Driver> Ops<T> {
         for (kind, napi) in Self::contexts(context) {
             // SAFETY: The device is valid, and the context belongs to it and is disabled.
             unsafe {
-                bindings::napi_enable_and_schedule(napi.as_raw());
+                bindings::napi_enable(napi.as_raw());
                 bindings::netif_queue_set_napi(dev, napi.index().into(), kind, napi.as_raw());
+            }
+            // What arrived before raises no interrupt any more.
+            if napi.index() < used {
+                napi.schedule_now();
             }
         }
         T::opened(device);

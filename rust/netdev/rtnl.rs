@@ -5,22 +5,47 @@
 //! C header: [`include/linux/rtnetlink.h`](srctree/include/linux/rtnetlink.h)
 
 use crate::bindings;
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    ops::Deref, //
+};
 
-/// The rtnl lock, held until the value is dropped.
+/// Proof that the rtnl lock is held by this thread, for as long as there is a reference to it.
 ///
 /// The stack holds it where it opens, stops and configures a network device.
-pub struct Guard {
+pub struct Held {
     /// The lock is a mutex, which the thread that took it releases.
     not_send: PhantomData<*mut ()>,
 }
 
+impl Held {
+    /// # Safety
+    ///
+    /// This thread holds the lock for as long as the value lives.
+    pub(crate) unsafe fn assume() -> Self {
+        Self {
+            not_send: PhantomData,
+        }
+    }
+}
+
+/// The rtnl lock, held until the value is dropped.
+pub struct Guard(Held);
+
 /// Takes the rtnl lock. Process context. May sleep.
 pub fn lock() -> Guard {
-    // SAFETY: The function has no requirements that soundness depends on.
-    unsafe { bindings::rtnl_lock() };
-    Guard {
-        not_send: PhantomData,
+    // SAFETY: The function has no requirements that soundness depends on. The guard owns the lock.
+    Guard(unsafe {
+        bindings::rtnl_lock();
+        Held::assume()
+    })
+}
+
+impl Deref for Guard {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.0
     }
 }
 

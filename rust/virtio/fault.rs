@@ -4,7 +4,8 @@
 //!
 //! Debian's kernel has no fault injection of its own. In a module that was built with `FAULTS=1`, a
 //! test writes N to the module's parameter `fault`, and the N-th point that is passed from then on
-//! fails. In any other module [`point`] is a constant.
+//! fails. In any other module [`point`] is a constant, and so are the other functions: with those a
+//! test takes the next N kicks or answers away from commands to the device.
 
 use kernel::prelude::*;
 
@@ -25,4 +26,24 @@ pub fn point(step: &str) -> Result {
     }
     let _ = step;
     Ok(())
+}
+
+/// Whether a test wants the device not to be told about a command. Process context.
+#[inline]
+pub fn take_kick() -> bool {
+    #[cfg(faults)]
+    // SAFETY: The function has no requirements.
+    return unsafe { crate::bindings::fault_take_kick() };
+    #[cfg(not(faults))]
+    false
+}
+
+/// Whether a test wants the device to have refused a command. Process context.
+#[inline]
+pub fn take_answer() -> bool {
+    #[cfg(faults)]
+    // SAFETY: The function has no requirements.
+    return unsafe { crate::bindings::fault_take_answer() };
+    #[cfg(not(faults))]
+    false
 }

@@ -10,6 +10,9 @@ pub(crate) const MAC: Field<[u8; 6]> = Field::at(0);
 /// Bits `VIRTIO_NET_S_*`. With [`STATUS`](crate::features::STATUS).
 pub(crate) const STATUS: Field<u16> = Field::at(6);
 
+/// The number of pairs of queues. With [`MQ`](crate::features::MQ).
+pub(crate) const MAX_VIRTQUEUE_PAIRS: Field<u16> = Field::at(8);
+
 /// The largest MTU, in bytes. With [`MTU`](crate::features::MTU).
 pub(crate) const MTU: Field<u16> = Field::at(10);
 

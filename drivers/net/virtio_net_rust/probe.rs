@@ -3,7 +3,9 @@
 //! Starting to drive a device.
 
 use crate::{
+    channels,
     config,
+    control::Control,
     features,
     offloads,
     parameters,
@@ -25,6 +27,7 @@ use kernel::{
         fault,
         queue::{
             self,
+            Found,
             Request, //
         },
         Attached,
@@ -37,7 +40,7 @@ const ETHERNET_MTU: u32 = 1500;
 
 /// Sets up the network device and its queues, and registers it.
 ///
-/// C functions: `virtnet_probe()`, `init_vqs()`.
+/// C function: `virtnet_probe()`.
 ///
 /// # Errors
 ///
@@ -48,55 +51,83 @@ pub(crate) fn probe(
 ) -> Result<Registration<VirtioNet>> {
     let framing = offloads::framing(device);
     let mode = rx::Mode::of(device, &framing)?;
+    let pairs = channels::of_device(device)?;
 
-    let mut netdev = Allocated::<VirtioNet>::new(attached.clone(), 1)?;
+    let mut netdev = Allocated::<VirtioNet>::new(attached.clone(), pairs)?;
+    netdev.set_num_queues(channels::at_first(pairs))?;
     set_mac(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
     offloads::set_features(&mut netdev, device);
     set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());
 
-    let napi = netdev.rx_napi(0).ok_or(EINVAL)?.clone();
-    let receive = Request::with_callback(
-        CString::try_from_fmt(fmt!("input.0"))?,
-        Arc::new(rx::RecvDone(napi), GFP_KERNEL)?,
-    );
-    let napi = netdev.tx_napi(0).ok_or(EINVAL)?.clone();
-    let transmit = Request::with_callback(
-        CString::try_from_fmt(fmt!("output.0"))?,
-        Arc::new(tx::XmitDone(napi), GFP_KERNEL)?,
-    );
-    let mut requests = KVec::with_capacity(3, GFP_KERNEL)?;
-    let receive = if mode.has_context() {
-        receive.with_context()
+    let mut found = find_queues(&netdev, device, &attached, pairs, &mode)?;
+
+    fault::point("queue lists")?;
+    let mut rx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
+    let mut tx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
+    for i in 0..pairs {
+        let receive = rx::Queue::new(&netdev, i, &mut found, &mode, device, &framing)?;
+        rx.push(receive, GFP_KERNEL)?;
+        tx.push(tx::Queue::new(found.take()?), GFP_KERNEL)?;
+    }
+    let control = if device.has(features::CTRL_VQ) {
+        Some(Control::new(found.take()?)?)
     } else {
-        receive
+        None
     };
-    requests.push(receive, GFP_KERNEL)?;
-    requests.push(transmit, GFP_KERNEL)?;
+    let shared = Shared {
+        device: attached,
+        framing,
+        control,
+    };
+    // Nobody can open the interface before the device has been told to start.
+    netdev.register(shared, rx, tx, |netdev, rtnl| {
+        device.ready();
+        channels::start(netdev, rtnl);
+    })
+}
+
+/// Asks for the virtqueues, in the order that the device has them (virtio 1.3, section 5.1.2):
+/// receive and transmit queue of each of the `pairs`, then the control queue.
+///
+/// C functions: `virtnet_find_vqs()`, `init_vqs()`.
+fn find_queues(
+    netdev: &Allocated<VirtioNet>,
+    device: &Device<Core<'_>>,
+    attached: &Attached,
+    pairs: u16,
+    mode: &rx::Mode,
+) -> Result<Found> {
+    let count = usize::from(pairs) * 2 + usize::from(device.has(features::CTRL_VQ));
+    let mut requests = KVec::with_capacity(count, GFP_KERNEL)?;
+    for i in 0..pairs {
+        let napi = netdev.rx_napi(i).ok_or(EINVAL)?.clone();
+        let receive = Request::with_callback(
+            CString::try_from_fmt(fmt!("input.{i}"))?,
+            Arc::new(rx::RecvDone(napi), GFP_KERNEL)?,
+        );
+        let napi = netdev.tx_napi(i).ok_or(EINVAL)?.clone();
+        let transmit = Request::with_callback(
+            CString::try_from_fmt(fmt!("output.{i}"))?,
+            Arc::new(tx::XmitDone(napi), GFP_KERNEL)?,
+        );
+        let receive = if mode.has_context() {
+            receive.with_context()
+        } else {
+            receive
+        };
+        requests.push(receive, GFP_KERNEL)?;
+        requests.push(transmit, GFP_KERNEL)?;
+    }
     if device.has(features::CTRL_VQ) {
         let control = Request::polled(CString::try_from_fmt(fmt!("control"))?);
         requests.push(control, GFP_KERNEL)?;
     }
 
-    let mut found = queue::find(device, &attached, requests).inspect_err(|error| {
+    queue::find(device, attached, requests).inspect_err(|error| {
         dev_err!(device, "cannot set up virtqueues: {error:?}\n");
-    })?;
-    let shared = Shared {
-        device: attached,
-        framing,
-    };
-    let receive = rx::Queue::new(&netdev, 0, &mut found, &mode, &shared)?;
-    let transmit = found.take()?;
-
-    fault::point("queue lists")?;
-    let mut rx = KVec::with_capacity(1, GFP_KERNEL)?;
-    rx.push(receive, GFP_KERNEL)?;
-    let mut tx = KVec::with_capacity(1, GFP_KERNEL)?;
-    tx.push(tx::Queue::new(transmit), GFP_KERNEL)?;
-
-    // Nobody can open the interface before the device has been told to start.
-    netdev.register(shared, rx, tx, |_netdev, _rtnl| device.ready())
+    })
 }
 
 /// Takes the device's MAC address, or a random one.

@@ -22,6 +22,7 @@ use crate::{
     VirtioNet, //
 };
 use kernel::{
+    device::Bound,
     net::{
         Allocated,
         Chain,
@@ -29,6 +30,7 @@ use kernel::{
         Done,
         DropReason,
         Exclusive,
+        Framing,
         Header,
         Napi,
         Polling,
@@ -37,15 +39,18 @@ use kernel::{
     },
     prelude::*,
     sync::Arc,
-    virtio::queue::{
-        Armed,
-        Buffer,
-        Callback,
-        Found,
-        Incoming,
-        Interrupted,
-        Overrun,
-        Virtqueue, //
+    virtio::{
+        self,
+        queue::{
+            Armed,
+            Buffer,
+            Callback,
+            Found,
+            Incoming,
+            Interrupted,
+            Overrun,
+            Virtqueue, //
+        },
     },
 };
 
@@ -129,7 +134,8 @@ impl Queue {
         index: u16,
         found: &mut Found,
         mode: &Mode,
-        shared: &Shared,
+        device: &virtio::Device<Bound>,
+        framing: &Framing,
     ) -> Result<Self> {
         if mode.kind() != Kind::Chained {
             let queue = found.take()?;
@@ -137,9 +143,9 @@ impl Queue {
             return Ok(Self(Kinds::Single(Single::new(queue, pool, mode))));
         }
         let queue: Virtqueue<Chain> = found.take()?;
-        if !shared.device.has(features::INDIRECT) && (queue.size() as usize) < Chain::SEGMENTS {
+        if !device.has(features::INDIRECT) && (queue.size() as usize) < Chain::SEGMENTS {
             dev_err!(
-                shared.device,
+                device,
                 "a receive queue of {} descriptors cannot hold one packet: give it {} or more\n",
                 queue.size(),
                 Chain::SEGMENTS
@@ -147,7 +153,7 @@ impl Queue {
             return Err(EINVAL);
         }
         let pool = netdev.page_pool(index, &queue)?;
-        let chained = Chained::new(queue, pool, mode, &shared.framing)?;
+        let chained = Chained::new(queue, pool, mode, framing)?;
         Ok(Self(Kinds::Chained(chained)))
     }
 

@@ -2,12 +2,15 @@
 
 //! Network driver for virtio devices (virtio 1.3, section 5.1).
 //!
-//! One receive and one transmit queue, each polled by NAPI. Receive buffers come from a page_pool;
-//! they hold one packet each, of one page or of many, or are merged by the device where it can.
+//! Pairs of a receive and a transmit queue, each polled by NAPI. Receive buffers come from a
+//! page_pool; they hold one packet each, of one page or of many, or are merged by the device where
+//! it can. Through a control queue the device is told what to do.
 //!
 //! The in-tree driver is `drivers/net/virtio_net.c`. Names that users see are the same here.
 
+mod channels;
 mod config;
+mod control;
 mod features;
 mod link;
 mod offloads;
@@ -17,6 +20,7 @@ mod rx;
 mod stats;
 mod tx;
 
+use control::Control;
 use kernel::{
     device::{
         Bound,
@@ -24,6 +28,7 @@ use kernel::{
     },
     net::{
         self,
+        rtnl,
         stats::{
             Named,
             RxTotals,
@@ -62,6 +67,8 @@ pub struct Bond {
 pub struct Shared {
     device: Attached,
     framing: Framing,
+    /// Where the device takes commands.
+    control: Option<Control>,
 }
 
 impl virtio::Driver for VirtioNet {
@@ -140,6 +147,10 @@ impl net::Driver for VirtioNet {
 
     fn service(device: &Device<Self>) {
         link::update(device);
+    }
+
+    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+        channels::set(device, pairs, rtnl)
     }
 
     fn info(device: &Device<Self>) -> DriverInfo<'_> {

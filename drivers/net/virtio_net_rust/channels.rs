@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How many pairs of queues there are, and how many of them are used.
+
+use crate::{
+    config,
+    control::commands::SetQueuePairs,
+    features,
+    Shared,
+    VirtioNet, //
+};
+use core::ops::RangeInclusive;
+use kernel::{
+    device::Core,
+    net::{
+        cpu,
+        rtnl,
+        Device, //
+    },
+    prelude::*,
+    virtio, //
+};
+
+/// What a device may have (virtio 1.3, section 5.1.4.1).
+const PAIRS: RangeInclusive<u16> = 1..=0x8000;
+
+/// The number of pairs of queues that the device has.
+///
+/// Where C makes do with one pair if the number cannot be, this refuses the device.
+///
+/// # Errors
+///
+/// `EINVAL` after a line in the log; `EIO` if the configuration cannot be read.
+pub(crate) fn of_device(device: &virtio::Device<Core<'_>>) -> Result<u16> {
+    if !device.has(features::MQ) {
+        return Ok(1);
+    }
+    let pairs = device.read_config(&config::MAX_VIRTQUEUE_PAIRS)?;
+    if !PAIRS.contains(&pairs) {
+        dev_err!(
+            device,
+            "device says that it has {pairs} pairs of queues, not 1 to 32768: correct that\n"
+        );
+        return Err(EINVAL);
+    }
+    Ok(pairs)
+}
+
+/// How many of `pairs` to use at first: not more than there are CPUs.
+pub(crate) fn at_first(pairs: u16) -> u16 {
+    u16::try_from(cpu::num_online()).map_or(pairs, |cpus| pairs.min(cpus))
+}
+
+/// Tells the device how many pairs to use, once it has started: until then it uses one.
+///
+/// One that refuses stays with one, and so does the stack.
+pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+    if tell(device.shared(), device.num_queues()).is_err() {
+        // Fewer queues than before are always possible.
+        let _ = device.set_num_queues(1, rtnl);
+    }
+}
+
+/// Changes the number of pairs that are used. C functions: `virtnet_set_channels()`,
+/// `virtnet_set_queues()`.
+///
+/// A queue that the device does not use must not get packets (virtio 1.3, section 5.1.6.5.5.1): so
+/// of fewer queues the stack is told first, of more the device.
+///
+/// # Errors
+///
+/// `EINVAL` if the device refuses, `ETIMEDOUT` or `EIO` if it does not answer, `ENOMEM`; the same
+/// queues as before are used then.
+pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+    let (shared, before) = (device.shared(), device.num_queues());
+
+    if pairs <= before {
+        device.set_num_queues(pairs, rtnl)?;
+        return tell(shared, pairs).inspect_err(|_| restore(device, before, rtnl));
+    }
+    tell(shared, pairs)?;
+    // They have no buffers yet.
+    device.poll_rx(before..pairs);
+    device.set_num_queues(pairs, rtnl).inspect_err(|_| {
+        // If this fails too, `tell` has said so. The stack receives from all queues.
+        let _ = tell(shared, before);
+    })
+}
+
+/// Has the stack use as many queues again as the device does.
+fn restore(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
+    if let Err(error) = device.set_num_queues(pairs, rtnl) {
+        dev_err!(
+            device.shared().device,
+            "{} sends through {} queues only: {error:?}\n",
+            device.name(),
+            device.num_queues()
+        );
+    }
+}
+
+/// Tells the device how many pairs to use.
+fn tell(shared: &Shared, pairs: u16) -> Result {
+    let Some(control) = shared.control.as_ref() else {
+        return Ok(());
+    };
+    if !shared.device.has(features::MQ) {
+        return Ok(());
+    }
+    control.send(&SetQueuePairs(pairs)).inspect_err(|error| {
+        dev_warn!(
+            shared.device,
+            "device does not change to {pairs} pairs of queues: {error:?}\n"
+        );
+    })
+}

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The control queue: commands to the device (virtio 1.3, section 5.1.6.5).
+//!
+//! One command is under way at a time, and whoever sends it sleeps until the device has answered.
+//! Unlike in C the wait has an end. A command that was not answered in time stays with the queue,
+//! which keeps its memory until the answer comes or the device is reset.
+
+pub(crate) mod commands;
+
+use kernel::{
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    time::{
+        delay::fsleep,
+        Delta,
+        Instant,
+        Monotonic, //
+    },
+    virtio::{
+        fault,
+        queue::{
+            Answered,
+            Exchange,
+            Virtqueue, //
+        },
+    },
+};
+
+/// How long the device may take for an answer.
+const LIMIT: Delta = Delta::from_secs(5);
+
+/// The first pause between two looks for the answer, in microseconds. Each is twice as long as the
+/// one before it.
+const FIRST_PAUSE: i64 = 5;
+
+/// The longest pause, in microseconds.
+const LONGEST_PAUSE: i64 = 1000;
+
+/// `VIRTIO_NET_OK`: the device has done what it was told.
+const OK: u8 = 0;
+
+/// A command to the device.
+pub(crate) trait Command {
+    /// What log lines call it.
+    const NAME: &'static str;
+
+    /// The class of the command.
+    const CLASS: u8;
+
+    /// Its number within the class.
+    const CODE: u8;
+
+    /// The bytes that follow class and number.
+    type Bytes: AsRef<[u8]>;
+
+    /// The bytes, in the order that the device wants.
+    fn bytes(&self, little_endian: bool) -> Self::Bytes;
+}
+
+/// The control queue of a device.
+pub(crate) struct Control(Pin<KBox<Mutex<State>>>);
+
+struct State {
+    queue: Virtqueue<Exchange>,
+    /// Whether the queue still has a command that nobody waits for any more.
+    overdue: bool,
+}
+
+impl Control {
+    pub(crate) fn new(queue: Virtqueue<Exchange>) -> Result<Self> {
+        fault::point("control queue")?;
+        let state = State {
+            queue,
+            overdue: false,
+        };
+        Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+
+    /// Sends a command and waits for the answer.
+    ///
+    /// Process context, after the device has been told to start. Sleeps, five seconds at most, plus
+    /// as long as commands before this one take. C function: `virtnet_send_command()`.
+    ///
+    /// # Errors
+    ///
+    /// - `EINVAL` if the device refuses.
+    /// - `ETIMEDOUT` if it does not answer, after a line in the log.
+    /// - `EIO` at once, as long as it owes the answer to a command that timed out; if the queue is
+    ///   broken; or if it answers with nothing, or with more than there is room for.
+    /// - `ENOMEM`.
+    pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
+        let mut state = self.0.lock();
+
+        state.settle()?;
+        let bytes = command.bytes(state.queue.device().is_little_endian());
+        let mut ack = [!OK];
+        let exchange = Exchange::new(&[&[C::CLASS, C::CODE], bytes.as_ref()], ack.len())?;
+        state
+            .queue
+            .ask(exchange)
+            .map_err(|rejected| rejected.error)?;
+        if !fault::take_kick() {
+            state.queue.kick();
+        }
+
+        let answered = state.wait(C::NAME)?;
+        if answered.written() < ack.len() {
+            dev_err!(
+                state.queue.device(),
+                "device answered {} with nothing\n",
+                C::NAME
+            );
+            return Err(EIO);
+        }
+        answered.copy(&mut ack);
+        if ack != [OK] || fault::take_answer() {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    /// Looks for the answer that is overdue, if one is.
+    fn settle(&mut self) -> Result {
+        if !self.overdue {
+            return Ok(());
+        }
+        if self.queue.answered().is_none() {
+            // If it was the kick that got lost, this mends it for the next command.
+            self.queue.notify();
+            return Err(EIO);
+        }
+        self.overdue = false;
+        dev_info!(
+            self.queue.device(),
+            "device has answered at last, commands work again\n"
+        );
+        Ok(())
+    }
+
+    /// Waits for the answer to the command `name`, which is under way.
+    fn wait(&mut self, name: &str) -> Result<Answered> {
+        let start = Instant::<Monotonic>::now();
+        let mut pause = FIRST_PAUSE;
+
+        loop {
+            // The time is taken before the look: a long sleep is not held against the device.
+            let expired = start.elapsed() >= LIMIT;
+            if let Some(answer) = self.queue.answered() {
+                return answer.map_err(|written| {
+                    dev_err!(
+                        self.queue.device(),
+                        "device answered {name} with {written} bytes, more than there is room for\n"
+                    );
+                    EIO
+                });
+            }
+            if self.queue.is_broken() {
+                dev_err!(
+                    self.queue.device(),
+                    "control queue broke during {name}: rebind the device\n"
+                );
+                return Err(EIO);
+            }
+            if expired {
+                self.overdue = true;
+                dev_err!(
+                    self.queue.device(),
+                    "device has not answered {name} within 5 s: commands fail until it does\n"
+                );
+                return Err(ETIMEDOUT);
+            }
+            fsleep(Delta::from_micros(pause));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+}

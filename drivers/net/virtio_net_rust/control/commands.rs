@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands, as the device wants them.
+
+use super::Command;
+
+/// `VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET`: how many pairs of queues the device uses. With
+/// [`MQ`](crate::features::MQ).
+pub(crate) struct SetQueuePairs(pub(crate) u16);
+
+impl Command for SetQueuePairs {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET";
+    const CLASS: u8 = 4;
+    const CODE: u8 = 0;
+    type Bytes = [u8; 2];
+
+    fn bytes(&self, little_endian: bool) -> Self::Bytes {
+        if little_endian {
+            self.0.to_le_bytes()
+        } else {
+            self.0.to_be_bytes()
+        }
+    }
+}
