@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The queues of a NIC: how many are used, their interrupts and CPUs, and packets through each of them."""
+
+import re
+
+from support import nics, peer
+
+FLOWS = "/tmp/flows.py"
+# Each datagram is sent until it comes back: sent once, one of many may be lost.
+SCRIPT = """
+import socket, sys
+address, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for i in range(count):
+    flow = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    flow.connect((address, port))
+    flow.settimeout(1)
+    for attempt in range(20):
+        try:
+            flow.send(b"flow")
+            flow.recv(100)
+            break
+        except (TimeoutError, ConnectionRefusedError):
+            pass
+    else:
+        sys.exit(f"flow {i} to {address}: no answer")
+"""
+
+
+def used(guest, name):
+    """How many pairs of queues an interface uses, and how many there are."""
+    text = guest.run(["ethtool", "-l", name]).stdout
+    most, now = re.findall(r"Combined:\s+(\d+)", text)
+    return int(now), int(most)
+
+
+def use(guest, name, pairs):
+    guest.run(["ethtool", "-L", name, "combined", pairs])
+
+
+def stack_has(guest, name):
+    """How many queues of each direction the stack has for an interface."""
+    text = guest.run(["ls", f"/sys/class/net/{name}/queues"]).stdout.split()
+    return len([queue for queue in text if queue.startswith("rx-")]), len([q for q in text if q.startswith("tx-")])
+
+
+def counts(guest, device):
+    """Interrupts of each queue, by its name."""
+    found = {}
+    for line in nics.interrupts(guest, device):
+        words = line.split()
+        found[words[-1].removeprefix(f"{device}-")] = sum(int(word) for word in words[1:] if word.isdigit())
+    return found
+
+
+def vectors(guest, device):
+    """The number of each queue's interrupt."""
+    return {
+        line.split()[-1].removeprefix(f"{device}-"): int(line.split(":")[0])
+        for line in nics.interrupts(guest, device)
+    }
+
+
+def affinity(guest, device):
+    """The CPUs of each queue's interrupt: where it goes, and where the driver wants it."""
+    lines = guest.run("cd /proc/irq; for i in [0-9]*; do echo $i $(cat $i/smp_affinity $i/affinity_hint); done").stdout
+    cpus = {int(number): (now, hint) for number, now, hint in (line.split() for line in lines.splitlines())}
+    return {queue: cpus[number] for queue, number in vectors(guest, device).items()}
+
+
+def xps(guest, name):
+    """The CPUs that send through each transmit queue."""
+    lines = guest.run(f"cd /sys/class/net/{name}/queues; grep . tx-*/xps_cpus").stdout
+    return {line.split("/")[0]: line.split(":")[1] for line in lines.splitlines()}
+
+
+def online(guest):
+    """The CPUs of the guest that are online."""
+    cpus = []
+    for part in guest.run(["cat", "/sys/devices/system/cpu/online"]).stdout.strip().split(","):
+        first, _, last = part.partition("-")
+        cpus += range(int(first), int(last or first) + 1)
+    return cpus
+
+
+def flows(guest, address, each=16):
+    """Datagrams of many flows from each CPU to the peer on the host and back: a NIC spreads them over its queues."""
+    guest.put(FLOWS, SCRIPT)
+    run = f"python3 -S -E {FLOWS} {address} {peer.PORT} {each}"
+    guest.run("set -e; " + "; ".join(f"taskset -c {cpu} {run}" for cpu in online(guest)), timeout=120)
+
+
+def carried(guest, nic, name, device):
+    """The queues that had interrupts while many flows went through a NIC. The peer serves on the host."""
+    before = counts(guest, device)
+    flows(guest, nic.host4)
+    flows(guest, nic.host6)
+    after = counts(guest, device)
+    return {queue for queue in after if after[queue] > before[queue]}
+
+
+def names(pairs):
+    return {f"{kind}.{i}" for kind in ("input", "output") for i in range(pairs)}
