@@ -33,7 +33,7 @@ setup:
 
 # Variables of Kbuild that are given on the command line go to the build in the lab.
 module:
-	@$(lab) python3 -m lab.build $(filter V=% W=% CLIPPY=% DOC=% FAULTS=%,$(MAKEOVERRIDES))
+	@$(lab) python3 -m lab.build $(filter V=% W=% CLIPPY=% DOC=% FAULTS=% INLINE_HELPERS=%,$(MAKEOVERRIDES))
 
 demo:
 	@$(lab) python3 -m lab.demo

@@ -2,11 +2,15 @@
 /*
  * C macros and inline functions that Rust cannot call. Sorted alphabetically.
  *
- * A call into this file costs a real call where C has none. So where a hot path needs several
- * inline functions in a row, one helper here does them all.
+ * Where they are not inlined (see Makefile.rust), a call into this file costs a real call where C
+ * has none. So where a hot path needs several inline functions in a row, one helper does them all.
  */
 
+#ifdef NETDEV_INLINE_HELPERS
+#define __rust_helper __always_inline
+#else
 #define __rust_helper
+#endif
 
 #include "cpu.c"
 #ifdef FAULTS

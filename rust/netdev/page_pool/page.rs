@@ -40,7 +40,8 @@ impl PoolPage {
 }
 
 impl Drop for PoolPage {
-    #[inline]
+    // Not where a packet goes, and a chain has many.
+    #[inline(never)]
     fn drop(&mut self) {
         // SAFETY: The page is owned.
         unsafe { bindings::page_pool_put_va(self.data()) }
