@@ -106,7 +106,7 @@ trait Ring {
     fn queue(&mut self) -> &mut Virtqueue<Self::Buffer>;
 
     /// The length of the buffers to be lent now, in bytes.
-    fn buffer_len(&self, device: &Device<VirtioNet>) -> u32;
+    fn buffer_len(&self, shared: &Shared) -> u32;
 
     /// Lends a buffer of `len` bytes to the device.
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent;
@@ -165,21 +165,16 @@ impl Queue {
         owner: &Exclusive<'_>,
     ) {
         match &mut self.0 {
-            Kinds::Single(ring) => fill(ring, device, stats, owner),
-            Kinds::Chained(ring) => fill(ring, device, stats, owner),
+            Kinds::Single(ring) => fill(ring, device.shared(), stats, owner),
+            Kinds::Chained(ring) => fill(ring, device.shared(), stats, owner),
         }
     }
 }
 
 /// See [`Queue::fill`]. C function: `try_fill_recv()`.
 #[inline]
-fn fill<R: Ring>(
-    ring: &mut R,
-    device: &Device<VirtioNet>,
-    stats: &stats::Rx,
-    owner: &Exclusive<'_>,
-) {
-    let len = ring.buffer_len(device);
+fn fill<R: Ring>(ring: &mut R, shared: &Shared, stats: &stats::Rx, owner: &Exclusive<'_>) {
+    let len = ring.buffer_len(shared);
     while ring.queue().num_free() != 0 {
         match ring.lend(len, owner) {
             Lent::Yes => {}
@@ -253,16 +248,16 @@ fn deliver(skb: RxSkb, shared: &Shared, polling: &Polling<'_>, header: Header) -
 #[inline]
 fn poll_ring<'rcu, R: Ring>(
     ring: &mut R,
-    device: &Device<VirtioNet>,
+    shared: &Shared,
     stats: &stats::Rx,
     polling: &Polling<'rcu>,
     budget: u32,
 ) -> (u32, Option<Armed<'rcu>>) {
     ring.queue().disable_cb();
-    let received = receive(ring, device.shared(), stats, polling, budget);
+    let received = receive(ring, shared, stats, polling, budget);
     let queue = ring.queue();
     if queue.num_free() > budget.min(queue.size()) / 2 {
-        fill(ring, device, stats, polling.owner());
+        fill(ring, shared, stats, polling.owner());
     }
     let armed = (received < budget).then(|| ring.queue().arm(polling.section()));
     (received, armed)
@@ -273,11 +268,11 @@ pub(crate) fn poll<'a>(device: &'a Device<VirtioNet>, mut poll: RxPoll<'a, Virti
     if let Some(mut tx) = poll.try_lock_tx() {
         tx::reclaim_beside(tx.access());
     }
-    let budget = poll.budget();
+    let (shared, budget) = (device.shared(), poll.budget());
     let rx = poll.access();
     let (received, armed) = match &mut rx.state.0 {
-        Kinds::Single(ring) => poll_ring(ring, device, rx.stats, rx.polling, budget),
-        Kinds::Chained(ring) => poll_ring(ring, device, rx.stats, rx.polling, budget),
+        Kinds::Single(ring) => poll_ring(ring, shared, rx.stats, rx.polling, budget),
+        Kinds::Chained(ring) => poll_ring(ring, shared, rx.stats, rx.polling, budget),
     };
     match armed {
         Some(armed) => poll.complete(received, &armed),

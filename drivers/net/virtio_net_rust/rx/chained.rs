@@ -8,14 +8,10 @@ use super::{
     Mode,
     Ring, //
 };
-use crate::{
-    Shared,
-    VirtioNet, //
-};
+use crate::Shared;
 use kernel::{
     net::{
         Chain,
-        Device,
         Exclusive,
         Framing,
         Header,
@@ -79,7 +75,7 @@ impl Ring for Chained {
         &mut self.queue
     }
 
-    fn buffer_len(&self, _device: &Device<VirtioNet>) -> u32 {
+    fn buffer_len(&self, _shared: &Shared) -> u32 {
         self.longest
     }
 

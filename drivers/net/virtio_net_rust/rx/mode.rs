@@ -40,11 +40,11 @@ pub(crate) struct Mode {
 /// What a receive buffer is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// One page at most, which holds a packet.
+    /// Half a page or a whole one, which holds a packet.
     Small,
     /// As many pages as a packet can need ("big").
     Chained,
-    /// One page at most; the device spreads a packet over several buffers.
+    /// Half a page or a whole one; the device spreads a packet over several buffers.
     Mergeable,
 }
 
@@ -64,21 +64,21 @@ impl Mode {
             None
         };
         let uncut = offloads::receives_uncut(device);
-        let one_page = PoolBuffer::WHOLE_PAGE - around;
-        let mtu = device_mtu.unwrap_or(MAX_MTU);
 
         let kind = if device.has(features::MRG_RXBUF) {
             Kind::Mergeable
-        } else if uncut || device_mtu.is_some_and(|mtu| mtu > one_page) {
+        } else if uncut || device_mtu.is_some_and(|mtu| mtu > PoolBuffer::WHOLE_PAGE - around) {
             Kind::Chained
         } else {
             Kind::Small
         };
-        let max_mtu = if kind == Kind::Small {
-            mtu.min(one_page)
+        // What is lent stays so when the MTU is raised. So a small buffer has the size for the
+        // largest one: the device's, or what costs no more than Ethernet's does.
+        let max_mtu = device_mtu.unwrap_or(if kind == Kind::Small {
+            PoolBuffer::HALF_PAGE - around
         } else {
-            mtu
-        };
+            MAX_MTU
+        });
         let longest = if uncut {
             LONGEST_UNCUT.max(max_mtu)
         } else {

@@ -10,13 +10,9 @@ use super::{
     Mode,
     Ring, //
 };
-use crate::{
-    Shared,
-    VirtioNet, //
-};
+use crate::Shared;
 use kernel::{
     net::{
-        Device,
         DropReason,
         Exclusive,
         Header,
@@ -76,15 +72,14 @@ impl Ring for Single {
 
     /// Half a page or a whole one: there is nothing between, since a page holds two of the one and
     /// one of the other. C function: `get_mergeable_buf_len()`.
-    fn buffer_len(&self, device: &Device<VirtioNet>) -> u32 {
-        let header = device.shared().framing.len();
+    fn buffer_len(&self, shared: &Shared) -> u32 {
         let needed = if self.mergeable {
             // The longest packet has to fit into the ring.
             let least = self.longest.div_ceil(self.queue.size().max(1));
-            self.average.bytes().saturating_add(header).max(least)
+            let expected = self.average.bytes().saturating_add(shared.framing.len());
+            expected.max(least)
         } else {
-            // An MTU of more than 65535 bytes is not possible.
-            device.mtu().saturating_add(header + ETH_HLEN + VLAN_HLEN)
+            self.longest
         };
         if needed <= PoolBuffer::HALF_PAGE {
             PoolBuffer::HALF_PAGE
