@@ -121,14 +121,17 @@ impl net::Driver for VirtioNet {
         device.carrier_off();
     }
 
+    #[inline]
     fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool) {
         tx::start_xmit(device.shared(), tx, skb, more);
     }
 
+    #[inline]
     fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done {
         rx::poll(device, poll)
     }
 
+    #[inline]
     fn poll_tx<'a>(_device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done {
         tx::poll(poll)
     }
