@@ -26,6 +26,11 @@ impl Feature {
     /// `VIRTIO_F_VERSION_1`: the device follows virtio 1.0 or later.
     pub const VERSION_1: Self = Self::new(32);
 
+    /// `VIRTIO_F_RING_PACKED`: the rings are packed ones. Taken by the virtio core.
+    pub const RING_PACKED: Self = Self::new(34);
+    /// `VIRTIO_F_RING_RESET`: single queues can be reset. Taken by the virtio core.
+    pub const RING_RESET: Self = Self::new(40);
+
     /// The feature with the number `bit`.
     ///
     /// # Panics

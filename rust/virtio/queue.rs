@@ -6,11 +6,12 @@
 //!
 //! A buffer is *moved* into a [`Virtqueue`]. From then on the queue owns it, in the form of the
 //! token that the virtio core keeps for the descriptor chain (in the guest's memory, where the
-//! device cannot write). The buffer comes back by value in one of three ways, and only once,
+//! device cannot write). The buffer comes back by value in one of four ways, and only once,
 //! because the core forgets a token as it hands it out:
 //!
 //! - the device has used it: [`Virtqueue::pop`] or [`Virtqueue::reclaim`];
 //! - it could not be added: [`Rejected`];
+//! - the queue is resized: it is reset first, then each buffer that is still lent is released;
 //! - the queue is dropped: the device is reset first, then each buffer that is still lent is
 //!   released.
 //!
@@ -25,6 +26,7 @@
 
 mod exchange;
 mod find;
+mod resize;
 mod set;
 pub mod sg;
 mod virtqueue;
@@ -41,6 +43,7 @@ pub use self::{
         Found,
         Request, //
     },
+    resize::Resized,
     virtqueue::{
         Armed,
         Callback,

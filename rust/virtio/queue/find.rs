@@ -3,6 +3,7 @@
 //! Asking the transport for virtqueues.
 
 use super::{
+    resize::Released,
     set::{
         Set,
         Slot,
@@ -42,7 +43,11 @@ impl Request {
     /// `name` is seen in `/proc/interrupts`.
     pub fn polled(name: CString) -> Self {
         Self {
-            slot: Slot { name, target: None },
+            slot: Slot {
+                name,
+                target: None,
+                released: Released::default(),
+            },
             context: false,
         }
     }
@@ -53,6 +58,7 @@ impl Request {
             slot: Slot {
                 name,
                 target: Some(Target::new(callback)),
+                released: Released::default(),
             },
             context: false,
         }

@@ -3,6 +3,7 @@
 //! What the queues of a device share.
 
 use super::{
+    resize::Released,
     virtqueue::Callback,
     Interrupted, //
 };
@@ -41,6 +42,7 @@ pub(super) struct Set {
 pub(super) struct Slot {
     pub(super) name: CString,
     pub(super) target: Option<Target>,
+    pub(super) released: Released,
 }
 
 /// An `Arc` of some [`Callback`].
@@ -88,13 +90,8 @@ impl Drop for Target {
 ///
 /// `vq` belongs to a [`Set`], and the target of its slot has been made from an `Arc<C>`.
 unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
-    // SAFETY: `vq` and its device are valid. By the invariant of `Set`, `priv` points to one, which
-    // has a slot for each queue, in the order of their indices.
-    let target = unsafe {
-        let set = (*(*vq).vdev).priv_.cast::<Set>();
-        (*set).slots.get((*vq).index as usize)
-    }
-    .and_then(|slot| slot.target.as_ref());
+    // SAFETY: `vq` belongs to a set, which exists as long as there are interrupts.
+    let target = unsafe { Set::slot_of(vq) }.and_then(|slot| slot.target.as_ref());
 
     if let Some(target) = target {
         // SAFETY: By the requirement of this function; the set owns the `Arc`.
@@ -120,6 +117,20 @@ impl Set {
         // found yet.
         unsafe { (*raw).priv_ = Arc::as_ptr(&set).cast_mut().cast() };
         Ok(set)
+    }
+
+    /// The slot of a queue.
+    ///
+    /// # Safety
+    ///
+    /// `vq` belongs to a [`Set`], which exists for the lifetime `'a`.
+    pub(super) unsafe fn slot_of<'a>(vq: *mut bindings::virtqueue) -> Option<&'a Slot> {
+        // SAFETY: `vq` and its device are valid. By the type invariant, `priv` points to a set,
+        // which has a slot for each queue, in the order of their indices.
+        unsafe {
+            let set = (*(*vq).vdev).priv_.cast::<Self>();
+            (*set).slots.get((*vq).index as usize)
+        }
     }
 
     pub(super) fn slots(&self) -> &[Slot] {

@@ -159,6 +159,10 @@ impl<B: Buffer> Virtqueue<B> {
         })
     }
 
+    pub(super) fn as_raw(&self) -> *mut bindings::virtqueue {
+        self.raw.as_ptr()
+    }
+
     /// The number of the queue within its device.
     #[inline]
     pub fn index(&self) -> u32 {

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Giving a virtqueue a ring of another size, through a reset of the queue (virtio 1.3, section
+//! 2.6.1).
+
+use super::{
+    set::Set,
+    virtqueue::check,
+    Buffer,
+    Virtqueue, //
+};
+use crate::{
+    bindings,
+    fault, //
+};
+use core::{
+    ffi::c_void,
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicBool,
+        AtomicU32,
+        Ordering::Relaxed, //
+    },
+};
+use kernel::prelude::*;
+
+/// What became of a queue that was to be resized.
+#[must_use]
+pub struct Resized {
+    /// How many buffers were released, which are all that were lent; or `None` if the queue has not
+    /// been reset, so that all are still lent.
+    pub released: Option<u32>,
+    /// Whether it has the size. Errors:
+    ///
+    /// - `E2BIG`, `EINVAL`: there can be no ring of this size;
+    /// - `ENOENT`, `EPERM`: the device or its transport cannot reset a queue;
+    /// - `ENOMEM`: the queue goes on with its old size, whether it was reset or not;
+    /// - `EBUSY` and others: the device does not take the queue back;
+    /// - `EIO`: the queue was broken before.
+    pub result: Result,
+    /// Whether the queue is broken: it takes no buffer any more until the device is bound again.
+    pub broken: bool,
+}
+
+/// What a resize tells of the buffers of a queue.
+#[derive(Default)]
+pub(super) struct Released {
+    count: AtomicU32,
+    all: AtomicBool,
+}
+
+/// What `vq` tells of its buffers, if it has a slot.
+///
+/// # Safety
+///
+/// `vq` belongs to a [`Set`], which exists for the lifetime `'a`.
+unsafe fn released<'a>(vq: *mut bindings::virtqueue) -> Option<&'a Released> {
+    // SAFETY: By the requirement of this function, and by the invariant of `Set`.
+    unsafe { Set::slot_of(vq) }.map(|slot| &slot.released)
+}
+
+/// Takes back a buffer of a queue that is in reset.
+///
+/// # Safety
+///
+/// `vq` belongs to a [`Set`], and its buffers are of the type `B`. `token` is one of them, which the
+/// core has just forgotten.
+unsafe extern "C" fn recycle<B: Buffer>(vq: *mut bindings::virtqueue, token: *mut c_void) {
+    if let Some(token) = NonNull::new(token) {
+        // SAFETY: By the requirements of this function. The device has no access to the buffers of a
+        // queue that is in reset.
+        unsafe { B::release(token) };
+    }
+    // SAFETY: By the requirements of this function.
+    if let Some(released) = unsafe { released(vq) } {
+        released
+            .count
+            .store(released.count.load(Relaxed).wrapping_add(1), Relaxed);
+    }
+}
+
+/// Notes that all buffers of a queue have been taken back.
+///
+/// # Safety
+///
+/// `vq` belongs to a [`Set`].
+unsafe extern "C" fn recycled(vq: *mut bindings::virtqueue) {
+    // SAFETY: By the requirement of this function.
+    if let Some(released) = unsafe { released(vq) } {
+        released.all.store(true, Relaxed);
+    }
+}
+
+impl<B: Buffer> Virtqueue<B> {
+    /// The largest number of descriptors that the ring can have.
+    pub fn max_size(&self) -> u32 {
+        // SAFETY: By the type invariant; the field does not change.
+        unsafe { (*self.as_raw()).num_max }
+    }
+
+    /// Gives the ring `size` descriptors: from 1 to [`max_size`](Self::max_size), and where the
+    /// queue has a split ring, a power of two.
+    ///
+    /// What is lent is released. Process context. May sleep. The device must not be in reset. C
+    /// function: `virtqueue_resize()`.
+    ///
+    /// There is nothing to do if the ring has that size.
+    pub fn resize(&mut self, size: u32) -> Resized {
+        let raw = self.as_raw();
+        let unchanged = |result, broken| Resized {
+            released: None,
+            result,
+            broken,
+        };
+        // SAFETY: By the type invariant.
+        if unsafe { bindings::virtqueue_is_broken(raw) } {
+            return unchanged(Err(EIO), true);
+        }
+        if let Err(error) = fault::point("ring") {
+            return unchanged(Err(error), false);
+        }
+        // SAFETY: By the type invariant the queue belongs to a set, to which `self` has a reference.
+        let Some(released) = (unsafe { released(raw) }) else {
+            return unchanged(Err(EINVAL), false);
+        };
+        released.count.store(0, Relaxed);
+        released.all.store(false, Relaxed);
+
+        // SAFETY: This is process context. An `Armed` may look at the ring until its read-side
+        // section ends; none is made meanwhile, because of `&mut self`.
+        unsafe { bindings::synchronize_net() };
+        // SAFETY: By the type invariant; `&mut self` serialises. The tokens come from a `B`.
+        let result = check(unsafe {
+            bindings::virtqueue_resize(raw, size, Some(recycle::<B>), Some(recycled))
+        });
+        // SAFETY: By the type invariant. The transport clears the field when the queue is back.
+        let broken = result.is_err() && unsafe { (*raw).reset };
+        if broken {
+            // The ring would take buffers that nobody looks at.
+            // SAFETY: By the type invariant.
+            unsafe { bindings::__virtqueue_break(raw) };
+        }
+        Resized {
+            released: released
+                .all
+                .load(Relaxed)
+                .then(|| released.count.load(Relaxed)),
+            result,
+            broken,
+        }
+    }
+}
