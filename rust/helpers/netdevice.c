@@ -64,6 +64,16 @@ __rust_helper void rust_helper___netif_tx_lock(struct netdev_queue *txq)
 	__netif_tx_lock(txq, raw_smp_processor_id());
 }
 
+__rust_helper void rust_helper___netif_tx_lock_bh(struct netdev_queue *txq)
+{
+	__netif_tx_lock_bh(txq);
+}
+
+__rust_helper void rust_helper___netif_tx_unlock_bh(struct netdev_queue *txq)
+{
+	__netif_tx_unlock_bh(txq);
+}
+
 __rust_helper bool rust_helper___netif_tx_trylock(struct netdev_queue *txq)
 {
 	return __netif_tx_trylock(txq);
@@ -89,6 +99,11 @@ __rust_helper void rust_helper_netdev_tx_completed_queue(struct netdev_queue *tx
 __rust_helper void rust_helper_netdev_tx_reset_queue(struct netdev_queue *txq)
 {
 	netdev_tx_reset_queue(txq);
+}
+
+__rust_helper bool rust_helper_netif_running(const struct net_device *dev)
+{
+	return netif_running(dev);
 }
 
 __rust_helper bool rust_helper_netdev_xmit_more(void)

@@ -13,6 +13,7 @@ use crate::{
     Done,
     Exclusive,
     Napi,
+    RingSizes,
     RxPoll,
     SkBuff,
     TxAccess,
@@ -105,6 +106,21 @@ pub trait Driver: Sized + 'static {
     ///
     /// Any; everything is as before.
     fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result;
+
+    /// The sizes of the rings. Process context, rtnl held.
+    fn ring_sizes(device: &Device<Self>) -> RingSizes;
+
+    /// The sizes that the rings can have at most. Process context, rtnl held.
+    fn max_ring_sizes(device: &Device<Self>) -> RingSizes;
+
+    /// Changes the sizes of the rings to `sizes`, which are at most the largest.
+    ///
+    /// `set_ringparam` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result;
 
     /// What `ethtool -i` shows. Process context, rtnl held.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;

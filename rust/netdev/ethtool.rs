@@ -4,7 +4,10 @@
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
+mod rings;
 mod statistics;
+
+pub use self::rings::RingSizes;
 
 use crate::{
     bindings,
@@ -29,6 +32,8 @@ impl<T: Driver> EthtoolOps<T> {
         get_sset_count: Some(Self::get_sset_count),
         get_strings: Some(Self::get_strings),
         get_ethtool_stats: Some(Self::get_ethtool_stats),
+        get_ringparam: Some(Self::get_ringparam),
+        set_ringparam: Some(Self::set_ringparam),
         get_channels: Some(Self::get_channels),
         set_channels: Some(Self::set_channels),
         ..pin_init::zeroed()

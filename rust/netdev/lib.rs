@@ -24,6 +24,7 @@ mod features;
 mod napi;
 mod ops;
 mod page_pool;
+mod pause;
 mod queues;
 pub mod rtnl;
 mod skbuff;
@@ -40,6 +41,7 @@ pub use self::{
         Driver,
         DriverInfo, //
     },
+    ethtool::RingSizes,
     features::Features,
     napi::{
         Exclusive,
@@ -51,6 +53,10 @@ pub use self::{
         PagePool,
         PoolBuffer,
         PoolPage, //
+    },
+    pause::{
+        RxPaused,
+        TxPaused, //
     },
     queues::{
         Done,

@@ -8,7 +8,8 @@ use crate::{
     queues::{
         RxPoll,
         TxPoll,
-        TxQueue, //
+        TxQueue,
+        TxSlot, //
     },
     stats::LinkStats,
     vnet,
@@ -35,6 +36,9 @@ use kernel::{
 
 /// `NETDEV_TX_OK`: the driver has taken the packet.
 const TX_OK: bindings::netdev_tx_t = bindings::netdev_tx_NETDEV_TX_OK;
+
+/// `NETDEV_TX_BUSY`: the packet stays with the stack, which tries again.
+const TX_BUSY: bindings::netdev_tx_t = bindings::netdev_tx_NETDEV_TX_BUSY;
 
 /// The callbacks for the driver `T`.
 ///
@@ -136,21 +140,25 @@ impl<T: Driver> Ops<T> {
     ///
     /// # Safety
     ///
-    /// See [`Ops`]. `raw` is a packet whose reference passes to the callee, and the lock of its
-    /// queue is held.
+    /// See [`Ops`]. `raw` is a packet whose reference passes to the callee, unless that is busy, and
+    /// the lock of its queue is held.
     unsafe extern "C" fn start_xmit(
         raw: *mut bindings::sk_buff,
         dev: *mut bindings::net_device,
     ) -> bindings::netdev_tx_t {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
-        // SAFETY: The stack passes a valid packet and its reference.
-        let (skb, index) = unsafe {
-            let index = (*raw).queue_mapping;
-            (SkBuff::from_raw(NonNull::new_unchecked(raw)), index)
-        };
-        if let Some(slot) = device.context().tx.get(usize::from(index)) {
-            // SAFETY: The stack holds the lock of the queue, since the device does not say `lltx`.
+        // SAFETY: The stack passes a valid packet.
+        let index = unsafe { (*raw).queue_mapping };
+        let slot = device.context().tx.get(usize::from(index));
+        if slot.is_some_and(TxSlot::is_paused) {
+            return TX_BUSY;
+        }
+        // SAFETY: The packet is valid, and its reference passes on with any other answer.
+        let skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(raw)) };
+        if let Some(slot) = slot {
+            // SAFETY: The stack holds the lock of the queue, since the device does not say `lltx`;
+            // and the queue is not paused.
             let access = unsafe { slot.access(0) };
             T::start_xmit(device, access, skb, TxQueue::xmit_more());
         } else {

@@ -12,9 +12,16 @@ use crate::{
     SkBuff, //
 };
 use core::{
-    cell::UnsafeCell,
+    cell::{
+        Cell,
+        UnsafeCell, //
+    },
     marker::PhantomData,
-    ptr::NonNull, //
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicBool,
+        Ordering::Relaxed, //
+    },
 };
 use kernel::{
     prelude::*,
@@ -29,9 +36,12 @@ pub(crate) struct RxSlot<T: Driver> {
     pub(crate) napi: Arc<Napi>,
     stats: T::RxStats,
     state: UnsafeCell<T::Rx>,
+    /// Whether the state is lent by `Device::pause_rx`. Used only with the rtnl lock held.
+    pub(crate) paused: Cell<bool>,
 }
 
-// SAFETY: `state` is lent only to whoever has the queue for itself, see `RxSlot::state`.
+// SAFETY: `state` is lent only to whoever has the queue for itself, see `RxSlot::state`. `paused` has
+// a lock.
 unsafe impl<T: Driver> Sync for RxSlot<T> {}
 
 impl<T: Driver> RxSlot<T> {
@@ -40,6 +50,7 @@ impl<T: Driver> RxSlot<T> {
             napi,
             stats: T::RxStats::default(),
             state: UnsafeCell::new(state),
+            paused: Cell::new(false),
         }
     }
 
@@ -66,10 +77,13 @@ pub(crate) struct TxSlot<T: Driver> {
     pub(crate) queue: NonNull<bindings::netdev_queue>,
     stats: T::TxStats,
     state: UnsafeCell<T::Tx>,
+    /// Whether the state is lent by `Device::pause_tx`. It changes with the rtnl lock and that of
+    /// the queue held.
+    paused: AtomicBool,
 }
 
 // SAFETY: `queue` is an object of the stack with a lock of its own. `state` is lent only with that
-// lock.
+// lock, or while the queue is paused.
 unsafe impl<T: Driver> Send for TxSlot<T> {}
 // SAFETY: As above.
 unsafe impl<T: Driver> Sync for TxSlot<T> {}
@@ -85,6 +99,7 @@ impl<T: Driver> TxSlot<T> {
             queue,
             stats: T::TxStats::default(),
             state: UnsafeCell::new(state),
+            paused: AtomicBool::new(false),
         }
     }
 
@@ -92,15 +107,53 @@ impl<T: Driver> TxSlot<T> {
         &self.stats
     }
 
+    /// Whether the queue is paused, so that nobody else gets its state.
+    #[inline]
+    pub(crate) fn is_paused(&self) -> bool {
+        self.paused.load(Relaxed)
+    }
+
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.paused.store(paused, Relaxed);
+    }
+
     /// # Safety
     ///
-    /// For the lifetime of the result the caller holds the lock of `self.queue`. There is one at a
-    /// time. If `budget` is not 0, the caller is in the poll function of a NAPI context.
+    /// For the lifetime of the reference the caller holds the lock of `self.queue`, or has paused
+    /// the queue. There is one such reference at a time.
+    #[expect(clippy::mut_from_ref)]
+    #[inline]
+    pub(crate) unsafe fn state(&self) -> &mut T::Tx {
+        // SAFETY: By the requirement of this function.
+        unsafe { &mut *self.state.get() }
+    }
+
+    /// Calls `action` with the lock of the queue held. Process context.
+    ///
+    /// # Safety
+    ///
+    /// The queue is not paused, or the caller has paused it and does not use its state now.
+    pub(crate) unsafe fn with_lock<R>(&self, action: impl FnOnce(TxAccess<'_, T>) -> R) -> R {
+        // SAFETY: The queue is valid. By the requirement of this function nobody else gets the
+        // state while the lock is held.
+        unsafe {
+            bindings::__netif_tx_lock_bh(self.queue.as_ptr());
+            let result = action(self.access(0));
+            bindings::__netif_tx_unlock_bh(self.queue.as_ptr());
+            result
+        }
+    }
+
+    /// # Safety
+    ///
+    /// For the lifetime of the result the caller holds the lock of `self.queue`, and nobody else has
+    /// paused it. There is one at a time. If `budget` is not 0, the caller is in the poll function of a
+    /// NAPI context.
     #[inline]
     pub(crate) unsafe fn access(&self, budget: c_int) -> TxAccess<'_, T> {
         TxAccess {
             // SAFETY: By the requirement of this function.
-            state: unsafe { &mut *self.state.get() },
+            state: unsafe { self.state() },
             stats: &self.stats,
             napi: &self.napi,
             queue: TxQueue {
@@ -199,7 +252,7 @@ pub struct TxGuard<'a, T: Driver> {
 impl<'a, T: Driver> TxGuard<'a, T> {
     /// # Safety
     ///
-    /// The lock is held and passes to the guard. If `budget` is not 0, the caller is in the poll
+    /// The lock is held and passes to the guard. The queue is not paused. If `budget` is not 0, the caller is in the poll
     /// function of a NAPI context for the lifetime of the guard.
     #[inline]
     unsafe fn adopt(slot: &'a TxSlot<T>, budget: c_int) -> Self {
@@ -325,7 +378,8 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         }
     }
 
-    /// Takes the lock of the transmit queue of the same index, if it is free.
+    /// Takes the lock of the transmit queue of the same index, if it is free and the queue is not
+    /// paused.
     #[inline]
     pub fn try_lock_tx(&mut self) -> Option<TxGuard<'_, T>> {
         let slot = self
@@ -333,10 +387,17 @@ impl<'a, T: Driver> RxPoll<'a, T> {
             .context()
             .tx
             .get(usize::from(self.slot.napi.index()))?;
-        // SAFETY: The queue is valid. The lock is passed on; the poll function is running.
+        // SAFETY: The queue is valid. The lock is passed on, unless somebody else has the state; the
+        // poll function is running.
         unsafe {
-            bindings::__netif_tx_trylock(slot.queue.as_ptr())
-                .then(|| TxGuard::adopt(slot, self.budget))
+            if !bindings::__netif_tx_trylock(slot.queue.as_ptr()) {
+                return None;
+            }
+            if slot.is_paused() {
+                bindings::__netif_tx_unlock(slot.queue.as_ptr());
+                return None;
+            }
+            Some(TxGuard::adopt(slot, self.budget))
         }
     }
 
@@ -370,7 +431,8 @@ impl<'a, T: Driver> TxPoll<'a, T> {
     /// The caller is in the poll function of the slot's NAPI context, called with `budget`.
     #[inline]
     pub(crate) unsafe fn new(slot: &'a TxSlot<T>, section: &'a rcu::Guard, budget: c_int) -> Self {
-        // SAFETY: The queue is valid; the lock is passed on.
+        // SAFETY: The queue is valid; the lock is passed on. While a queue is paused its context is
+        // disabled, so no poll function is running.
         let guard = unsafe {
             bindings::__netif_tx_lock(slot.queue.as_ptr());
             TxGuard::adopt(slot, budget)

@@ -35,6 +35,8 @@ pub enum DropReason {
     DevHdr = bindings::skb_drop_reason_SKB_DROP_REASON_DEV_HDR,
     /// The ring does not take the packet.
     FullRing = bindings::skb_drop_reason_SKB_DROP_REASON_FULL_RING,
+    /// The queue is emptied: the device has not sent the packet, and will not.
+    QueuePurge = bindings::skb_drop_reason_SKB_DROP_REASON_QUEUE_PURGE,
     /// There is no memory.
     NoMem = bindings::skb_drop_reason_SKB_DROP_REASON_NOMEM,
 }

@@ -9,6 +9,7 @@ use crate::{
     features,
     offloads,
     parameters,
+    rings::Rings,
     rx,
     tx,
     Shared,
@@ -80,6 +81,7 @@ pub(crate) fn probe(
         device: attached,
         framing,
         control,
+        rings: Rings::of(&rx, &tx)?,
     };
     // Nobody can open the interface before the device has been told to start.
     netdev.register(shared, rx, tx, |netdev, rtnl| {

@@ -49,6 +49,7 @@ use kernel::{
             Incoming,
             Interrupted,
             Overrun,
+            Resized,
             Virtqueue, //
         },
     },
@@ -104,6 +105,13 @@ trait Ring {
     type Buffer: Incoming;
 
     fn queue(&mut self) -> &mut Virtqueue<Self::Buffer>;
+
+    /// The number of descriptors that may be free while the longest packet fits into the buffers
+    /// that are lent. With more of them free the device might wait for ever.
+    fn slack(&self) -> u32;
+
+    /// Changes the size of the ring, see [`Virtqueue::resize`].
+    fn resize(&mut self, size: u32) -> Resized;
 
     /// The length of the buffers to be lent now, in bytes.
     fn buffer_len(&self, shared: &Shared) -> u32;
@@ -167,6 +175,38 @@ impl Queue {
         match &mut self.0 {
             Kinds::Single(ring) => fill(ring, device.shared(), stats, owner),
             Kinds::Chained(ring) => fill(ring, device.shared(), stats, owner),
+        }
+    }
+
+    /// The size of the ring, in descriptors.
+    pub(crate) fn size(&self) -> u32 {
+        match &self.0 {
+            Kinds::Single(ring) => ring.queue.size(),
+            Kinds::Chained(ring) => ring.queue.size(),
+        }
+    }
+
+    /// The largest size of the ring, in descriptors.
+    pub(crate) fn max_size(&self) -> u32 {
+        match &self.0 {
+            Kinds::Single(ring) => ring.queue.max_size(),
+            Kinds::Chained(ring) => ring.queue.max_size(),
+        }
+    }
+
+    /// The least size of a ring that the longest packet fits into, in descriptors.
+    pub(crate) fn min_size(&self) -> u32 {
+        match &self.0 {
+            Kinds::Single(ring) => ring.min_size(),
+            Kinds::Chained(_) => Chain::SEGMENTS as u32,
+        }
+    }
+
+    /// Changes the size of the ring, see [`Virtqueue::resize`].
+    pub(crate) fn resize(&mut self, size: u32) -> Resized {
+        match &mut self.0 {
+            Kinds::Single(ring) => ring.resize(size),
+            Kinds::Chained(ring) => ring.resize(size),
         }
     }
 }
@@ -256,7 +296,8 @@ fn poll_ring<'rcu, R: Ring>(
     ring.queue().disable_cb();
     let received = receive(ring, shared, stats, polling, budget);
     let queue = ring.queue();
-    if queue.num_free() > budget.min(queue.size()) / 2 {
+    let (free, often_enough) = (queue.num_free(), budget.min(queue.size()) / 2);
+    if free > often_enough.min(ring.slack()) {
         fill(ring, shared, stats, polling.owner());
     }
     let armed = (received < budget).then(|| ring.queue().arm(polling.section()));

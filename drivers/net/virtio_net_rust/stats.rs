@@ -60,6 +60,8 @@ pub struct Tx {
     pub(crate) wake: Counter,
     /// Packets that the queue did not take.
     pub(crate) errors: Counter,
+    /// Packets that were taken back from the device.
+    pub(crate) drops: Counter,
 }
 
 /// One entry of the tables below, for the field of this name.
@@ -111,7 +113,7 @@ impl Tx {
             packets: self.packets.get(),
             bytes: self.bytes.get(),
             errors: self.tx_timeouts.get(),
-            dropped: self.errors.get(),
+            dropped: self.errors.get().wrapping_add(self.drops.get()),
             fifo_errors: self.errors.get(),
             stop: self.stop.get(),
             wake: self.wake.get(),

@@ -27,9 +27,13 @@ use kernel::{
     virtio::queue::{
         Callback,
         Interrupted,
+        Resized,
         Virtqueue, //
     },
 };
+
+/// The shortest ring, in descriptors: one that the largest packet fits into, and some more, as in C.
+pub(crate) const MIN_SIZE: u32 = SKB_SEGMENTS as u32 + 2;
 
 /// A transmit queue.
 pub struct Queue {
@@ -43,19 +47,39 @@ pub struct Queue {
 
 impl Queue {
     pub(crate) fn new(queue: Virtqueue<Packet>) -> Self {
-        // The segments of a packet and its header. A ring that is smaller can be filled up: a
-        // packet that does not fit is dropped then, but the queue does not stop for good.
-        let reserve = (SKB_SEGMENTS as u32 + 1).min(queue.size());
         Self {
+            reserve: reserve(&queue),
             queue,
-            reserve,
             orphan: !parameters::NAPI_TX.get(),
         }
+    }
+
+    /// The size of the ring, in descriptors.
+    pub(crate) fn size(&self) -> u32 {
+        self.queue.size()
+    }
+
+    /// The largest size of the ring, in descriptors.
+    pub(crate) fn max_size(&self) -> u32 {
+        self.queue.max_size()
+    }
+
+    /// Changes the size of the ring, see [`Virtqueue::resize`].
+    pub(crate) fn resize(&mut self, size: u32) -> Resized {
+        let resized = self.queue.resize(size);
+        self.reserve = reserve(&self.queue);
+        resized
     }
 
     fn is_full(&self) -> bool {
         self.queue.num_free() < self.reserve
     }
+}
+
+/// The segments of a packet and its header. A ring that is smaller can be filled up: a packet that
+/// does not fit is dropped then, but the queue does not stop for good.
+fn reserve(queue: &Virtqueue<Packet>) -> u32 {
+    (SKB_SEGMENTS as u32 + 1).min(queue.size())
 }
 
 /// The interrupt of a transmit queue.
@@ -133,7 +157,7 @@ fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<()
 ///
 /// C functions: `free_old_xmit()`, `virtnet_tx_wake_queue()`.
 #[inline]
-fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
+pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
     let (mut packets, mut bytes) = (0u32, 0u32);
 
     while let Some(skb) = tx.state.queue.reclaim() {

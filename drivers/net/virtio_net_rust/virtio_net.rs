@@ -16,6 +16,7 @@ mod link;
 mod offloads;
 pub mod parameters;
 mod probe;
+mod rings;
 mod rx;
 mod stats;
 mod tx;
@@ -41,6 +42,7 @@ use kernel::{
         Framing,
         Napi,
         Registration,
+        RingSizes,
         RxPoll,
         SkBuff,
         TxAccess,
@@ -54,6 +56,7 @@ use kernel::{
         Negotiation, //
     },
 };
+use rings::Rings;
 
 /// The driver.
 pub struct VirtioNet;
@@ -69,6 +72,7 @@ pub struct Shared {
     framing: Framing,
     /// Where the device takes commands.
     control: Option<Control>,
+    rings: Rings,
 }
 
 impl virtio::Driver for VirtioNet {
@@ -154,6 +158,18 @@ impl net::Driver for VirtioNet {
 
     fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
         channels::set(device, pairs, rtnl)
+    }
+
+    fn ring_sizes(device: &Device<Self>) -> RingSizes {
+        device.shared().rings.sizes()
+    }
+
+    fn max_ring_sizes(device: &Device<Self>) -> RingSizes {
+        device.shared().rings.max()
+    }
+
+    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
+        rings::set(device, sizes, rtnl)
     }
 
     fn info(device: &Device<Self>) -> DriverInfo<'_> {

@@ -13,6 +13,7 @@ use super::{
 use crate::{
     bindings,
     skbuff::SkBuff,
+    DropReason,
     SKB_SEGMENTS, //
 };
 use core::{
@@ -143,7 +144,7 @@ unsafe impl Buffer for Packet {
 
     unsafe fn release(token: NonNull<c_void>) {
         // SAFETY: By the requirements of this function.
-        drop(unsafe { Self::reclaim(token) });
+        unsafe { Self::reclaim(token) }.drop_with(DropReason::QueuePurge);
     }
 }
 

@@ -20,14 +20,17 @@ use kernel::{
         ETH_HLEN, //
     },
     prelude::*,
-    virtio::queue::Virtqueue, //
+    virtio::queue::{
+        Resized,
+        Virtqueue, //
+    },
 };
 
 /// A ring of such buffers.
 ///
 /// The virtqueue and the spare buffers are dropped before the pool that their pages belong to.
 pub(super) struct Chained {
-    queue: Virtqueue<Chain>,
+    pub(super) queue: Virtqueue<Chain>,
     /// Buffers that are not lent, with the pages that the last packet left.
     spare: KVec<Chain>,
     pool: PagePool,
@@ -73,6 +76,25 @@ impl Ring for Chained {
     #[inline]
     fn queue(&mut self) -> &mut Virtqueue<Chain> {
         &mut self.queue
+    }
+
+    /// Any buffer holds the longest packet.
+    #[inline]
+    fn slack(&self) -> u32 {
+        u32::MAX
+    }
+
+    fn resize(&mut self, size: u32) -> Resized {
+        // There must be room for all buffers of the ring.
+        let more = (size as usize).saturating_sub(self.spare.len());
+        if let Err(error) = self.spare.reserve(more, GFP_KERNEL) {
+            return Resized {
+                released: None,
+                result: Err(error.into()),
+                broken: false,
+            };
+        }
+        self.queue.resize(size)
     }
 
     fn buffer_len(&self, _shared: &Shared) -> u32 {

@@ -22,7 +22,10 @@ use kernel::{
         ETH_HLEN,
         VLAN_HLEN, //
     },
-    virtio::queue::Virtqueue, //
+    virtio::queue::{
+        Resized,
+        Virtqueue, //
+    },
 };
 
 /// The length that packets are expected to have before there are any, in bytes.
@@ -32,23 +35,50 @@ const FIRST_GUESS: u32 = 1500 + ETH_HLEN + VLAN_HLEN;
 ///
 /// The virtqueue is dropped first: it gives back what is lent while the pool is there.
 pub(super) struct Single {
-    queue: Virtqueue<PoolBuffer>,
+    pub(super) queue: Virtqueue<PoolBuffer>,
     pool: PagePool,
     mergeable: bool,
     average: Average,
     /// The longest packet, with the virtio header, in bytes.
     longest: u32,
+    /// See [`Ring::slack`].
+    slack: u32,
 }
 
 impl Single {
     pub(super) fn new(queue: Virtqueue<PoolBuffer>, pool: PagePool, mode: &Mode) -> Self {
-        Self {
+        let mut this = Self {
             queue,
             pool,
             mergeable: mode.kind() == Kind::Mergeable,
             average: Average::starting_with(FIRST_GUESS),
             longest: mode.longest,
+            slack: 0,
+        };
+        this.set_slack();
+        this
+    }
+
+    /// The least size of a ring that the longest packet fits into, in descriptors.
+    pub(super) fn min_size(&self) -> u32 {
+        if self.mergeable {
+            self.longest.div_ceil(PoolBuffer::WHOLE_PAGE)
+        } else {
+            1
         }
+    }
+
+    /// Takes over the size of the ring. The buffers are as `buffer_len` makes them at least.
+    fn set_slack(&mut self) {
+        let size = self.queue.size();
+        let needed = if !self.mergeable {
+            1
+        } else if size.saturating_mul(PoolBuffer::HALF_PAGE) >= self.longest {
+            self.longest.div_ceil(PoolBuffer::HALF_PAGE)
+        } else {
+            self.min_size()
+        };
+        self.slack = size.saturating_sub(needed);
     }
 
     /// Takes back the remaining `count` buffers of a packet that is dropped.
@@ -68,6 +98,17 @@ impl Ring for Single {
     #[inline]
     fn queue(&mut self) -> &mut Virtqueue<PoolBuffer> {
         &mut self.queue
+    }
+
+    #[inline]
+    fn slack(&self) -> u32 {
+        self.slack
+    }
+
+    fn resize(&mut self, size: u32) -> Resized {
+        let resized = self.queue.resize(size);
+        self.set_slack();
+        resized
     }
 
     /// Half a page or a whole one: there is nothing between, since a page holds two of the one and

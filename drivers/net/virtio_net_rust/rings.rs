@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The sizes of the rings, and changing them while the interface is up.
+
+use crate::{
+    rx,
+    tx,
+    VirtioNet, //
+};
+use core::sync::atomic::{
+    AtomicU32,
+    Ordering::Relaxed, //
+};
+use kernel::{
+    net::{
+        rtnl,
+        Device,
+        RingSizes, //
+    },
+    prelude::*,
+    virtio::{
+        queue::Resized,
+        Feature, //
+    },
+};
+
+/// The sizes of all rings, for those who do not have the queues. Changed with the rtnl lock held.
+pub(crate) struct Rings {
+    rx: KVec<AtomicU32>,
+    tx: KVec<AtomicU32>,
+    max: RingSizes,
+    min: RingSizes,
+}
+
+impl Rings {
+    /// The sizes of these queues' rings.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are none; `ENOMEM`.
+    pub(crate) fn of(rx: &[rx::Queue], tx: &[tx::Queue]) -> Result<Self> {
+        let (first_rx, first_tx) = (rx.first().ok_or(EINVAL)?, tx.first().ok_or(EINVAL)?);
+        let mut rings = Self {
+            rx: KVec::with_capacity(rx.len(), GFP_KERNEL)?,
+            tx: KVec::with_capacity(tx.len(), GFP_KERNEL)?,
+            max: RingSizes {
+                rx: first_rx.max_size(),
+                tx: first_tx.max_size(),
+            },
+            min: RingSizes {
+                rx: first_rx.min_size(),
+                tx: tx::MIN_SIZE,
+            },
+        };
+        for queue in rx {
+            rings.rx.push(AtomicU32::new(queue.size()), GFP_KERNEL)?;
+        }
+        for queue in tx {
+            rings.tx.push(AtomicU32::new(queue.size()), GFP_KERNEL)?;
+        }
+        Ok(rings)
+    }
+
+    /// The sizes of the first rings, which are those of all unless a change has failed.
+    pub(crate) fn sizes(&self) -> RingSizes {
+        let first = |sizes: &[AtomicU32]| sizes.first().map_or(0, |size| size.load(Relaxed));
+        RingSizes {
+            rx: first(&self.rx),
+            tx: first(&self.tx),
+        }
+    }
+
+    /// The largest sizes.
+    pub(crate) fn max(&self) -> RingSizes {
+        self.max
+    }
+}
+
+/// Changes the sizes of all rings. What is in them is lost; packets to be sent count as dropped.
+///
+/// C function: `virtnet_set_ringparam()`.
+///
+/// # Errors
+///
+/// - `EINVAL`, after a line in the log, if a ring of that size is not possible, or could not hold
+///   the longest packet: C takes such sizes for receive queues, which are stuck then.
+/// - `ENOENT` if the device cannot reset a queue.
+/// - `ENOMEM` or what the device's transport says, after a line in the log about the first queue
+///   that failed. Those before it have been changed.
+pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::Held) -> Result {
+    let rings = &device.shared().rings;
+    let differ = |sizes: &[AtomicU32], wanted| sizes.iter().any(|it| it.load(Relaxed) != wanted);
+    let (rx, tx) = (differ(&rings.rx, wanted.rx), differ(&rings.tx, wanted.tx));
+
+    if tx {
+        check(device, "transmit", wanted.tx, rings.min.tx)?;
+    }
+    if rx {
+        check(device, "receive", wanted.rx, rings.min.rx)?;
+    }
+    for (index, (rx, tx)) in (0..device.max_queues()).zip(rings.rx.iter().zip(&rings.tx)) {
+        if tx.load(Relaxed) != wanted.tx {
+            resize_tx(device, index, tx, wanted.tx, rtnl)?;
+        }
+        if rx.load(Relaxed) != wanted.rx {
+            resize_rx(device, index, rx, wanted.rx, rtnl)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks what can be known before a queue is reset.
+fn check(device: &Device<VirtioNet>, kind: &str, wanted: u32, min: u32) -> Result {
+    let virtio = &device.shared().device;
+    if wanted < min {
+        dev_warn!(
+            virtio,
+            "a {kind} queue of {} needs {min} descriptors or more, not {wanted}\n",
+            device.name()
+        );
+        return Err(EINVAL);
+    }
+    if !virtio.has(Feature::RING_RESET) {
+        return Err(ENOENT);
+    }
+    if !virtio.has(Feature::RING_PACKED) && !wanted.is_power_of_two() {
+        dev_warn!(
+            virtio,
+            "the size of a {kind} queue of {} must be a power of two, not {wanted}\n",
+            device.name()
+        );
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// C function: `virtnet_tx_resize()`.
+fn resize_tx(
+    device: &Device<VirtioNet>,
+    index: u16,
+    size: &AtomicU32,
+    wanted: u32,
+    rtnl: &rtnl::Held,
+) -> Result {
+    let resized = device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
+        paused.stats.stop.add(1);
+        let resized = paused.state.resize(wanted);
+        if let Some(released) = resized.released {
+            paused.stats.drops.add(released.into());
+            paused.forget_sent();
+        }
+        size.store(paused.state.size(), Relaxed);
+        resized
+    })?;
+    report(device, "transmit", index, (size, wanted), resized)
+}
+
+/// C function: `virtnet_rx_resize()`.
+fn resize_rx(
+    device: &Device<VirtioNet>,
+    index: u16,
+    size: &AtomicU32,
+    wanted: u32,
+    rtnl: &rtnl::Held,
+) -> Result {
+    let resized = device.pause_rx(index, rtnl, |paused| {
+        let resized = paused.state.resize(wanted);
+        size.store(paused.state.size(), Relaxed);
+        if paused.up {
+            paused.state.fill(device, paused.stats, &paused.owner);
+        }
+        resized
+    })?;
+    report(device, "receive", index, (size, wanted), resized)
+}
+
+/// Says in the log what has failed.
+fn report(
+    device: &Device<VirtioNet>,
+    kind: &str,
+    index: u16,
+    (size, wanted): (&AtomicU32, u32),
+    resized: Resized,
+) -> Result {
+    resized.result.inspect_err(|error| {
+        let (virtio, name) = (&device.shared().device, device.name());
+        if resized.broken {
+            dev_err!(
+                virtio,
+                "{kind} queue {index} of {name} is broken, no resize to {wanted} ({error:?}): bind the \
+                 device again\n"
+            );
+        } else {
+            dev_err!(
+                virtio,
+                "{kind} queue {index} of {name} keeps its size of {}, no resize to {wanted}: {error:?}\n",
+                size.load(Relaxed)
+            );
+        }
+    })
+}
