@@ -45,7 +45,25 @@ NO_GUEST_CSUM = {
     )
 }
 
-SMALL = {"mrg_rxbuf": "off"}
+# The guest gets no packets that were left uncut.
+NO_GUEST_GSO = {
+    name: "off"
+    for name in (
+        "guest_tso4",
+        "guest_tso6",
+        "guest_ecn",
+        "guest_ufo",
+        "guest_uso4",
+        "guest_uso6",
+        "guest_tunnel",
+        "guest_tunnel_csum",
+    )
+}
+
+# A packet is spread over several receive buffers, has one large one, or has one that suffices for Ethernet.
+MERGEABLE = {}
+BIG = {"mrg_rxbuf": "off"}
+SMALL = {"mrg_rxbuf": "off"} | NO_GUEST_GSO
 LEGACY = {"disable-modern": "on"}
 MODERN = {"disable-legacy": "on"}
 PACKED = {"packed": "on"}

@@ -24,11 +24,18 @@ def pseudo(source, target, protocol, length):
     return source + target + struct.pack(">IHBB", length, 0, 0, protocol)
 
 
-def ip_packet(source, target, protocol, transport, wrong=0):
-    """A packet around a transport header and payload, whose checksum is filled in, and off by `wrong`."""
+def ip_packet(source, target, protocol, transport, wrong=0, partial=False):
+    """A packet around a transport header and payload, whose checksum is filled in, and off by `wrong`.
+
+    A partial one is that of the pseudo header alone.
+    """
     at = CHECKSUM_AT[protocol]
-    total = ones_sum(pseudo(source, target, protocol, len(transport)) + transport[:at] + b"\0\0" + transport[at + 2 :])
-    checksum = ((~total & 0xFFFF) or 0xFFFF) ^ wrong
+    head = pseudo(source, target, protocol, len(transport))
+    if partial:
+        checksum = ones_sum(head) ^ wrong
+    else:
+        total = ones_sum(head + transport[:at] + b"\0\0" + transport[at + 2 :])
+        checksum = ((~total & 0xFFFF) or 0xFFFF) ^ wrong
     transport = transport[:at] + struct.pack(">H", checksum) + transport[at + 2 :]
     source, target = ipaddress.ip_address(source).packed, ipaddress.ip_address(target).packed
     if len(source) == 16:
@@ -39,6 +46,11 @@ def ip_packet(source, target, protocol, transport, wrong=0):
 
 def udp(source_port, target_port, data):
     return struct.pack(">HHHH", source_port, target_port, 8 + len(data), 0) + data
+
+
+def tcp(source_port, target_port, data, flags=0x10):
+    """A segment of no connection, by default with the ACK flag alone."""
+    return struct.pack(">HHIIBBHHH", source_port, target_port, 1000, 1000, 5 << 4, flags, 65535, 0, 0) + data
 
 
 def syn(source_port, target_port):
