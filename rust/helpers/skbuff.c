@@ -90,6 +90,15 @@ __rust_helper bool rust_helper_skb_can_push(const struct sk_buff *skb, unsigned 
 	       skb_headroom(skb) >= len;
 }
 
+/* sg_init_one(), which is a call. */
+__rust_helper void rust_helper_sg_set_only(struct scatterlist *sg, const void *buf,
+					   unsigned int len)
+{
+	sg->page_link = 0;
+	sg_init_marker(sg, 1);
+	sg_set_buf(sg, buf, len);
+}
+
 __rust_helper void rust_helper_sg_set_buf(struct scatterlist *sg, const void *buf, unsigned int len)
 {
 	sg_set_buf(sg, buf, len);

@@ -158,6 +158,17 @@ unsafe impl Outgoing for Packet {
         let skb = self.skb.as_raw();
         let header_len = u32::from(self.header_len);
         // SAFETY: The packet is valid.
+        let (data, len, in_frags) = unsafe { ((*skb).data, (*skb).len, (*skb).data_len) };
+        if self.pushed && in_frags == 0 && table.capacity() != 0 {
+            let start = data.wrapping_sub(header_len as usize).cast();
+            // SAFETY: The table has an entry, which becomes the only one of the list. The header
+            // has been written to the headroom right before the packet, which is all linear.
+            return Ok(unsafe {
+                bindings::sg_set_only(table.as_mut_ptr(), start, header_len.wrapping_add(len));
+                sg::Mapped::new(1)
+            });
+        }
+        // SAFETY: The packet is valid.
         let frags = unsafe { bindings::skb_nr_frags(skb) };
         // Fragments, linear part, and the header if it is apart.
         let entries = frags.wrapping_add(1).wrapping_add(u32::from(!self.pushed));
