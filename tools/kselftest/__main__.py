@@ -4,54 +4,41 @@
 import os
 import sys
 import tempfile
-from contextlib import ExitStack
 
 from kselftest import catalog, report
-from kselftest.compare import best, compare, count
+from kselftest.compare import count
+from kselftest.report import Row
 from kselftest.runner import Runner
 from lab import accel
 from lab import driver as drivers
 from lab.paths import LOGS, RELEASE, REPO, die, shown
 
 
-def progress(runner, test, done):
-    print(f"{test.path} {runner.setup.name} {runner.label}: {count(done.results)}, {done.seconds} s", flush=True)
+class Comparison:
+    """The tests on one setup: first all with C, then all with ours, with one guest at a time."""
 
+    def __init__(self, setup, ours, files):
+        self.setup = setup
+        self.drivers = {"C": (drivers.C, ()), "ours": (ours, files)}
 
-def tried(runners, test, attempt):
-    runs = []
-    for runner in runners:
-        runs.append(runner.run(test, attempt))
-        progress(runner, test, runs[-1])
-    return runs
+    def run(self, label, tests, attempt):
+        runs = []
+        with Runner(label, *self.drivers[label], self.setup) as runner:
+            for test in tests:
+                done = runner.run(test, attempt)
+                print(f"{self.setup.name} {label}: {test.path}: {count(done.results)}, {done.seconds} s", flush=True)
+                runs.append(done)
+        return runs
 
-
-def judged(runners, test):
-    """Runs a test with both drivers; one that is worse with ours is tried again, as some depend on luck."""
-    c, ours = tried(runners, test, 1)
-    verdict = compare(c.results, ours.results, test.timing)
-    again = bool(verdict.worse)
-    if again:
-        second = tried(runners, test, 2)
-        for first, then in zip((c, ours), second):
-            first.results = best(first.results, then.results)
-            first.ended = first.ended and then.ended
-        verdict = compare(c.results, ours.results, test.timing)
-    return report.Row(test, runners[0].setup, c, ours, verdict, again)
-
-
-def compared(tests, ours):
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        files = ours.payload(folder)
-        for setup in catalog.SETUPS:
-            with ExitStack() as stack:
-                runners = [
-                    stack.enter_context(Runner("C", drivers.C, setup, ())),
-                    stack.enter_context(Runner("ours", ours, setup, files)),
-                ]
-                rows += [judged(runners, test) for test in tests]
-    return rows
+    def rows(self, tests):
+        """A test that is worse with ours is tried again with both, as some depend on luck."""
+        first = [self.run(label, tests, 1) for label in self.drivers]
+        rows = [Row.judged(test, self.setup, *runs) for test, *runs in zip(tests, *first)]
+        again = [row for row in rows if row.verdict.worse]
+        second = [self.run(label, [row.test for row in again], 2) for label in self.drivers]
+        for row, *runs in zip(again, *second):
+            row.try_again(*runs)
+        return rows
 
 
 def main(commit):
@@ -59,8 +46,12 @@ def main(commit):
     if not tests:
         die(f"no test has a path with {os.environ['KSELFTEST']} in it; {shown(REPO / 'tools/kselftest/catalog.py')} has all")
     ours = drivers.chosen()
+    rows = []
     print(f"{len(tests)} tests on Linux {RELEASE}, {len(catalog.SETUPS)} setups, C and {ours.name}, on {accel.choose()}", flush=True)
-    rows = compared(tests, ours)
+    with tempfile.TemporaryDirectory() as folder:
+        files = ours.payload(folder)
+        for setup in catalog.SETUPS:
+            rows += Comparison(setup, ours, files).rows(tests)
     print(*report.terminal(rows), sep="\n")
     page = REPO / "build" / "kselftest.rst"
     page.write_text(report.document(rows, commit))

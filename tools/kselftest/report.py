@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 
 from kselftest import catalog
-from kselftest.compare import Verdict, count
+from kselftest.compare import Verdict, compare, count
 from kselftest.runner import Run
 from lab.paths import RELEASE
 
@@ -21,7 +21,17 @@ class Row:
     c: Run
     ours: Run
     verdict: Verdict
-    again: bool
+    again: bool = False
+
+    @classmethod
+    def judged(cls, test, setup, c, ours):
+        return cls(test, setup, c, ours, compare(c.results, ours.results, test.timing))
+
+    def try_again(self, c, ours):
+        """Takes a second run of both into account: the better outcome of each subtest counts."""
+        self.again = True
+        self.c, self.ours = self.c.best(c), self.ours.best(ours)
+        self.verdict = compare(self.c.results, self.ours.results, self.test.timing)
 
     def cells(self):
         return (self.test.path, self.setup.name, self._score(self.c), self._score(self.ours), self._verdict())

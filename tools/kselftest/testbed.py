@@ -57,7 +57,7 @@ class Bridge:
 
 
 class Testbed:
-    """A guest with `driver` on the NIC of `setup`. As a context manager, it is gone at the end."""
+    """A guest with `driver` on the NIC of `setup`; to be booted, set up, and closed in the end."""
 
     def __init__(self, driver, setup, files):
         disk = ("-drive", f"file={DISK},if=none,id=tests,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=tests")
@@ -67,24 +67,20 @@ class Testbed:
         self.bridge = Bridge(f"br{self.nic.number}", self.guest.nics)
         self.name = self.peer_name = None
 
-    def __enter__(self):
+    def boot(self):
         self.guest.__enter__()
         try:
             self.bridge.make()
-            self._set_up()
         except BaseException:
             self.close()
             raise
-        return self
-
-    def __exit__(self, *_):
-        self.close()
 
     def close(self):
         self.guest.close()
         self.bridge.remove()
 
-    def _set_up(self):
+    def set_up(self):
+        """Loads the drivers and gives each NIC its place."""
         run = self.guest.run
         run(f"mkdir {PLACE} && mount /dev/vdb {PLACE}")
         self.driver.load(self.guest)
