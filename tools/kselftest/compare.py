@@ -12,8 +12,8 @@ WORTH = {PASS: 3, XFAIL: 2, SKIP: 2, FAIL: 1, None: 0}
 
 @dataclass
 class Verdict:
-    """Names of subtests: those that are worse with ours, those that are better, and those whose outcome depends on
-    timing and so is not judged."""
+    """Names of subtests: those that are worse with ours, those that are better, and those that differ but are not
+    judged."""
 
     worse: list = field(default_factory=list)
     better: list = field(default_factory=list)
@@ -23,8 +23,8 @@ class Verdict:
         return "WORSE" if self.worse else "better" if self.better else "same"
 
 
-def compare(c, ours, timing=()):
-    """Compares two results of `ktap.parse`. `timing` has patterns of subtests whose outcome is not to be judged.
+def compare(c, ours, unjudged=()):
+    """Compares two results of `ktap.parse`. `unjudged` has patterns of subtests whose outcome is not to be judged.
 
     A subtest that only ours has cannot be worse than what C never reported.
     """
@@ -33,7 +33,7 @@ def compare(c, ours, timing=()):
         before, after = WORTH[c.get(name)], WORTH[ours.get(name)]
         if before == after:
             continue
-        if any(fnmatchcase(name, pattern) for pattern in timing):
+        if any(fnmatchcase(name, pattern) for pattern in unjudged):
             verdict.unjudged.append(name)
         elif after < before:
             verdict.worse.append(name)

@@ -25,13 +25,13 @@ class Row:
 
     @classmethod
     def judged(cls, test, setup, c, ours):
-        return cls(test, setup, c, ours, compare(c.results, ours.results, test.timing))
+        return cls(test, setup, c, ours, compare(c.results, ours.results, test.unjudged))
 
     def try_again(self, c, ours):
         """Takes a second run of both into account: the better outcome of each subtest counts."""
         self.again = True
         self.c, self.ours = self.c.best(c), self.ours.best(ours)
-        self.verdict = compare(self.c.results, self.ours.results, self.test.timing)
+        self.verdict = compare(self.c.results, self.ours.results, self.test.unjudged)
 
     def cells(self):
         return (self.test.path, self.setup.name, self._score(self.c), self._score(self.ours), self._verdict())
@@ -43,13 +43,12 @@ class Row:
         text = str(self.verdict)
         if self.again:
             text += ", second try"
-        if self.verdict.unjudged:
-            text += ", timing"
         return text
 
     def details(self):
         """What the row has no room for."""
-        for label, names in (("worse", self.verdict.worse), ("better", self.verdict.better)):
+        verdict = self.verdict
+        for label, names in (("worse", verdict.worse), ("better", verdict.better), ("not judged", verdict.unjudged)):
             if names:
                 more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
                 yield f"{label}: {', '.join(names[:SHOWN])}{more}"
@@ -86,7 +85,8 @@ def document(rows, commit):
     setups = "\n".join(f"- ``{setup.name}``: {setup.text}" for setup in catalog.SETUPS)
     notes = [(f"{row.test.path}, {row.setup.name}", list(row.details())) for row in rows]
     listed = "\n".join(f"- {name}: {'; '.join(texts)}" for name, texts in notes if texts)
-    timing = "\n".join(f"- {test.path}: {test.reason}" for test in catalog.DATA_PATH if test.timing)
+    reasons = dict(item for row in rows for item in row.test.unjudged.items())
+    unjudged = "\n".join(f"- ``{name}``: {why}" for name, why in reasons.items())
     return f"""\
 .. SPDX-License-Identifier: GPL-2.0
 
@@ -121,7 +121,7 @@ What differs
 
 {listed or "Nothing."}
 
-Not judged, as it depends on time:
+Not judged:
 
-{timing}
+{unjudged}
 """

@@ -108,11 +108,11 @@ def test_better_is_no_loss():
     assert (str(verdict), verdict.worse, verdict.better) == ("better", [], ["rings.resize"])
 
 
-def test_timing_is_not_judged():
+def test_what_is_not_judged():
     slow = parse(with_line(1, "not ok 1 rings.channels"), 1)
-    verdict = compare(RESULTS, slow, timing=("rings.ch*",))
+    verdict = compare(RESULTS, slow, unjudged=("rings.ch*",))
     assert (verdict.worse, verdict.unjudged) == ([], ["rings.channels"])
-    assert compare(RESULTS, slow, timing=("rings.x*",)).worse == ["rings.channels"]
+    assert compare(RESULTS, slow, unjudged=("rings.x*",)).worse == ["rings.channels"]
 
 
 def test_best_of_two_tries():
@@ -140,7 +140,6 @@ def test_catalog_names_tests_that_exist():
     assert len({test.path for test in tests}) == len(tests)
     for test in tests:
         assert (LINUX / "tools/testing/selftests" / test.path).is_file(), test.path
-        assert bool(test.timing) == bool(test.reason), test.path
     assert set(catalog.chosen("")) == {test for test in tests if test.required}
     assert [test.path for test in catalog.chosen("csum")] == ["drivers/net/hw/csum.py"]
 
