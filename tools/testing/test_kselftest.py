@@ -3,7 +3,7 @@
 
 import pytest
 
-from kselftest import catalog, report
+from kselftest import catalog, report, saved
 from kselftest.compare import Verdict, best, compare, count
 from kselftest.ktap import COMPLETE, EXIT, parse
 from kselftest.runner import Run
@@ -120,6 +120,20 @@ def test_best_of_two_tries():
     assert best(lost, RESULTS) == best(RESULTS, lost) == RESULTS
     assert best({}, RESULTS) == RESULTS
     assert best(lost, lost) == lost
+
+
+def test_saved_outcomes(tmp_path, monkeypatch):
+    setup, tests = catalog.SETUPS[0], catalog.DATA_PATH[:2]
+    runs = [Run(RESULTS, seconds=7), Run(parse("", None), ended="not done within 300 s")]
+    monkeypatch.setattr(saved, "LOGS", tmp_path)
+    saved.save(setup, tests, runs)
+    assert saved.load(setup, tests[1:], tmp_path) == runs[1:]
+    assert saved.load(setup, tests, tmp_path) == runs
+    with pytest.raises(SystemExit, match=catalog.DATA_PATH[2].path):
+        saved.load(setup, catalog.DATA_PATH[:3], tmp_path)
+    monkeypatch.setattr(saved, "RELEASE", "7.9.9")
+    with pytest.raises(SystemExit, match="7.9.9"):
+        saved.load(setup, tests, tmp_path)
 
 
 def test_table_names_what_is_worse():
