@@ -7,6 +7,7 @@
 //! gives drivers this crate and no other; see `rust/Makefile.rust`.
 
 pub use kernel::{
+    cpumask,
     device,
     error,
     fmt,

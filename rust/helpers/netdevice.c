@@ -18,6 +18,13 @@ __rust_helper bool rust_helper_is_valid_ether_addr(const u8 *addr)
 	return is_valid_ether_addr(addr);
 }
 
+/* The lock of CPU hotplug is held. */
+__rust_helper int rust_helper_netif_set_xps_cpus(struct net_device *dev,
+						 const struct cpumask *cpus, u16 queue)
+{
+	return __netif_set_xps_queue(dev, cpumask_bits(cpus), queue, XPS_CPUS);
+}
+
 __rust_helper void rust_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
 					      int (*poll)(struct napi_struct *, int))
 {

@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    cpu,
     device::Context,
     ethtool::EthtoolOps,
     napi::Direction,
@@ -229,8 +230,8 @@ impl<T: Driver> Allocated<T> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is not one state for each queue; what `register_netdevice()` says. All is
-    /// dropped.
+    /// `EINVAL` if there is not one state for each queue; `ENOSPC` if CPU hotplug has no room for
+    /// another module; what `register_netdevice()` says. All is dropped.
     pub fn register(
         self,
         shared: T::Shared,
@@ -265,12 +266,17 @@ impl<T: Driver> Allocated<T> {
                 rx: rx_slots,
                 tx: tx_slots,
                 service: Opaque::zeroed(),
+                cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
                 dev,
             });
             bindings::init_work((*context).service.get(), Some(Ops::<T>::service));
 
             let guard = rtnl::lock();
-            let registered = to_result(bindings::register_netdevice(dev));
+            let cpus = core::ptr::addr_of_mut!((*context).cpus);
+            let registered = cpu::Watch::add(cpus, &guard).and_then(|()| {
+                to_result(bindings::register_netdevice(dev))
+                    .inspect_err(|_| cpu::Watch::remove(cpus, &guard))
+            });
             if let Err(error) = registered {
                 drop(guard);
                 context.drop_in_place();
@@ -332,6 +338,7 @@ impl<T: Driver> Drop for Registration<T> {
         unsafe {
             let context = Context::<T>::of(dev);
             bindings::disable_work_sync((*context).service.get());
+            cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
             bindings::unregister_netdev(dev);
             // The queues release what is lent; the byte queue limits forget it.
             for slot in &(*context).tx {

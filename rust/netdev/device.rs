@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    cpu,
     queues::{
         RxSlot,
         TxSlot, //
@@ -16,6 +17,7 @@ use core::{
     ops::Range, //
 };
 use kernel::{
+    cpumask::Cpumask,
     error::to_result,
     prelude::*,
     str::CStr,
@@ -40,6 +42,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) rx: KVec<RxSlot<T>>,
     pub(crate) tx: KVec<TxSlot<T>>,
     pub(crate) service: Opaque<bindings::work_struct>,
+    pub(crate) cpus: cpu::Watch,
     pub(crate) dev: *mut bindings::net_device,
 }
 
@@ -123,6 +126,22 @@ impl<T: Driver> Device<T> {
         to_result(unsafe {
             bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
         })
+    }
+
+    /// Has `cpus` send through the transmit queue `queue`, of any queues that other CPUs have not
+    /// been given.
+    ///
+    /// Process context. May sleep. C function: `__netif_set_xps_queue()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such queue; `ENOMEM`.
+    pub fn set_xps(&self, queue: u16, cpus: &Cpumask, _online: &cpu::Online) -> Result {
+        if queue >= self.max_queues() {
+            return Err(EINVAL);
+        }
+        // SAFETY: By the type invariant. The mask is valid, and no CPU comes or goes.
+        to_result(unsafe { bindings::netif_set_xps_cpus(self.as_raw(), cpus.as_raw(), queue) })
     }
 
     /// Has those of the receive queues polled soon, if the interface is up. Process context.

@@ -3,6 +3,7 @@
 //! What a network driver implements.
 
 use crate::{
+    cpu,
     rtnl,
     stats::{
         Named,
@@ -96,6 +97,13 @@ pub trait Driver: Sized + 'static {
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.
     fn service(device: &Device<Self>);
+
+    /// A CPU has come, or is about to go; `online` are those that stay.
+    ///
+    /// Process context; may sleep, but must not take the rtnl lock or [`cpu::lock`]: somebody who
+    /// holds them may be waiting. It may be called from before the registration succeeds, and until
+    /// the device is unregistered.
+    fn cpus_changed(device: &Device<Self>, online: &cpu::Online);
 
     /// Changes the number of queues of either direction that are used to `pairs`, which is from 1
     /// to as many as there are: tells the device, and calls [`Device::set_num_queues`].

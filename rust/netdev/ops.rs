@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    cpu,
     device::Context,
     queues::{
         RxPoll,
@@ -21,6 +22,7 @@ use crate::{
     SkBuff, //
 };
 use core::{
+    ffi::c_void,
     marker::PhantomData,
     ptr::{
         null_mut,
@@ -250,6 +252,16 @@ impl<T: Driver> Ops<T> {
         let section = rcu::read_lock();
         // SAFETY: This is the poll function.
         T::poll_tx(device, unsafe { TxPoll::new(slot, &section, budget) }).0
+    }
+
+    /// The function of [`Context::cpus`].
+    ///
+    /// # Safety
+    ///
+    /// `dev` is a device of `T` whose context is initialised.
+    pub(crate) unsafe fn cpus_changed(dev: *mut c_void, online: &cpu::Online) {
+        // SAFETY: By the requirement of this function.
+        T::cpus_changed(unsafe { Device::<T>::from_raw(dev.cast()) }, online);
     }
 
     /// The function of [`Context::service`].

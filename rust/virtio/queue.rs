@@ -29,6 +29,7 @@ mod find;
 mod resize;
 mod set;
 pub mod sg;
+mod vectors;
 mod virtqueue;
 
 use self::virtqueue::check;
@@ -44,6 +45,7 @@ pub use self::{
         Request, //
     },
     resize::Resized,
+    vectors::Vectors,
     virtqueue::{
         Armed,
         Callback,

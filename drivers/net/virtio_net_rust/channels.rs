@@ -59,6 +59,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
         // Fewer queues than before are always possible.
         let _ = device.set_num_queues(1, rtnl);
     }
+    spread(device, device.num_queues());
 }
 
 /// Changes the number of pairs that are used. C functions: `virtnet_set_channels()`,
@@ -76,15 +77,25 @@ pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> 
 
     if pairs <= before {
         device.set_num_queues(pairs, rtnl)?;
-        return tell(shared, pairs).inspect_err(|_| restore(device, before, rtnl));
+        tell(shared, pairs).inspect_err(|_| restore(device, before, rtnl))?;
+        spread(device, pairs);
+        return Ok(());
     }
     tell(shared, pairs)?;
     // They have no buffers yet.
     device.poll_rx(before..pairs);
+    spread(device, pairs);
     device.set_num_queues(pairs, rtnl).inspect_err(|_| {
         // If this fails too, `tell` has said so. The stack receives from all queues.
         let _ = tell(shared, before);
+        spread(device, before);
     })
+}
+
+/// Deals the CPUs out to that many pairs.
+fn spread(device: &Device<VirtioNet>, pairs: u16) {
+    let shared = device.shared();
+    shared.affinity.set_pairs(device, pairs, &cpu::lock());
 }
 
 /// Has the stack use as many queues again as the device does.
@@ -97,6 +108,8 @@ fn restore(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
             device.num_queues()
         );
     }
+    // The stack forgets the CPUs of queues that it does not use.
+    spread(device, device.num_queues());
 }
 
 /// Tells the device how many pairs to use.

@@ -3,6 +3,7 @@
 //! Starting to drive a device.
 
 use crate::{
+    affinity::Affinity,
     channels,
     config,
     control::Control,
@@ -64,6 +65,7 @@ pub(crate) fn probe(
 
     let mut found = find_queues(&netdev, device, &attached, pairs, &mode)?;
 
+    let affinity = Affinity::new(found.take_vectors()?)?;
     fault::point("queue lists")?;
     let mut rx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
     let mut tx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
@@ -82,6 +84,7 @@ pub(crate) fn probe(
         framing,
         control,
         rings: Rings::of(&rx, &tx)?,
+        affinity,
     };
     // Nobody can open the interface before the device has been told to start.
     netdev.register(shared, rx, tx, |netdev, rtnl| {

@@ -8,6 +8,7 @@
 //!
 //! The in-tree driver is `drivers/net/virtio_net.c`. Names that users see are the same here.
 
+mod affinity;
 mod channels;
 mod config;
 mod control;
@@ -21,7 +22,10 @@ mod rx;
 mod stats;
 mod tx;
 
-use control::Control;
+use self::{
+    affinity::Affinity,
+    control::Control, //
+};
 use kernel::{
     device::{
         Bound,
@@ -29,6 +33,7 @@ use kernel::{
     },
     net::{
         self,
+        cpu,
         rtnl,
         stats::{
             Named,
@@ -73,6 +78,8 @@ pub struct Shared {
     /// Where the device takes commands.
     control: Option<Control>,
     rings: Rings,
+    /// Which CPUs the queues are for.
+    affinity: Affinity,
 }
 
 impl virtio::Driver for VirtioNet {
@@ -154,6 +161,10 @@ impl net::Driver for VirtioNet {
 
     fn service(device: &Device<Self>) {
         link::update(device);
+    }
+
+    fn cpus_changed(device: &Device<Self>, online: &cpu::Online) {
+        device.shared().affinity.update(device, online);
     }
 
     fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {

@@ -11,6 +11,7 @@ use super::{
     },
     Buffer,
     Callback,
+    Vectors,
     Virtqueue, //
 };
 use crate::{
@@ -81,6 +82,7 @@ pub struct Found {
     queues: KVec<NonNull<bindings::virtqueue>>,
     contexts: KVec<bool>,
     next: usize,
+    vectors_taken: bool,
 }
 
 /// Makes the transport set up virtqueues, in the order that the device type wants.
@@ -147,10 +149,27 @@ pub fn find(
         queues,
         contexts,
         next: 0,
+        vectors_taken: false,
     })
 }
 
 impl Found {
+    /// Takes the interrupt vectors of all the queues.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if they have been taken; `ENOMEM`.
+    pub fn take_vectors(&mut self) -> Result<Vectors> {
+        if self.vectors_taken {
+            return Err(ENOENT);
+        }
+        fault::point("vectors")?;
+        // SAFETY: The queues belong to the set, and this is done once.
+        let vectors = unsafe { Vectors::new(&self.queues, self.set.clone()) }?;
+        self.vectors_taken = true;
+        Ok(vectors)
+    }
+
     /// Takes the next queue, for buffers of the type `B`.
     ///
     /// # Errors

@@ -69,7 +69,7 @@ def affinity(guest, device):
 
 def xps(guest, name):
     """The CPUs that send through each transmit queue."""
-    lines = guest.run(f"cd /sys/class/net/{name}/queues; grep . tx-*/xps_cpus").stdout
+    lines = guest.run(f"cd /sys/class/net/{name}/queues; grep -H . tx-*/xps_cpus").stdout
     return {line.split("/")[0]: line.split(":")[1] for line in lines.splitlines()}
 
 

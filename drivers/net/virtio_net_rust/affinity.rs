@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which CPU sends through which queue, and takes the interrupts of which queue.
+//!
+//! The CPUs that are online are dealt out to the pairs of queues that are used: each pair gets some
+//! that follow one another, and if there are more pairs than CPUs, a CPU gets several pairs.
+
+use crate::VirtioNet;
+use kernel::{
+    cpumask::CpumaskVar,
+    net::{
+        cpu::Online,
+        Device, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    virtio::queue::Vectors, //
+};
+
+/// The CPUs of the queues of a device.
+pub(crate) struct Affinity(Pin<KBox<Mutex<State>>>);
+
+struct State {
+    vectors: Vectors,
+    /// How many pairs the CPUs are dealt out to.
+    pairs: u16,
+}
+
+impl Affinity {
+    /// Nothing is dealt out yet.
+    pub(crate) fn new(vectors: Vectors) -> Result<Self> {
+        let state = State { vectors, pairs: 0 };
+        Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+
+    /// Deals the CPUs out to `pairs` pairs of queues. Those of other pairs stay as they are.
+    ///
+    /// Process context. May sleep.
+    pub(crate) fn set_pairs(&self, device: &Device<VirtioNet>, pairs: u16, online: &Online) {
+        let mut state = self.0.lock();
+        state.pairs = pairs;
+        state.deal(device, online);
+    }
+
+    /// Deals the CPUs out again, as some have come or gone.
+    ///
+    /// Process context. May sleep.
+    pub(crate) fn update(&self, device: &Device<VirtioNet>, online: &Online) {
+        self.0.lock().deal(device, online);
+    }
+}
+
+impl State {
+    fn deal(&mut self, device: &Device<VirtioNet>, online: &Online) {
+        if let Err(error) = self.try_deal(device, online) {
+            dev_warn!(
+                device.shared().device,
+                "queues of {} are not spread over the CPUs: {error:?}\n",
+                device.name()
+            );
+        }
+    }
+
+    /// C function: `virtnet_set_affinity()`.
+    fn try_deal(&mut self, device: &Device<VirtioNet>, online: &Online) -> Result {
+        let mut cpus = KVec::new();
+        for cpu in online.cpus() {
+            cpus.push(cpu, GFP_KERNEL)?;
+        }
+        let pairs = usize::from(self.pairs);
+        let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
+        let mut next = cpus.iter().copied().cycle();
+
+        for (i, pair) in (0..self.pairs).enumerate() {
+            // The first ones get one more if it does not come out even.
+            let count = (cpus.len() / pairs + usize::from(i < cpus.len() % pairs)).max(1);
+            let group = next.clone();
+            for cpu in next.by_ref().take(count) {
+                mask.set(cpu);
+            }
+            self.vectors.set_affinity(2 * i, &mask)?;
+            self.vectors.set_affinity(2 * i + 1, &mask)?;
+            device.set_xps(pair, &mask, online)?;
+            for cpu in group.take(count) {
+                mask.clear(cpu);
+            }
+        }
+        Ok(())
+    }
+}

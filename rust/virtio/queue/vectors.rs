@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The interrupt vectors of virtqueues.
+
+use super::set::Set;
+use crate::bindings;
+use core::ptr::{
+    null,
+    NonNull, //
+};
+use kernel::{
+    cpumask::Cpumask,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The interrupt vectors of the virtqueues of a device, to be steered to CPUs.
+///
+/// It keeps the queues in existence, as a [`Virtqueue`](super::Virtqueue) does, but has nothing to
+/// do with what is lent: it can be used while others use the queues. Dropping it takes back the
+/// hints: process context, may sleep.
+///
+/// # Invariants
+///
+/// The queues are those of `set`, and there is one such handle for a set.
+pub struct Vectors {
+    queues: KVec<NonNull<bindings::virtqueue>>,
+    set: Arc<Set>,
+}
+
+// SAFETY: The queues exist for as long as the set does, and what is done with them may be done by
+// any one thread at a time.
+unsafe impl Send for Vectors {}
+
+impl Vectors {
+    /// # Safety
+    ///
+    /// `queues` are those of `set`, for which there is no other handle of this type.
+    pub(super) unsafe fn new(
+        queues: &[NonNull<bindings::virtqueue>],
+        set: Arc<Set>,
+    ) -> Result<Self> {
+        let mut all = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
+        all.extend_from_slice(queues, GFP_KERNEL)?;
+        Ok(Self { queues: all, set })
+    }
+
+    /// Steers the interrupts of the queue `index` to `cpus`, and has that as the hint for whoever
+    /// balances interrupts. Of queues that share a vector, the last call counts. Where the transport
+    /// cannot do it, nothing happens.
+    ///
+    /// Process context. May sleep. C function: `virtqueue_set_affinity()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOENT` if there is no such queue; `EINVAL` if it has no interrupts.
+    pub fn set_affinity(&mut self, index: usize, cpus: &Cpumask) -> Result {
+        let queue = *self.queues.get(index).ok_or(ENOENT)?;
+        // SAFETY: The mask is valid during the call.
+        unsafe { self.hint(queue, cpus.as_raw()) }
+    }
+
+    /// # Safety
+    ///
+    /// `queue` is one of the queues. `cpus` is valid during the call, or null, which takes the hint
+    /// back.
+    unsafe fn hint(
+        &mut self,
+        queue: NonNull<bindings::virtqueue>,
+        cpus: *const bindings::cpumask,
+    ) -> Result {
+        let Some(set_vq_affinity) = self.set.device().ops().set_vq_affinity else {
+            return Ok(());
+        };
+        // SAFETY: By the requirement of this function. The transport copies the mask to where the
+        // hint is kept, and `&mut self` of the only handle serialises that.
+        kernel::error::to_result(unsafe { set_vq_affinity(queue.as_ptr(), cpus) })
+    }
+}
+
+impl Drop for Vectors {
+    fn drop(&mut self) {
+        for i in 0..self.queues.len() {
+            // The transport keeps the mask of a hint only as long as it has queues. Where it says
+            // that a queue has no interrupts, there is no hint.
+            // SAFETY: By the type invariant.
+            let _ = unsafe { self.hint(self.queues[i], null()) };
+        }
+    }
+}
