@@ -10,7 +10,8 @@ use crate::{
         TxSlot, //
     },
     rtnl,
-    Driver, //
+    Driver,
+    Features, //
 };
 use core::{
     marker::PhantomData,
@@ -151,6 +152,14 @@ impl<T: Driver> Device<T> {
                 slot.napi.schedule_now();
             }
         }
+    }
+
+    /// The features that are on. Any context; they change only while the rtnl lock is held.
+    pub fn features(&self) -> Features {
+        // SAFETY: By the type invariant. The field may change at any time, as a whole.
+        Features::from_bits(unsafe {
+            core::ptr::addr_of!((*self.as_raw()).features).read_volatile()
+        })
     }
 
     /// Says that the link is up. Any context.

@@ -13,6 +13,7 @@ use crate::{
     Device,
     Done,
     Exclusive,
+    Features,
     Napi,
     RingSizes,
     RxPoll,
@@ -129,6 +130,15 @@ pub trait Driver: Sized + 'static {
     ///
     /// Any.
     fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result;
+
+    /// Changes the features that are on from [`Device::features`] to `wanted`.
+    ///
+    /// `ndo_set_features`: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; the features stay as they are.
+    fn set_features(device: &Device<Self>, wanted: Features) -> Result;
 
     /// What `ethtool -i` shows. Process context, rtnl held.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;

@@ -51,6 +51,10 @@ impl Features {
         Self(1 << bit)
     }
 
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }

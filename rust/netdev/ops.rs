@@ -18,6 +18,7 @@ use crate::{
     Driver,
     DropReason,
     Exclusive,
+    Features,
     Napi,
     SkBuff, //
 };
@@ -31,6 +32,7 @@ use core::{
 };
 use kernel::{
     container_of,
+    error::from_result,
     prelude::*,
     sync::rcu,
     types::Opaque, //
@@ -61,6 +63,7 @@ impl<T: Driver> Ops<T> {
             ndo_tx_timeout: Some(Self::tx_timeout),
             ndo_get_stats64: Some(Self::get_stats64),
             ndo_features_check: Some(vnet::features_check),
+            ndo_set_features: Some(Self::set_features),
             ..pin_init::zeroed()
         };
 
@@ -199,6 +202,23 @@ impl<T: Driver> Ops<T> {
         for tx in device.tx_stats() {
             stats.add_tx(&T::tx_totals(tx));
         }
+    }
+
+    /// `ndo_set_features`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`].
+    unsafe extern "C" fn set_features(
+        dev: *mut bindings::net_device,
+        wanted: bindings::netdev_features_t,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            T::set_features(device, Features::from_bits(wanted))?;
+            Ok(0)
+        })
     }
 
     /// The poll function of the receive queues.

@@ -19,6 +19,8 @@ pub(crate) const MIN_MTU: u16 = 68;
 pub(crate) const CSUM: Feature = Feature::new(0);
 /// `VIRTIO_NET_F_GUEST_CSUM`: packets may be received with a checksum that is not complete.
 pub(crate) const GUEST_CSUM: Feature = Feature::new(1);
+/// `VIRTIO_NET_F_CTRL_GUEST_OFFLOADS`: what may be received can be changed.
+pub(crate) const CTRL_GUEST_OFFLOADS: Feature = Feature::new(2);
 /// `VIRTIO_NET_F_MTU`: the device says what the largest MTU is.
 pub(crate) const MTU: Feature = Feature::new(3);
 /// `VIRTIO_NET_F_MAC`: the device has a MAC address.
@@ -75,7 +77,7 @@ pub(crate) const HOST_UDP_TUNNEL_GSO_CSUM: Feature = Feature::new(68);
 macro_rules! with_common {
     ($($more:expr),+ $(,)?) => {
         &[
-            CSUM, GUEST_CSUM, MTU, MAC, GUEST_TSO4, GUEST_TSO6, GUEST_ECN, GUEST_UFO, HOST_TSO4,
+            CSUM, GUEST_CSUM, CTRL_GUEST_OFFLOADS, MTU, MAC, GUEST_TSO4, GUEST_TSO6, GUEST_ECN, GUEST_UFO, HOST_TSO4,
             HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ, MQ, GUEST_USO4, GUEST_USO6,
             HOST_USO, HASH_REPORT, GUEST_HDRLEN, $($more),+
         ]

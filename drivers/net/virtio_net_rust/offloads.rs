@@ -2,6 +2,10 @@
 
 //! Offloads: what has been negotiated, as the stack and as the packets' headers need it.
 
+mod guest;
+
+pub(crate) use self::guest::change;
+
 use crate::{
     features,
     parameters,
@@ -103,6 +107,9 @@ pub(crate) fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device) {
     }
     if device.has(features::GUEST_TSO4) || device.has(features::GUEST_TSO6) {
         on = on | Features::GRO_HW;
+    }
+    if guest::can_change(device) {
+        changeable = changeable | Features::GRO_HW;
     }
     netdev.set_features(on, changeable, encapsulated);
 }

@@ -44,6 +44,7 @@ use kernel::{
         Done,
         DriverInfo,
         Exclusive,
+        Features,
         Framing,
         Napi,
         Registration,
@@ -181,6 +182,10 @@ impl net::Driver for VirtioNet {
 
     fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
         rings::set(device, sizes, rtnl)
+    }
+
+    fn set_features(device: &Device<Self>, wanted: Features) -> Result {
+        offloads::change(device, wanted)
     }
 
     fn info(device: &Device<Self>) -> DriverInfo<'_> {

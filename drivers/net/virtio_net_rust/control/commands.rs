@@ -4,6 +4,25 @@
 
 use super::Command;
 
+/// `VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET`: what may be received, as a set of bits. With
+/// [`CTRL_GUEST_OFFLOADS`](crate::features::CTRL_GUEST_OFFLOADS).
+pub(crate) struct SetGuestOffloads(pub(crate) u64);
+
+impl Command for SetGuestOffloads {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET";
+    const CLASS: u8 = 5;
+    const CODE: u8 = 0;
+    type Bytes = [u8; 8];
+
+    fn bytes(&self, little_endian: bool) -> Self::Bytes {
+        if little_endian {
+            self.0.to_le_bytes()
+        } else {
+            self.0.to_be_bytes()
+        }
+    }
+}
+
 /// `VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET`: how many pairs of queues the device uses. With
 /// [`MQ`](crate::features::MQ).
 pub(crate) struct SetQueuePairs(pub(crate) u16);

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What may be received, and how it is changed while the device runs (virtio 1.3, section
+//! 5.1.6.5.7).
+
+use crate::{
+    control::commands::SetGuestOffloads,
+    features,
+    VirtioNet, //
+};
+use kernel::{
+    net::{
+        self,
+        Features, //
+    },
+    prelude::*,
+    virtio::{
+        Device,
+        Feature, //
+    },
+};
+
+/// What goes on and off with [`Features::GRO_HW`]. C constant: `GUEST_OFFLOAD_GRO_HW_MASK`.
+const UNCUT: &[Feature] = &[
+    features::GUEST_TSO4,
+    features::GUEST_TSO6,
+    features::GUEST_ECN,
+    features::GUEST_UFO,
+    features::GUEST_USO4,
+    features::GUEST_USO6,
+    features::GUEST_UDP_TUNNEL_GSO,
+    features::GUEST_UDP_TUNNEL_GSO_CSUM,
+];
+
+/// What stays on.
+const ALWAYS: &[Feature] = &[features::GUEST_CSUM, features::GUEST_HDRLEN];
+
+/// The bit that stands for a feature in the command: its own, but that is too high for some.
+const fn bit(feature: Feature) -> u64 {
+    match feature {
+        features::GUEST_UDP_TUNNEL_GSO => 1 << 46,
+        features::GUEST_UDP_TUNNEL_GSO_CSUM => 1 << 47,
+        other => 1 << other.bit(),
+    }
+}
+
+/// The bits of those of `list` that have been negotiated.
+fn bits(device: &Device, list: &[Feature]) -> u64 {
+    list.iter()
+        .filter(|feature| device.has(**feature))
+        .fold(0, |all, feature| all | bit(*feature))
+}
+
+/// Whether the device can be told to cut packets after all.
+pub(super) fn can_change(device: &Device) -> bool {
+    device.has(features::CTRL_VQ)
+        && device.has(features::CTRL_GUEST_OFFLOADS)
+        && bits(device, UNCUT) != 0
+}
+
+/// Tells the device what may be received, if that is different with the features `wanted`.
+///
+/// Process context, rtnl held, may sleep. C function: `virtnet_set_features()`.
+///
+/// # Errors
+///
+/// What [`Control::send`](crate::control::Control::send) says; nothing has changed then.
+pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Result {
+    let shared = device.shared();
+    let uncut = wanted.contains(Features::GRO_HW);
+
+    if uncut == device.features().contains(Features::GRO_HW) {
+        return Ok(());
+    }
+    let mut offloads = bits(&shared.device, ALWAYS);
+    if uncut {
+        offloads |= bits(&shared.device, UNCUT);
+    }
+    // The stack does not change a feature that cannot be changed.
+    let control = shared.control.as_ref().ok_or(EOPNOTSUPP)?;
+    control
+        .send(&SetGuestOffloads(offloads))
+        .inspect_err(|error| {
+            dev_warn!(
+                shared.device,
+                "device does not change what is received uncut: {error:?}\n"
+            );
+        })
+}
