@@ -2,11 +2,14 @@
 """Several pairs of queues: all of them carry packets, and their number changes under traffic."""
 
 import contextlib
+import re
 
 import pytest
 
-from support import exchange, leaks, queues
-from support.kernel_log import no_errors  # noqa: F401
+from lab import build, checks, host
+from lab import driver as drivers
+from support import binding, exchange, leaks, queues
+from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
 PAIRS = 4
@@ -93,12 +96,11 @@ def change(guest, name, rounds):
 
 
 def test_changes_under_traffic(guest, nic):
-    """The link stays, connections do, and nothing is lost for good."""
+    """The link stays, connections do, and nothing is lost for good: 100 times, of both kinds of ring together."""
     name = guest.interface(nic)
     before, pools = carrier_changes(guest, name), len(leaks.pools(guest))
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(exchange.flooded(guest, nic))
-        for _ in range(10):
+    with exchange.flooded(guest, nic):
+        for _ in range(5):
             change(guest, name, 10)
             exchange.reaches(guest.run, nic.host4)
             exchange.tcp_to_guest(nic.guest4, 1 << 18)
@@ -110,8 +112,10 @@ def test_changes_under_traffic(guest, nic):
     leaks.wait_for_pools(guest, pools)
 
 
-def test_changes_leave_no_memory(guest, nic):
-    assert not leaks.of_rounds(guest, 25, lambda rounds: change(guest, guest.interface(nic), rounds))
+def test_changes_leave_no_memory(guest):
+    name = guest.interface(guest.nics[0])
+    assert not leaks.of_rounds(guest, 25, lambda rounds: change(guest, name, rounds))
+    queues.use(guest, name, PAIRS)
 
 
 def test_change_while_down(guest, nic):
@@ -129,7 +133,7 @@ def test_reload_under_traffic(guest, driver):
     with contextlib.ExitStack() as stack:
         for nic in guest.nics[:2]:
             stack.enter_context(exchange.flooded(guest, nic))
-        for _ in range(5):
+        for _ in range(3):
             driver.unload(guest)
             driver.load(guest)
             for nic in guest.nics:
@@ -139,3 +143,250 @@ def test_reload_under_traffic(guest, driver):
         name, device = guest.interface(nic), guest.virtio_device(nic)
         assert queues.carried(guest, nic, name, device) == queues.names(PAIRS)
         exchange.everything(guest, nic)
+
+
+# --- CPUs -------------------------------------------------------------------------
+
+
+def set_cpu(guest, cpu, on):
+    guest.run(f"echo {int(on)} >/sys/devices/system/cpu/cpu{cpu}/online")
+
+
+def spread(guest, name, device):
+    """The CPUs of the queues that are used: of their interrupts, wanted, and those that send through them."""
+    used = queues.names(queues.used(guest, name)[0])
+    hints = {queue: hint for queue, (_, hint) in queues.affinity(guest, device).items() if queue in used}
+    return hints, queues.xps(guest, name)
+
+
+def spreads(guest):
+    """With different numbers of queues, and of CPUs."""
+    found = []
+    nics = [(guest.interface(nic), guest.virtio_device(nic)) for nic in guest.nics]
+
+    def look(what):
+        found.extend((what, name, spread(guest, name, device)) for name, device in nics)
+
+    look("at first")
+    for pairs in (1, 3, 2, PAIRS):
+        queues.use(guest, nics[0][0], pairs)
+        look(f"{pairs} pairs")
+    for cpu, on in ((2, False), (1, False), (1, True), (2, True)):
+        set_cpu(guest, cpu, on)
+        look(f"CPU {cpu} {'on' if on else 'off'}")
+    # A change that comes while a CPU is away.
+    set_cpu(guest, 3, False)
+    queues.use(guest, nics[0][0], 2)
+    look("2 pairs, CPU 3 off")
+    set_cpu(guest, 3, True)
+    look("2 pairs, CPU 3 on")
+    return found
+
+
+def test_spread_over_cpus_as_in_c(boot, driver):
+    """Interrupts and transmit queues are for the CPUs that the C driver chooses, whatever CPUs there are."""
+    found = []
+    for one in (drivers.C, driver):
+        with boot(nics=[{"queues": PAIRS}, {"queues": 2}, {"queues": PAIRS + 3}], cpus=PAIRS) as guest:
+            one.load(guest)
+            for nic in guest.nics:
+                guest.bring_up(nic)
+            found.append(spreads(guest))
+            one.unload(guest)
+            states = guest.run(["cat", "/sys/devices/system/cpu/hotplug/states"]).stdout
+            assert f"virtio/net{'' if one is drivers.C else '_rust'}:online" not in states
+    for of_c, ours in zip(*found, strict=True):
+        assert ours == of_c
+
+
+def test_cpus_come_and_go_under_traffic(guest, nic):
+    """Down to one CPU, and back to all."""
+    name, device = guest.interface(nic), guest.virtio_device(nic)
+    before, at_first = carrier_changes(guest, name), spread(guest, name, device)
+    with exchange.flooded(guest, nic):
+        for _ in range(3):
+            for on, cpus in ((False, (1, 3, 2)), (True, (3, 2, 1))):
+                for cpu in cpus:
+                    set_cpu(guest, cpu, on)
+                    exchange.reaches(guest.run, nic.host4)
+                exchange.tcp_to_guest(nic.guest4, 1 << 18)
+                exchange.tcp_from_guest(nic.guest6, 1 << 18)
+    assert carrier_changes(guest, name) == before
+    assert spread(guest, name, device) == at_first
+    assert queues.carried(guest, nic, name, device) == queues.names(PAIRS)
+    exchange.everything(guest, nic)
+
+
+def test_queues_change_while_cpus_do(guest, nic):
+    name, device = guest.interface(nic), guest.virtio_device(nic)
+    at_first = spread(guest, name, device)
+    cycle = "while :; do echo 0 >$cpu/online; echo 1 >$cpu/online; done"
+    with exchange.flooded(guest, nic), guest.spawn(f"cpu=/sys/devices/system/cpu/cpu3; {cycle}"):
+        change(guest, name, 10)
+        exchange.reaches(guest.run, nic.host4)
+    guest.run("until echo 1 >/sys/devices/system/cpu/cpu3/online; do sleep 0.1; done")
+    queues.use(guest, name, PAIRS)
+    assert spread(guest, name, device) == at_first
+    exchange.everything(guest, nic)
+
+
+def test_both_drivers_at_once(guest, driver):
+    """Neither is in the way of the other: each has its own state of CPU hotplug."""
+    if driver is drivers.C:
+        pytest.skip("the driver under test is the C driver itself")
+    nic = guest.nics[3]
+    device = guest.virtio_device(nic)
+    drivers.C.load(guest)
+    binding.unbind(guest, driver, device)
+    binding.bind(guest, drivers.C, device)
+    guest.bring_up(nic)
+    exchange.everything(guest, nic)
+    for on in (False, True):
+        set_cpu(guest, 2, on)
+    binding.unbind(guest, drivers.C, device)
+    drivers.C.unload(guest)
+    binding.bind(guest, driver, device)
+    guest.bring_up(nic)
+    exchange.everything(guest, nic)
+
+
+# --- Vectors ----------------------------------------------------------------------
+
+
+# With too few vectors for all queues they share one, and with fewer than two there is a line for all.
+VECTORS = {"0": "line", "2": "shared", "3": "shared", "9": "own", "10": "own"}
+
+
+def test_fewer_vectors_than_queues(boot, driver):
+    nics = [{"queues": PAIRS, "vectors": vectors} for vectors in VECTORS]
+    with boot(nics=nics, cpus=PAIRS, files=[exchange.PEER], memory="2G") as guest:
+        driver.load(guest)
+        with exchange.peer_in(guest), exchange.peer_on_host():
+            for nic, kind in zip(guest.nics, VECTORS.values()):
+                name, device = guest.bring_up(nic), guest.virtio_device(nic)
+                found = queues.vectors(guest, device)
+                wanted = {"line": {device}, "shared": {"config", "virtqueues"}, "own": {"config", *queues.names(PAIRS)}}
+                assert set(found) == wanted[kind]
+                for pairs in (PAIRS, 1, 2, PAIRS):
+                    queues.use(guest, name, pairs)
+                    queues.flows(guest, nic.host4, each=4)
+                for on in (False, True):
+                    set_cpu(guest, 1, on)
+                    queues.flows(guest, nic.host4, each=4)
+                exchange.everything(guest, nic)
+        driver.unload(guest)
+
+
+# --- Commands ---------------------------------------------------------------------
+
+
+def tap_is_uncut(nic):
+    """Whether the host may send uncut packets to a guest."""
+    return "tcp-segmentation-offload: on" in host.run("ethtool", "-k", nic.tap).stdout
+
+
+def feature(guest, name):
+    return re.search(r"^rx-gro-hw: (.*)$", guest.run(["ethtool", "-k", name]).stdout, re.MULTILINE)[1]
+
+
+def test_receive_uncut_or_not(guest, nic):
+    """As QEMU passes it on to the TAP."""
+    name = guest.interface(nic)
+    assert (feature(guest, name), tap_is_uncut(nic)) == ("on", True)
+    for on in (False, True):
+        guest.run(["ethtool", "-K", name, "rx-gro-hw", "on" if on else "off"])
+        assert (feature(guest, name), tap_is_uncut(nic)) == ("on" if on else "off", on)
+        exchange.everything(guest, nic)
+
+
+@pytest.fixture(scope="module")
+def faulty(boot, driver):
+    """A guest with a driver whose commands a test can take away or have refused."""
+    if driver is not drivers.RUST:
+        pytest.skip("the fault points are those of the Rust driver")
+    module = checks.build("faults", "FAULTS=1") / build.MODULE
+    with boot(nics=[{"queues": PAIRS}], files=[module, exchange.PEER], cpus=PAIRS) as guest:
+        driver.load(guest)
+        guest.bring_up(guest.nics[0])
+        with exchange.peer_in(guest), exchange.peer_on_host():
+            yield guest
+
+
+def fault(guest, name, count):
+    guest.run(f"echo {count} >/sys/module/{drivers.RUST.name}/parameters/{name}")
+
+
+@pytest.mark.parametrize("before, wanted", [(PAIRS, 1), (1, PAIRS), (2, 3)])
+def test_device_refuses_number(faulty, before, wanted):
+    """All is as it was."""
+    nic = faulty.nics[0]
+    name, device = faulty.interface(nic), faulty.virtio_device(nic)
+    queues.use(faulty, name, before)
+    at_first = spread(faulty, name, device)
+    fault(faulty, "fault_answers", 1)
+    done = faulty.run(f"ethtool -L {name} combined {wanted}", check=False)
+    assert done.rc != 0 and "Invalid argument" in done.stderr
+    # The fault is the driver's alone: QEMU has done as it was told.
+    assert queues.used(faulty, name) == (before, PAIRS)
+    assert queues.stack_has(faulty, name) == (before, before)
+    assert spread(faulty, name, device) == at_first
+    queues.use(faulty, name, before)
+    queues.flows(faulty, nic.host4)
+    exchange.everything(faulty, nic)
+
+
+def test_device_refuses_number_at_first(faulty, driver):
+    driver.unload(faulty)
+    driver.load(faulty, "fault_answers=1")
+    nic = faulty.nics[0]
+    name = faulty.bring_up(nic)
+    assert queues.used(faulty, name) == (1, PAIRS)
+    queues.use(faulty, name, PAIRS)
+    assert queues.carried(faulty, nic, name, faulty.virtio_device(nic)) == queues.names(PAIRS)
+
+
+def test_device_refuses_feature(faulty):
+    nic = faulty.nics[0]
+    name = faulty.interface(nic)
+    fault(faulty, "fault_answers", 1)
+    faulty.run(f"ethtool -K {name} rx-gro-hw off", check=False)
+    assert feature(faulty, name).startswith("on")
+    faulty.run(["ethtool", "-K", name, "rx-gro-hw", "on"])
+    exchange.everything(faulty, nic)
+
+
+def test_device_does_not_answer(faulty, driver):
+    """The command ends in time, others fail at once until the answer has come, and packets flow all the while."""
+    nic = faulty.nics[0]
+    name, device = faulty.interface(nic), faulty.virtio_device(nic)
+    errors(faulty)
+    fault(faulty, "fault_kicks", 1)
+    done = faulty.run(f"ethtool -L {name} combined 2", check=False)
+    assert done.rc != 0 and "timed out" in done.stderr, done
+    assert queues.used(faulty, name) == (PAIRS, PAIRS)
+    said = errors(faulty)
+    assert len(said) == 1 and "VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET" in said[0], said
+    # This one finds no answer, and reminds the device.
+    done = faulty.run(f"ethtool -L {name} combined 3", check=False)
+    assert done.rc != 0 and "Input/output error" in done.stderr, done
+    queues.flows(faulty, nic.host4)
+    faulty.run(f"until ethtool -L {name} combined {PAIRS - 1}; do sleep 0.1; done 2>/dev/null")
+    assert queues.used(faulty, name) == (PAIRS - 1, PAIRS)
+    assert errors(faulty) == []
+    queues.use(faulty, name, PAIRS)
+    assert queues.carried(faulty, nic, name, device) == queues.names(PAIRS)
+    exchange.everything(faulty, nic)
+
+
+def test_command_under_way_at_the_end(faulty, driver):
+    """Its memory is given back when the device has been reset."""
+    nic = faulty.nics[0]
+    device = faulty.virtio_device(nic)
+    fault(faulty, "fault_kicks", 1)
+    faulty.run(f"ethtool -L {faulty.interface(nic)} combined 2", check=False)
+    errors(faulty)
+    binding.unbind(faulty, driver, device)
+    binding.bind(faulty, driver, device)
+    name = faulty.bring_up(nic)
+    queues.use(faulty, name, 2)
+    exchange.everything(faulty, nic)
