@@ -29,6 +29,7 @@ impl<T: Driver> EthtoolOps<T> {
     pub(crate) const OPS: &'static bindings::ethtool_ops = &bindings::ethtool_ops {
         get_drvinfo: Some(Self::get_drvinfo),
         get_link: Some(bindings::ethtool_op_get_link),
+        get_ts_info: Some(bindings::ethtool_op_get_ts_info),
         get_sset_count: Some(Self::get_sset_count),
         get_strings: Some(Self::get_strings),
         get_ethtool_stats: Some(Self::get_ethtool_stats),
