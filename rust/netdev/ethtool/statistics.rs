@@ -2,9 +2,11 @@
 
 //! `ethtool -S`.
 //!
-//! First come the sums over the queues that are used now, then these queues: all counters of the
-//! receive queues, then of the transmit queues. The names are those of the driver's tables, after
-//! `rx_` and `tx_` for a sum, `rx0_` and so on for a queue.
+//! First come the sums, then the queues that are used now: all counters of the receive queues, then
+//! of the transmit queues. The names are those of the driver's tables, after `rx_` and `tx_` for a
+//! sum, `rx0_` and so on for a queue.
+//!
+//! The sums are over all queues: so they do not go backwards when fewer queues are used.
 
 use super::EthtoolOps;
 use crate::{
@@ -71,13 +73,12 @@ fn visit_queues<'a, S: 'static>(
 /// Calls `visit` for all counters in their order.
 fn visit_all<T: Driver>(device: &Device<T>, mut visit: impl FnMut(Owner, &str, u64)) {
     let used = device.num_queues().into();
-    let rx = || device.rx_stats().take(used);
-    let tx = || device.tx_stats().take(used);
+    let (rx, tx) = (|| device.rx_stats(), || device.tx_stats());
 
     visit_sums("rx", T::RX_COUNTERS, rx, &mut visit);
     visit_sums("tx", T::TX_COUNTERS, tx, &mut visit);
-    visit_queues("rx", T::RX_COUNTERS, rx(), &mut visit);
-    visit_queues("tx", T::TX_COUNTERS, tx(), &mut visit);
+    visit_queues("rx", T::RX_COUNTERS, rx().take(used), &mut visit);
+    visit_queues("tx", T::TX_COUNTERS, tx().take(used), &mut visit);
 }
 
 impl<T: Driver> EthtoolOps<T> {
