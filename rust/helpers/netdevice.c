@@ -13,6 +13,12 @@ __rust_helper void rust_helper_eth_hw_addr_random(struct net_device *dev)
 	eth_hw_addr_random(dev);
 }
 
+/* The address may be changed while the device is up. */
+__rust_helper void rust_helper_netdev_allow_live_addr_change(struct net_device *dev)
+{
+	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
+}
+
 __rust_helper bool rust_helper_is_valid_ether_addr(const u8 *addr)
 {
 	return is_valid_ether_addr(addr);

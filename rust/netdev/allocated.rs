@@ -100,6 +100,7 @@ impl<T: Driver> Allocated<T> {
             (*dev).netdev_ops = Ops::<T>::NET_DEVICE_OPS;
             (*dev).ethtool_ops = EthtoolOps::<T>::OPS;
             (*dev).stat_ops = QueueStatOps::<T>::OPS;
+            bindings::netdev_allow_live_addr_change(dev);
             (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
         }
         for index in 0..pairs {

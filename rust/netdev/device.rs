@@ -90,6 +90,13 @@ impl<T: Driver> Device<T> {
         unsafe { CStr::from_char_ptr((*self.as_raw()).name.as_ptr()) }
     }
 
+    /// The MAC address, as it is now.
+    pub fn mac(&self, _rtnl: &rtnl::Held) -> [u8; 6] {
+        // SAFETY: By the type invariant. The address of an Ethernet device has six bytes, and
+        // changes with the rtnl lock held only.
+        unsafe { (*self.as_raw()).dev_addr.cast::<[u8; 6]>().read() }
+    }
+
     /// The MTU, as it is now, in bytes.
     #[inline]
     pub fn mtu(&self) -> u32 {

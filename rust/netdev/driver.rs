@@ -131,6 +131,15 @@ pub trait Driver: Sized + 'static {
     /// Any.
     fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result;
 
+    /// Tells the device its new MAC address, which is one that a station can have.
+    ///
+    /// `ndo_set_mac_address`: process context, rtnl held, may sleep. The interface may be up.
+    ///
+    /// # Errors
+    ///
+    /// Any; the address stays as it is.
+    fn set_mac(device: &Device<Self>, address: [u8; 6]) -> Result;
+
     /// Changes the features that are on from [`Device::features`] to `wanted`.
     ///
     /// `ndo_set_features`: process context, rtnl held, may sleep.

@@ -32,7 +32,10 @@ use core::{
 };
 use kernel::{
     container_of,
-    error::from_result,
+    error::{
+        from_result,
+        to_result, //
+    },
     prelude::*,
     sync::rcu,
     types::Opaque, //
@@ -64,6 +67,7 @@ impl<T: Driver> Ops<T> {
             ndo_get_stats64: Some(Self::get_stats64),
             ndo_features_check: Some(vnet::features_check),
             ndo_set_features: Some(Self::set_features),
+            ndo_set_mac_address: Some(Self::set_mac_address),
             ..pin_init::zeroed()
         };
 
@@ -202,6 +206,31 @@ impl<T: Driver> Ops<T> {
         for tx in device.tx_stats() {
             stats.add_tx(&T::tx_totals(tx));
         }
+    }
+
+    /// `ndo_set_mac_address`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`]. `address` is a valid `struct sockaddr`.
+    unsafe extern "C" fn set_mac_address(
+        dev: *mut bindings::net_device,
+        address: *mut c_void,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            // SAFETY: The device is valid, and so is the address, which has room for one.
+            let wanted = unsafe {
+                to_result(bindings::eth_prepare_mac_addr_change(dev, address))?;
+                let data = core::ptr::addr_of!((*address.cast::<bindings::sockaddr>()).sa_data);
+                data.cast::<[u8; 6]>().read()
+            };
+            T::set_mac(device, wanted)?;
+            // SAFETY: As above.
+            unsafe { bindings::eth_commit_mac_addr_change(dev, address) };
+            Ok(0)
+        })
     }
 
     /// `ndo_set_features`.

@@ -121,4 +121,21 @@ impl Device<Bound> {
         );
         Err(EIO)
     }
+
+    /// Writes a field byte by byte, as the MAC address of a legacy device is set. The device may see
+    /// one that is half written.
+    ///
+    /// Process context: some transports sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` if the transport has no way to write.
+    pub fn write_config<const N: usize>(&self, field: &Field<[u8; N]>, value: [u8; N]) -> Result {
+        let set = self.ops().set.ok_or(EIO)?;
+        for (offset, byte) in (field.offset..).zip(value) {
+            // SAFETY: The device is valid, and one byte is passed.
+            unsafe { set(self.as_raw(), offset, core::ptr::from_ref(&byte).cast(), 1) };
+        }
+        Ok(())
+    }
 }

@@ -51,6 +51,8 @@ pub(crate) const STATUS: Feature = Feature::new(16);
 pub(crate) const CTRL_VQ: Feature = Feature::new(17);
 /// `VIRTIO_NET_F_MQ`: there may be several pairs of queues.
 pub(crate) const MQ: Feature = Feature::new(22);
+/// `VIRTIO_NET_F_CTRL_MAC_ADDR`: the MAC address is set with a command.
+pub(crate) const CTRL_MAC_ADDR: Feature = Feature::new(23);
 /// `VIRTIO_RING_F_INDIRECT_DESC`: a buffer of several segments takes one descriptor of the ring.
 pub(crate) const INDIRECT: Feature = Feature::new(28);
 /// `VIRTIO_NET_F_GUEST_USO4`: several UDP datagrams over IPv4 may be received as one packet.
@@ -78,7 +80,7 @@ macro_rules! with_common {
     ($($more:expr),+ $(,)?) => {
         &[
             CSUM, GUEST_CSUM, CTRL_GUEST_OFFLOADS, MTU, MAC, GUEST_TSO4, GUEST_TSO6, GUEST_ECN, GUEST_UFO, HOST_TSO4,
-            HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ, MQ, GUEST_USO4, GUEST_USO6,
+            HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ, MQ, CTRL_MAC_ADDR, GUEST_USO4, GUEST_USO6,
             HOST_USO, HASH_REPORT, GUEST_HDRLEN, $($more),+
         ]
     };
@@ -101,7 +103,7 @@ const COMMANDS: &[(Feature, &str)] = &[
     (Feature::new(19), "VIRTIO_NET_F_CTRL_VLAN"),
     (Feature::new(21), "VIRTIO_NET_F_GUEST_ANNOUNCE"),
     (MQ, "VIRTIO_NET_F_MQ"),
-    (Feature::new(23), "VIRTIO_NET_F_CTRL_MAC_ADDR"),
+    (CTRL_MAC_ADDR, "VIRTIO_NET_F_CTRL_MAC_ADDR"),
     (Feature::new(52), "VIRTIO_NET_F_VQ_NOTF_COAL"),
     (Feature::new(53), "VIRTIO_NET_F_NOTF_COAL"),
     (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),

@@ -3,9 +3,9 @@
 //! Starting to drive a device.
 
 use crate::{
+    address,
     affinity::Affinity,
     channels,
-    config,
     control::Control,
     features,
     offloads,
@@ -57,7 +57,7 @@ pub(crate) fn probe(
 
     let mut netdev = Allocated::<VirtioNet>::new(attached.clone(), pairs)?;
     netdev.set_num_queues(channels::at_first(pairs))?;
-    set_mac(&mut netdev, device)?;
+    address::take(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
     offloads::set_features(&mut netdev, device);
     set_napi_weight(&mut netdev, device)?;
@@ -90,6 +90,7 @@ pub(crate) fn probe(
     netdev.register(shared, rx, tx, |netdev, rtnl| {
         device.ready();
         channels::start(netdev, rtnl);
+        address::start(netdev, rtnl);
     })
 }
 
@@ -133,22 +134,6 @@ fn find_queues(
     queue::find(device, attached, requests).inspect_err(|error| {
         dev_err!(device, "cannot set up virtqueues: {error:?}\n");
     })
-}
-
-/// Takes the device's MAC address, or a random one.
-fn set_mac(netdev: &mut Allocated<VirtioNet>, device: &Device<Core<'_>>) -> Result {
-    let address = if device.has(features::MAC) {
-        Some(device.read_config(&config::MAC)?)
-    } else {
-        None
-    };
-    if !netdev.set_mac(address) {
-        dev_info!(
-            device,
-            "the device has no valid MAC address, using a random one\n"
-        );
-    }
-    Ok(())
 }
 
 /// Sets the MTU: the device's where it gives one, but not more than the receive buffers can hold.

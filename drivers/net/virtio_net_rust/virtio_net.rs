@@ -8,6 +8,7 @@
 //!
 //! The in-tree driver is `drivers/net/virtio_net.c`. Names that users see are the same here.
 
+mod address;
 mod affinity;
 mod channels;
 mod config;
@@ -182,6 +183,10 @@ impl net::Driver for VirtioNet {
 
     fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
         rings::set(device, sizes, rtnl)
+    }
+
+    fn set_mac(device: &Device<Self>, address: [u8; 6]) -> Result {
+        address::set(device.shared(), address)
     }
 
     fn set_features(device: &Device<Self>, wanted: Features) -> Result {

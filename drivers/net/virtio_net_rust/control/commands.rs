@@ -23,6 +23,21 @@ impl Command for SetGuestOffloads {
     }
 }
 
+/// `VIRTIO_NET_CTRL_MAC_ADDR_SET`: the MAC address. With
+/// [`CTRL_MAC_ADDR`](crate::features::CTRL_MAC_ADDR).
+pub(crate) struct SetMac(pub(crate) [u8; 6]);
+
+impl Command for SetMac {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_MAC_ADDR_SET";
+    const CLASS: u8 = 1;
+    const CODE: u8 = 1;
+    type Bytes = [u8; 6];
+
+    fn bytes(&self, _little_endian: bool) -> Self::Bytes {
+        self.0
+    }
+}
+
 /// `VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET`: how many pairs of queues the device uses. With
 /// [`MQ`](crate::features::MQ).
 pub(crate) struct SetQueuePairs(pub(crate) u16);

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The MAC address.
+
+use crate::{
+    config,
+    control::commands::SetMac,
+    features,
+    Shared,
+    VirtioNet, //
+};
+use kernel::{
+    device::Core,
+    net::{
+        rtnl,
+        Allocated,
+        Device, //
+    },
+    prelude::*,
+    virtio::{
+        self,
+        Feature, //
+    },
+};
+
+/// Takes the device's address, or a random one.
+///
+/// # Errors
+///
+/// `EIO` if the configuration cannot be read.
+pub(crate) fn take(netdev: &mut Allocated<VirtioNet>, device: &virtio::Device<Core<'_>>) -> Result {
+    let address = if device.has(features::MAC) {
+        Some(device.read_config(&config::MAC)?)
+    } else {
+        None
+    };
+    if !netdev.set_mac(address) {
+        dev_info!(
+            device,
+            "the device has no valid MAC address, using a random one\n"
+        );
+    }
+    Ok(())
+}
+
+/// Tells a device that has started the address that was chosen for it. One that does not want to
+/// know may work all the same, unless it filters.
+pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+    let shared = device.shared();
+    if !shared.device.has(features::MAC) {
+        if let Err(error) = set(shared, device.mac(rtnl)) {
+            dev_warn!(
+                shared.device,
+                "device does not take a MAC address: {error:?}\n"
+            );
+        }
+    }
+}
+
+/// Tells the device its address, if it has a way to.
+///
+/// Process context, rtnl held. May sleep. C function: `virtnet_set_mac_address()`.
+///
+/// # Errors
+///
+/// What [`Control::send`](crate::control::Control::send) says.
+pub(crate) fn set(shared: &Shared, address: [u8; 6]) -> Result {
+    let device = &shared.device;
+    match &shared.control {
+        Some(control) if device.has(features::CTRL_MAC_ADDR) => control.send(&SetMac(address)),
+        _ if device.has(features::MAC) && !device.has(Feature::VERSION_1) => {
+            device.write_config(&config::MAC, address)
+        }
+        _ => Ok(()),
+    }
+}
