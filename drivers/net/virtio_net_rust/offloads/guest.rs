@@ -77,7 +77,7 @@ pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Resul
         offloads |= bits(&shared.device, UNCUT);
     }
     // The stack does not change a feature that cannot be changed.
-    let control = shared.control.as_ref().ok_or(EOPNOTSUPP)?;
+    let control = shared.control.as_ref().ok_or(EINVAL)?;
     control
         .send(&SetGuestOffloads(offloads))
         .inspect_err(|error| {
