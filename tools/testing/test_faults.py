@@ -12,7 +12,11 @@ from support import binding, exchange, leaks
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import NO_CONTROL_QUEUE, PACKED, SMALL
 
-DEVICES = {"plain": {}, "packed, small, no control queue": PACKED | SMALL | NO_CONTROL_QUEUE}
+DEVICES = {
+    "plain": {},
+    "packed, small, no control queue": PACKED | SMALL | NO_CONTROL_QUEUE,
+    "two pairs of queues": {"queues": 2},
+}
 NAMES = list(DEVICES)
 # More than there are points, so that an end is found.
 MOST = 100

@@ -351,6 +351,9 @@ def test_device_refuses_feature(faulty):
     fault(faulty, "fault_answers", 1)
     faulty.run(f"ethtool -K {name} rx-gro-hw off", check=False)
     assert feature(faulty, name).startswith("on")
+    # The line is the stack's.
+    said = errors(faulty)
+    assert len(said) == 1 and "set_features() failed (-22)" in said[0], said
     faulty.run(["ethtool", "-K", name, "rx-gro-hw", "on"])
     exchange.everything(faulty, nic)
 
