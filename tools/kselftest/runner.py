@@ -80,7 +80,7 @@ class Runner:
             if status is None:
                 done.ended = f"not done within {test.limit} s"
         except GuestDied as error:
-            done.ended = f"the guest died: {error}"
+            self._lose(done, error)
         except CommandFailed as error:
             done.ended = f"the guest could not be set up: {error}"
         done.results = ktap.parse(done.log.read_text(errors="replace") if done.log.exists() else "", status)
@@ -90,15 +90,20 @@ class Runner:
             self._drop()
         return done
 
+    def _lose(self, done, error):
+        done.ended = f"the guest died: {error}"
+        self._drop()
+
     def _kernel(self, done):
-        """Puts the kernel's messages behind the output of the test, and judges them."""
-        try:
-            lines = self.bed.guest.kernel_messages() if self.bed and not done.ended else []
-        except GuestDied as error:
-            done.ended = f"the guest died: {error}"
+        """Puts the kernel's messages behind the output of the test, and judges them. A guest that is gone has none."""
+        lines = []
+        if self.bed:
+            try:
+                lines = self.bed.guest.kernel_messages()
+            except GuestDied as error:
+                self._lose(done, error)
         with open(done.log, "a") as log:
+            print("\n--- kernel messages", *lines, sep="\n", file=log)
             if done.ended:
-                print(f"\n--- {done.ended}", file=log)
-            else:
-                print("\n--- kernel messages", *lines, sep="\n", file=log)
-        return ktap.FAIL if done.ended.startswith("the guest") or reports.broken(lines) else ktap.PASS
+                print(f"--- {done.ended}", file=log)
+        return ktap.PASS if self.bed and not reports.broken(lines) else ktap.FAIL
