@@ -1,25 +1,62 @@
 # SPDX-License-Identifier: GPL-2.0
 """The kernel's packet generator, in the guest: it calls the driver's transmit function in a loop of its own."""
 
+import json
 import re
+import time
 
+from lab import host
 from support import exchange
 
 THREAD = "/proc/net/pktgen/kpktgend_0"
 
 
-def send(guest, nic, name, **options):
+def send(guest, nic, name, timeout=300, **options):
     """Sends packets to the host's end of a NIC; returns how many it says were sent, and how many errors it had."""
     lines = [f"dst {nic.host4}", f"src_min {nic.guest4}", f"dst_mac {exchange.tap_mac(nic)}", "delay 0"]
     lines += [f"{key} {value}" for key, value in options.items()]
     settings = "".join(f"echo '{line}' >/proc/net/pktgen/{name}\n" for line in lines)
     guest.run(
         f"set -e\necho rem_device_all >{THREAD}\necho 'add_device {name}' >{THREAD}\n{settings}"
-        "echo start >/proc/net/pktgen/pgctrl",
-        timeout=300,
+        "echo start >/proc/net/pktgen/pgctrl\n"
+        # On a busy machine it does not wait: its thread has not started yet when it looks.
+        f"while grep -q 'Result: Starting' /proc/net/pktgen/{name}; do sleep 0.1; done",
+        timeout=timeout,
     )
     result = guest.run(["cat", f"/proc/net/pktgen/{name}"]).stdout
     guest.run(f"echo rem_device_all >{THREAD}")
     sent, errors = re.search(r"pkts-sofar: (\d+) +errors: (\d+)", result).groups()
     assert "Result: OK" in result, result
     return int(sent), int(errors)
+
+
+def tap(nic):
+    """Packets that came from the guest, and those of them that the host had to drop."""
+    stats = json.loads(host.run("ip", "-s", "-json", "link", "show", nic.tap).stdout)[0]["stats64"]["rx"]
+    return stats["packets"] + stats["dropped"]
+
+
+def statistics(guest, name):
+    files = guest.run(f"cd /sys/class/net/{name}/statistics && grep . tx_*").stdout
+    return {file: int(value) for file, value in (line.split(":") for line in files.splitlines())}
+
+
+def all_arrive(guest, nic, name, count, timeout=300, **options):
+    """Sends `count` packets; each is sent once, counted once and arrives once, and none is dropped anywhere."""
+    before, tap_before = statistics(guest, name), tap(nic)
+    sent, errors = send(guest, nic, name, timeout, count=count, **options)
+    assert errors == 0 and sent >= count
+    pings = 0
+    limit = time.monotonic() + exchange.TIMEOUT
+    while statistics(guest, name)["tx_packets"] - before["tx_packets"] < sent and time.monotonic() < limit:
+        # Without an interrupt, packets are counted when the next one is sent.
+        exchange.ping(guest.run, nic.host4)
+        pings += 1
+    # The stacks at both ends may send a few packets of their own meanwhile.
+    after, arrived = statistics(guest, name), tap(nic) - tap_before
+    counted = after["tx_packets"] - before["tx_packets"]
+    assert sent <= counted <= sent + pings + 20
+    assert abs(arrived - counted) <= 2
+    assert {counter for counter in after if after[counter] != before[counter]} == {"tx_packets", "tx_bytes"}
+    exchange.ping(guest.run, nic.host4)
+    exchange.ping(guest.run, nic.host6)
