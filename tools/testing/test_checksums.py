@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lab import features, traffic
-from support import exchange, packets, peer
+from support import bpf, exchange, packets, peer
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CSUM, NO_GUEST_CSUM, SMALL
 
@@ -81,13 +81,13 @@ class Link:
         raise AssertionError(f"no answer from the guest to any of the ports {ports}")
 
 
-def checksum_errors(guest):
-    """How many packets of either protocol the guest's stack has dropped for their checksum."""
+def checksum_errors(run):
+    """How many packets of either protocol the stack where `run` runs has dropped for their checksum."""
     count = {}
-    for line in guest.run(["cat", "/proc/net/snmp6"]).stdout.splitlines():
+    for line in run(["cat", "/proc/net/snmp6"]).stdout.splitlines():
         name, value = line.split()
         count[name] = int(value)
-    lines = [line.split() for line in guest.run(["cat", "/proc/net/snmp"]).stdout.splitlines()]
+    lines = [line.split() for line in run(["cat", "/proc/net/snmp"]).stdout.splitlines()]
     for names, values in zip(lines[::2], lines[1::2]):
         count |= {names[0][:-1] + name: int(value) for name, value in zip(names[1:], values[1:])}
     return {packets.UDP: count["UdpInCsumErrors"] + count["Udp6InCsumErrors"], packets.TCP: count["TcpInCsumErrors"]}
@@ -101,7 +101,7 @@ def test_damaged_packets_are_not_delivered(guest, nic, protocol, six):
             return packets.udp(port, peer.PORT, b"x" * 100)
         return packets.syn(port, peer.PORT)
 
-    before = checksum_errors(guest)[protocol]
+    before = checksum_errors(guest.run)[protocol]
     with Link(nic) as link:
         for wrong in (1, 0x8000, 0x0180):
             link.send(protocol, request(SOURCE_PORT), wrong=wrong, six=six)
@@ -109,7 +109,7 @@ def test_damaged_packets_are_not_delivered(guest, nic, protocol, six):
         link.send(protocol, request(SOURCE_PORT + 1), six=six)
         _, answer = link.receive(protocol, (SOURCE_PORT, SOURCE_PORT + 1))
     assert answer.ports[1] == SOURCE_PORT + 1, "a damaged packet was answered"
-    assert checksum_errors(guest)[protocol] == before + 3
+    assert checksum_errors(guest.run)[protocol] == before + 3
 
 
 @pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
@@ -139,3 +139,47 @@ def test_checksums_of_what_is_sent(guest, nic, offload, six):
         exchange.udp_echo(address)
     finally:
         guest.run(["ethtool", "-K", name, "tx", "on"], check=False)
+
+
+# --- Whether damage would be seen ----------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def damage(tmp_path_factory):
+    return bpf.build("damage", tmp_path_factory.mktemp("damage"))
+
+
+@pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
+def test_damage_on_the_way_to_the_guest(guest, nic, damage, six):
+    """It happens before there is a checksum, as it would in a driver: the tests of content have to see it.
+
+    Datagrams have one from the start if the device is to get it complete.
+    """
+    address = nic.guest6 if six else nic.guest4
+    tests = [exchange.tcp_to_guest]
+    if "GUEST_CSUM" in features.negotiated(guest, nic):
+        tests.append(exchange.udp_echo)
+    with bpf.attached(nic, damage, egress="tc/damage"):
+        for seen in tests:
+            with pytest.raises(AssertionError, match="other bytes arrived|the answer to .* bytes differs"):
+                seen(address)
+    exchange.tcp_to_guest(address)
+    exchange.udp_echo(address)
+
+
+@pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
+def test_damage_on_the_way_from_the_guest(guest, nic, damage, six):
+    """The tests of content have to see it, unless the guest sends checksums, which keep damage from being delivered."""
+    address = nic.guest6 if six else nic.guest4
+    with bpf.attached(nic, damage, ingress="tc/damage"):
+        if "CSUM" in features.negotiated(guest, nic):
+            for seen in (exchange.tcp_from_guest, exchange.udp_echo):
+                with pytest.raises(AssertionError, match="other bytes arrived|the answer to .* bytes differs"):
+                    seen(address)
+        else:
+            before = checksum_errors(traffic.host_run)[packets.UDP]
+            with pytest.raises(AssertionError, match="no answer"):
+                exchange.udp_echo(address, [1000])
+            assert checksum_errors(traffic.host_run)[packets.UDP] > before
+    exchange.tcp_from_guest(address)
+    exchange.udp_echo(address)
