@@ -61,7 +61,7 @@ def test_each_fault(guest, driver, name):
             break
         points.append(of_fault(errors(guest), device))
         leaks.nothing_left(guest, nic, device)
-        leaks.wait_for_pools(guest, pools - 1)
+        leaks.wait_for_pools(guest, pools - nic.queues)
         guest.run(f"echo 0 >{FAULT}")
         binding.bind(guest, driver, device)
         guest.bring_up(nic)
