@@ -46,8 +46,8 @@ impl Vectors {
     }
 
     /// Steers the interrupts of the queue `index` to `cpus`, and has that as the hint for whoever
-    /// balances interrupts. Of queues that share a vector, the last call counts. Where the transport
-    /// cannot do it, nothing happens.
+    /// balances interrupts. Of queues that share a vector, the last call counts. Where the
+    /// transport cannot do it, nothing happens.
     ///
     /// Process context. May sleep. C function: `virtqueue_set_affinity()`.
     ///
