@@ -53,8 +53,11 @@ def guest(boot, driver):
             if device not in binding.bound(guest, drivers.C):
                 binding.bind(guest, drivers.C, device)
         guest.run(["modprobe", "pktgen"])
-        for nic in guest.nics:
-            guest.bring_up(nic)
+        for number, nic in enumerate(guest.nics):
+            name = guest.bring_up(nic)
+            # What waits for a device that is late must not count as too old.
+            if number < len(NAMES) and "lazy" in NAMES[number]:
+                guest.run(["tc", "qdisc", "replace", "dev", name, "root", "pfifo"])
         with exchange.peer_in(guest), exchange.peer_on_host():
             yield guest
 
