@@ -42,6 +42,21 @@ rust_helper_napi_build_pp_skb(void *start, unsigned int truesize, unsigned int h
 	return skb;
 }
 
+/* An skb with a copy of @len bytes at @data, and room for @room. */
+__rust_helper struct sk_buff *
+rust_helper_napi_copy_skb(struct napi_struct *napi, const void *data, unsigned int len,
+			  unsigned int room)
+{
+	struct sk_buff *skb = napi_alloc_skb(napi, room);
+
+	if (unlikely(!skb))
+		return NULL;
+
+	skb_mark_for_recycle(skb);
+	skb_put_data(skb, data, len);
+	return skb;
+}
+
 /*
  * Appends @len bytes at @va, in a page_pool fragment, to a packet of such fragments. @tail is @head
  * or the last skb in its frag_list. Returns the skb that has taken the fragment, or NULL.

@@ -156,7 +156,8 @@ impl Drop for SkBuff {
 ///
 /// # Invariants
 ///
-/// The packet's memory are fragments of page_pools, and it is marked so.
+/// The packet's fragments are those of page_pools, and it is marked so; its head is one too, or
+/// ordinary memory.
 pub struct RxSkb {
     skb: SkBuff,
     /// The skb that takes the next fragment: `skb`, or the last one in its `frag_list`.
@@ -199,6 +200,35 @@ impl PoolBuffer {
                 })
             }
         }
+    }
+}
+
+impl PoolBuffer {
+    /// The length up to which a packet is better copied, in bytes: it then holds no more memory
+    /// than it needs, for as long as it waits somewhere. C name: `GOOD_COPY_LEN`.
+    pub const COPY: u32 = 128;
+
+    /// Makes a packet of a copy of `len` bytes, which start `skip` bytes into the data.
+    ///
+    /// Returns `None` if there are fewer, if they are more than [`COPY`](Self::COPY), or if there is
+    /// no memory.
+    #[inline]
+    pub fn copy_to_skb(&self, polling: &Polling<'_>, skip: u32, len: u32) -> Option<RxSkb> {
+        if len > Self::COPY || skip.checked_add(len)? > self.capacity() {
+            return None;
+        }
+        let data = self.data().wrapping_byte_add(skip as usize);
+        // SAFETY: The fragment is owned and has these bytes. The poll function of the context is
+        // running.
+        let skb = NonNull::new(unsafe {
+            bindings::napi_copy_skb(polling.napi().as_raw(), data, len, Self::COPY)
+        })?;
+        // INVARIANT: The helper has marked the packet.
+        Some(RxSkb {
+            // SAFETY: The reference is new.
+            skb: unsafe { SkBuff::from_raw(skb) },
+            tail: skb,
+        })
     }
 }
 

@@ -148,9 +148,14 @@ pub(crate) fn start_xmit(
 fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<(), ()> {
     let packet =
         Packet::new(skb, &shared.framing).map_err(|skb| skb.drop_with(DropReason::DevHdr))?;
-    queue
-        .add_outbuf(packet)
-        .map_err(|rejected| rejected.buffer.drop_with(DropReason::FullRing))
+    queue.add_outbuf(packet).map_err(|rejected| {
+        let reason = if rejected.error == ENOMEM {
+            DropReason::NoMem
+        } else {
+            DropReason::FullRing
+        };
+        rejected.buffer.drop_with(reason);
+    })
 }
 
 /// Frees what the device has taken, and wakes the stack if there is room again.

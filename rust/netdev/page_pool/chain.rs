@@ -123,11 +123,15 @@ impl Chain {
         self.0.first.as_ref()
     }
 
-    /// Makes a packet of `len` bytes, which start `skip` bytes into the buffer, without copying.
+    /// Makes a packet of `len` bytes, which start `skip` bytes into the buffer, without copying
+    /// unless they are few.
     ///
     /// Returns `None` if the buffer is shorter, or if there is no memory for the `struct sk_buff`.
     pub fn take(&mut self, polling: &Polling<'_>, skip: u32, len: u32) -> Option<RxSkb> {
         let parts = &mut *self.0;
+        if len <= PoolBuffer::COPY {
+            return parts.first.as_ref()?.copy_to_skb(polling, skip, len);
+        }
         let first = parts.first.take()?;
         let linear = len.min(first.capacity().checked_sub(skip)?);
         let mut skb = first.into_skb(polling, skip, linear).ok()?;

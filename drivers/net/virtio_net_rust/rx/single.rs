@@ -169,12 +169,14 @@ impl Ring for Single {
             return Err(Bad::Frame);
         }
 
-        let mut skb = match buffer.into_skb(polling, header_len, len) {
-            Ok(skb) => skb,
-            Err(_buffer) => {
-                self.skip(more);
-                return Err(Bad::Memory);
-            }
+        let skb = if more == 0 && len <= PoolBuffer::COPY {
+            buffer.copy_to_skb(polling, header_len, len)
+        } else {
+            buffer.into_skb(polling, header_len, len).ok()
+        };
+        let Some(mut skb) = skb else {
+            self.skip(more);
+            return Err(Bad::Memory);
         };
         for done in 0..more {
             let appended = match self.queue.pop() {

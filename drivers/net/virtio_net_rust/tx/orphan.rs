@@ -41,12 +41,16 @@ pub(super) fn start_xmit(
 ) {
     reclaim(&mut tx);
     skb.tx_timestamp();
-    let sent = skb
-        .orphan()
-        .map_err(|skb| skb.drop_with(DropReason::NoMem))
-        .and_then(|skb| add(&mut tx.state.queue, shared, skb));
-    if sent.is_err() {
-        tx.stats.errors.add(1);
+    match skb.orphan() {
+        Err(skb) => {
+            skb.drop_with(DropReason::NoMem);
+            tx.stats.drops.add(1);
+        }
+        Ok(skb) => {
+            if add(&mut tx.state.queue, shared, skb).is_err() {
+                tx.stats.errors.add(1);
+            }
+        }
     }
 
     let full = tx.state.is_full();
