@@ -28,3 +28,12 @@ __rust_helper bool rust_helper_fault_take_answer(void)
 {
 	return fault_answers && fault_answers--;
 }
+
+static bool fault_memory;
+module_param(fault_memory, bool, 0644);
+MODULE_PARM_DESC(fault_memory, "There is no memory for receive buffers");
+
+__rust_helper bool rust_helper_fault_memory(void)
+{
+	return fault_memory;
+}

@@ -100,7 +100,8 @@ impl PagePool {
     /// is not the owner of the queue that the pool is for.
     #[inline]
     pub fn alloc(&mut self, owner: &Exclusive<'_>, len: u32) -> Option<PoolBuffer> {
-        if len > PoolBuffer::WHOLE_PAGE || !core::ptr::eq(owner.napi(), &*self.napi) {
+        let fits = len <= PoolBuffer::WHOLE_PAGE;
+        if !fits || !core::ptr::eq(owner.napi(), &*self.napi) || virtio::fault::no_memory() {
             return None;
         }
         // The sum is a page at most, which is aligned, so rounding it up gives no more than that.
@@ -120,7 +121,7 @@ impl PagePool {
     /// pool is for.
     #[inline]
     pub fn alloc_page(&mut self, owner: &Exclusive<'_>) -> Option<PoolPage> {
-        if !core::ptr::eq(owner.napi(), &*self.napi) {
+        if !core::ptr::eq(owner.napi(), &*self.napi) || virtio::fault::no_memory() {
             return None;
         }
         let mut size = PoolPage::CAPACITY;

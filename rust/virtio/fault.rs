@@ -5,7 +5,8 @@
 //! Debian's kernel has no fault injection of its own. In a module that was built with `FAULTS=1`, a
 //! test writes N to the module's parameter `fault`, and the N-th point that is passed from then on
 //! fails. In any other module [`point`] is a constant, and so are the other functions: with those a
-//! test takes the next N kicks or answers away from commands to the device.
+//! test takes the next N kicks or answers away from commands to the device, or the memory for receive
+//! buffers.
 
 use kernel::prelude::*;
 
@@ -44,6 +45,16 @@ pub fn take_answer() -> bool {
     #[cfg(faults)]
     // SAFETY: The function has no requirements.
     return unsafe { crate::bindings::fault_take_answer() };
+    #[cfg(not(faults))]
+    false
+}
+
+/// Whether a test wants no memory to be there for receive buffers. Any context.
+#[inline]
+pub fn no_memory() -> bool {
+    #[cfg(faults)]
+    // SAFETY: The function has no requirements.
+    return unsafe { crate::bindings::fault_memory() };
     #[cfg(not(faults))]
     false
 }

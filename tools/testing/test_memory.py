@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: GPL-2.0
+"""No memory for receive buffers, under traffic: nothing spins meanwhile, and afterwards all goes on by itself."""
+
+import socket
+import time
+
+import pytest
+
+from lab import build, checks, traffic
+from lab import driver as drivers
+from support import counters, exchange, leaks
+from support.kernel_log import no_errors  # noqa: F401
+from support.nics import BIG, MERGEABLE, PACKED, SMALL
+
+DEVICES = {
+    "small": SMALL,
+    "big": BIG,
+    "mergeable": MERGEABLE,
+    "mergeable, packed": MERGEABLE | PACKED,
+}
+NAMES = list(DEVICES)
+FAULT = f"/sys/module/{drivers.RUST.name}/parameters/fault_memory"
+# A queue without memory tries again every 10 ms.
+TRIES_A_SECOND = 100
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    if driver is not drivers.RUST:
+        pytest.skip("the faults are those of the Rust driver")
+    module = checks.build("faults", "FAULTS=1") / build.MODULE
+    files = [module, exchange.PEER, leaks.POOLS, counters.NETDEV]
+    with boot(nics=DEVICES.values(), files=files, cmdline=leaks.CMDLINE) as guest:
+        driver.load(guest)
+        for nic in guest.nics:
+            guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+def failures(guest, name):
+    return counters.of_queues(guest, name)["rx0"]["rx-alloc-fail"]
+
+
+def uptime(guest):
+    return float(guest.run(["cat", "/proc/uptime"]).stdout.split()[0])
+
+
+def use_up(guest, nic, name):
+    """Sends until no more packets come up, as no buffer is left for them."""
+    limit = time.monotonic() + 60
+    unchanged, last = 0, -1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.connect((nic.guest4, 9))
+        while unchanged < 5 or failures(guest, name) == 0:
+            assert time.monotonic() < limit, "there was always a buffer"
+            for _ in range(64):
+                try:
+                    sender.send(bytes(1000))
+                except OSError:
+                    # Nobody listens there.
+                    pass
+            now = counters.link(guest, name)["rx_packets"]
+            unchanged = unchanged + 1 if now == last else 0
+            last = now
+
+
+@pytest.mark.parametrize("device", NAMES)
+def test_no_memory(guest, device):
+    nic = guest.nics[NAMES.index(device)]
+    name = guest.interface(nic)
+    exchange.everything(guest, nic)
+    guest.run(f"echo 1 >{FAULT}")
+    try:
+        use_up(guest, nic, name)
+        tried, since = failures(guest, name), uptime(guest)
+        time.sleep(3)
+        tried, since = failures(guest, name) - tried, uptime(guest) - since
+    finally:
+        guest.run(f"echo 0 >{FAULT}")
+    # It is tried again and again, but only in its time: a poll that spins tries thousands of times.
+    assert 0 < tried <= 2 * TRIES_A_SECOND * since
+    exchange.reaches(guest.run, nic.host4)
+    exchange.everything(guest, nic)
