@@ -2,6 +2,7 @@
 """The table: on the terminal, and as the document that is kept in Documentation."""
 
 import subprocess
+import textwrap
 from dataclasses import dataclass
 
 from kselftest import catalog
@@ -43,6 +44,8 @@ class Row:
         text = str(self.verdict)
         if self.again:
             text += ", second try"
+        if self.verdict.unjudged:
+            text += ", not all judged"
         return text
 
     def details(self):
@@ -78,15 +81,19 @@ def qemu_version():
     return text.split("version ")[1].split()[0]
 
 
+def item(text):
+    return textwrap.fill("- " + text, 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
 def document(rows, commit):
     """The whole of Documentation/kselftest.rst."""
     sizes = widths(rows)
     ruler = "  ".join("=" * size for size in sizes)
     setups = "\n".join(f"- ``{setup.name}``: {setup.text}" for setup in catalog.SETUPS)
     notes = [(f"{row.test.path}, {row.setup.name}", list(row.details())) for row in rows]
-    listed = "\n".join(f"- {name}: {'; '.join(texts)}" for name, texts in notes if texts)
+    listed = "\n".join(item(f"{name}: {'; '.join(texts)}") for name, texts in notes if texts)
     reasons = dict(item for row in rows for item in row.test.unjudged.items())
-    unjudged = "\n".join(f"- ``{name}``: {why}" for name, why in reasons.items())
+    unjudged = "\n".join(item(f"``{name}``: {why}") for name, why in reasons.items())
     return f"""\
 .. SPDX-License-Identifier: GPL-2.0
 

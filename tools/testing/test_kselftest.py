@@ -163,3 +163,11 @@ def test_unknown_test():
         "env", "KSELFTEST=nosuch", f"PYTHONPATH={REPO / 'tools'}", "python3", "-m", "kselftest", check=False
     )
     assert done.returncode != 0 and "error: no test has a path with nosuch in it" in done.stderr
+
+
+def test_page_has_all_that_is_required():
+    lines = (REPO / "Documentation" / "kselftest.rst").read_text().splitlines()
+    rows = [tuple(line.split()[:2]) for line in lines]
+    for test in catalog.DATA_PATH:
+        for setup in catalog.SETUPS:
+            assert (test.path, setup.name) in rows
