@@ -29,21 +29,6 @@ NO_CSUM = {
         "host_tunnel_csum",
     )
 }
-NO_GUEST_CSUM = {
-    name: "off"
-    for name in (
-        "guest_csum",
-        "guest_tso4",
-        "guest_tso6",
-        "guest_ecn",
-        "guest_ufo",
-        "guest_uso4",
-        "guest_uso6",
-        "guest_tunnel",
-        "guest_tunnel_csum",
-        "ctrl_guest_offloads",
-    )
-}
 
 # The guest gets no packets that were left uncut.
 NO_GUEST_GSO = {
@@ -59,6 +44,7 @@ NO_GUEST_GSO = {
         "guest_tunnel_csum",
     )
 }
+NO_GUEST_CSUM = NO_GUEST_GSO | {"guest_csum": "off", "ctrl_guest_offloads": "off"}
 
 # A packet is spread over several receive buffers, has one large one, or has one that suffices for Ethernet.
 MERGEABLE = {}
