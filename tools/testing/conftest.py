@@ -5,6 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab import build, checks
 from lab import driver as drivers
 from lab.guest import Guest
 
@@ -22,6 +23,15 @@ def driver():
 def payload(driver, tmp_path_factory):
     """The files that the driver under test needs in the guest, built once."""
     return driver.payload(tmp_path_factory.mktemp("payload"))
+
+
+@pytest.fixture(scope="session")
+def faulty_module(driver):
+    """The module with fault points, built once. Among the files of a guest it takes the place of the usual one,
+    which has the same name and comes before it."""
+    if driver is not drivers.RUST:
+        pytest.skip("the fault points are those of the Rust driver")
+    return checks.build("faults", "FAULTS=1") / build.MODULE
 
 
 @pytest.fixture(scope="session")

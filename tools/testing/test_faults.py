@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from lab import build, checks
 from lab import driver as drivers
 from support import binding, exchange, leaks
 from support.kernel_log import errors, no_errors  # noqa: F401
@@ -24,12 +23,8 @@ FAULT = f"/sys/module/{drivers.RUST.name}/parameters/fault"
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver):
-    if driver is not drivers.RUST:
-        pytest.skip("the fault points are those of the Rust driver")
-    module = checks.build("faults", "FAULTS=1") / build.MODULE
-    # It comes after the usual module and has the same name: it takes its place.
-    files = [module, exchange.PEER, leaks.POOLS]
+def guest(boot, driver, faulty_module):
+    files = [faulty_module, exchange.PEER, leaks.POOLS]
     with boot(nics=DEVICES.values(), files=files, cmdline=leaks.CMDLINE) as guest:
         driver.load(guest)
         for nic in guest.nics:

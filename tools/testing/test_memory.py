@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from lab import build, checks, traffic
 from lab import driver as drivers
 from support import counters, exchange, leaks
 from support.kernel_log import no_errors  # noqa: F401
@@ -25,11 +24,8 @@ TRIES_A_SECOND = 100
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver):
-    if driver is not drivers.RUST:
-        pytest.skip("the faults are those of the Rust driver")
-    module = checks.build("faults", "FAULTS=1") / build.MODULE
-    files = [module, exchange.PEER, leaks.POOLS, counters.NETDEV]
+def guest(boot, driver, faulty_module):
+    files = [faulty_module, exchange.PEER, leaks.POOLS, counters.NETDEV]
     with boot(nics=DEVICES.values(), files=files, cmdline=leaks.CMDLINE) as guest:
         driver.load(guest)
         for nic in guest.nics:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab import build, checks, host
+from lab import host
 from lab import driver as drivers
 from support import binding, exchange, leaks, queues
 from support.kernel_log import errors, no_errors  # noqa: F401
@@ -303,12 +303,9 @@ def test_receive_uncut_or_not(guest, nic):
 
 
 @pytest.fixture(scope="module")
-def faulty(boot, driver):
+def faulty(boot, driver, faulty_module):
     """A guest with a driver whose commands a test can take away or have refused."""
-    if driver is not drivers.RUST:
-        pytest.skip("the fault points are those of the Rust driver")
-    module = checks.build("faults", "FAULTS=1") / build.MODULE
-    with boot(nics=[{"queues": PAIRS}], files=[module, exchange.PEER], cpus=PAIRS) as guest:
+    with boot(nics=[{"queues": PAIRS}], files=[faulty_module, exchange.PEER], cpus=PAIRS) as guest:
         driver.load(guest)
         guest.bring_up(guest.nics[0])
         with exchange.peer_in(guest), exchange.peer_on_host():

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from lab import build, checks
 from lab import driver as drivers
 from support import binding, bypass, counters, exchange, leaks, pktgen
 from support.kernel_log import errors, no_errors  # noqa: F401
@@ -46,12 +45,7 @@ def guest(boot, driver):
     with boot(nics=nics, files=[exchange.PEER, counters.NETDEV, BYPASS], cmdline=leaks.CMDLINE, memory="2G") as guest:
         driver.load(guest)
         devices = [guest.virtio_device(guest.nics[number]) for number in (OF_C, OF_C_NO_RESET)]
-        for device in devices:
-            binding.unbind(guest, driver, device)
-        drivers.C.load(guest)
-        for device in devices:
-            if device not in binding.bound(guest, drivers.C):
-                binding.bind(guest, drivers.C, device)
+        binding.hand_over(guest, devices, driver, drivers.C)
         guest.run(["modprobe", "pktgen"])
         for number, nic in enumerate(guest.nics):
             name = guest.bring_up(nic)
@@ -272,11 +266,8 @@ def test_no_memory_is_left(guest):
     assert not leaks.of_rounds(guest, 20, run)
 
 
-def test_failure_leaves_the_queue_as_it_was(boot, driver):
-    if driver is not drivers.RUST:
-        pytest.skip("the fault points are those of the Rust driver")
-    module = checks.build("faults", "FAULTS=1") / build.MODULE
-    with boot(nics=[{}], files=[module, exchange.PEER]) as guest:
+def test_failure_leaves_the_queue_as_it_was(boot, driver, faulty_module):
+    with boot(nics=[{}], files=[faulty_module, exchange.PEER]) as guest:
         driver.load(guest)
         nic = guest.nics[0]
         name = guest.bring_up(nic)

@@ -24,11 +24,7 @@ def guest(boot, driver):
     nics = [{"queues": QUEUES}, {"queues": QUEUES}, {}]
     with boot(nics=nics, files=[exchange.PEER, counters.NETDEV]) as guest:
         driver.load(guest)
-        device = guest.virtio_device(guest.nics[1])
-        binding.unbind(guest, driver, device)
-        drivers.C.load(guest)
-        if device not in binding.bound(guest, drivers.C):
-            binding.bind(guest, drivers.C, device)
+        binding.hand_over(guest, [guest.virtio_device(guest.nics[1])], driver, drivers.C)
         for nic in guest.nics[:2]:
             queues.use(guest, guest.bring_up(nic), 1)
         quiet = guest.nics[2]

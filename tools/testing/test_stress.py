@@ -27,11 +27,7 @@ def guest(boot, driver):
     """The second NIC has the C driver, to compare with."""
     with boot(nics=[{}, {}], memory="3G") as guest:
         driver.load(guest)
-        device = guest.virtio_device(guest.nics[1])
-        binding.unbind(guest, driver, device)
-        drivers.C.load(guest)
-        if device not in binding.bound(guest, drivers.C):
-            binding.bind(guest, drivers.C, device)
+        binding.hand_over(guest, [guest.virtio_device(guest.nics[1])], driver, drivers.C)
         for nic in guest.nics:
             guest.bring_up(nic)
         yield guest
