@@ -8,6 +8,7 @@ import os
 import subprocess
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 from lab import accel, payload, reports
@@ -20,6 +21,10 @@ from lab.qmp import Qmp
 MACHINES = {"q35": "q35", "microvm": "microvm,pit=on,pic=on,rtc=on"}
 # The limit of a boot; one takes 4 to 10 s on an idle machine.
 BOOT = 180
+# How often a boot is tried. Where QEMU emulates several CPUs, one of them may still see the old bytes of an instruction
+# that the kernel patched long before, and take the breakpoint that was there for a moment for a real one. That was seen
+# once in some hundred boots, before anything of ours was loaded.
+BOOTS = 3
 # How much of a file goes over the serial port at once.
 CHUNK = 32 * 1024
 # How much of the console an error shows.
@@ -89,6 +94,19 @@ class Guest:
         initrd = payload.make_initrd(folder, self.files)
         for nic in self.nics:
             nic.make()
+        command = self._command(folder, initrd)
+        for left in reversed(range(BOOTS)):
+            self._launch(folder, command)
+            try:
+                return self._told(lambda: self.agent.hello(BOOT))
+            except GuestDied as error:
+                if not left or not self._kernel_started():
+                    raise
+                warnings.warn(f"the stock kernel did not come up, and is started again: {error}", stacklevel=2)
+            self._end()
+            self.console.rename(self.console.with_suffix(f".failed-boot-{BOOTS - left}"))
+
+    def _command(self, folder, initrd):
         disk = "virtio-blk-device" if self.machine == "microvm" else "virtio-blk-pci"
         # On a busy machine the timer may seem dead at boot: it is not tested.
         cmdline = f"console=ttyS0 loglevel=6 panic=-1 oops=panic no_timer_check {self.cmdline}"
@@ -105,7 +123,11 @@ class Guest:
         command += ["-device", f"{disk},drive=disk"]
         for nic in self.nics:
             command += nic.arguments()
-        command += self.extra
+        return command + self.extra
+
+    def _launch(self, folder, command):
+        for name in ("agent", "qmp"):
+            (folder / name).unlink(missing_ok=True)
         self.output = open(LOGS / f"guest-{self.number}.qemu", "w+")
         print(*command, file=self.output, flush=True)
         if self.terminal:
@@ -116,7 +138,10 @@ class Guest:
             )
         self.qmp = self._told(lambda: Qmp(self._socket(folder / "qmp")))
         self.agent = self._told(lambda: Agent(self._socket(folder / "agent")))
-        self._told(lambda: self.agent.hello(BOOT))
+
+    def _kernel_started(self):
+        """Otherwise QEMU has ended over one of its options, and would again."""
+        return self.console.exists() and "Linux version" in self.console.read_text(errors="replace")
 
     def _socket(self, path):
         """QEMU makes its sockets before it runs the guest, unless it ends over an option."""
@@ -126,7 +151,7 @@ class Guest:
             time.sleep(0.02)
         return path
 
-    def close(self):
+    def _end(self):
         for connection in (self.agent, self.qmp):
             if connection:
                 connection.close()
@@ -134,6 +159,9 @@ class Guest:
             self.process.kill()
             self.process.wait()
             self.output.close()
+
+    def close(self):
+        self._end()
         for nic in self.nics:
             nic.remove()
         self.folder.cleanup()

@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from lab import traffic
-from lab.agent import CommandFailed, GuestDied
+from lab.agent import Agent, CommandFailed, GuestDied
 from lab.guest import Guest
 from lab.paths import REPO
 
@@ -136,6 +136,30 @@ def test_killed_guest_is_seen():
         guest.process.kill()
         with pytest.raises(GuestDied):
             guest.run("true")
+
+
+def test_boot_is_tried_again(monkeypatch):
+    hello = Agent.hello
+    calls = []
+
+    def fail_once(agent, timeout):
+        hello(agent, timeout)
+        calls.append(timeout)
+        if len(calls) == 1:
+            raise GuestDied("a test")
+
+    monkeypatch.setattr(Agent, "hello", fail_once)
+    with pytest.warns(UserWarning, match="started again: a test"):
+        with Guest() as guest:
+            assert guest.run("echo up").stdout == "up\n"
+            assert guest.console.with_suffix(".failed-boot-1").exists()
+
+
+def test_kernel_that_never_comes_up():
+    with pytest.warns(UserWarning, match="started again"):
+        with pytest.raises(GuestDied, match="Kernel panic"):
+            with Guest(nics=[], cmdline="rdinit=/nothing root=/dev/nothing"):
+                pass
 
 
 def test_refused_option_is_shown():
