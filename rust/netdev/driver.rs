@@ -14,6 +14,7 @@ use crate::{
     Done,
     Exclusive,
     Features,
+    LinkSettings,
     Napi,
     RingSizes,
     RxPoll,
@@ -148,6 +149,14 @@ pub trait Driver: Sized + 'static {
     ///
     /// Any; the features stay as they are.
     fn set_features(device: &Device<Self>, wanted: Features) -> Result;
+
+    /// How fast the link is. Process context, rtnl held.
+    fn link_settings(device: &Device<Self>) -> LinkSettings;
+
+    /// Changes what [`link_settings`](Self::link_settings) says, until the device says otherwise.
+    ///
+    /// `set_link_ksettings` of ethtool: process context, rtnl held, may sleep.
+    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, rtnl: &rtnl::Held);
 
     /// What `ethtool -i` shows. Process context, rtnl held.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;

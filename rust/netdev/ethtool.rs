@@ -4,10 +4,14 @@
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
+mod link;
 mod rings;
 mod statistics;
 
-pub use self::rings::RingSizes;
+pub use self::{
+    link::LinkSettings,
+    rings::RingSizes, //
+};
 
 use crate::{
     bindings,
@@ -37,6 +41,8 @@ impl<T: Driver> EthtoolOps<T> {
         set_ringparam: Some(Self::set_ringparam),
         get_channels: Some(Self::get_channels),
         set_channels: Some(Self::set_channels),
+        get_link_ksettings: Some(Self::get_link_ksettings),
+        set_link_ksettings: Some(Self::set_link_ksettings),
         ..pin_init::zeroed()
     };
 

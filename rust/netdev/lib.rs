@@ -41,7 +41,10 @@ pub use self::{
         Driver,
         DriverInfo, //
     },
-    ethtool::RingSizes,
+    ethtool::{
+        LinkSettings,
+        RingSizes, //
+    },
     features::Features,
     napi::{
         Exclusive,

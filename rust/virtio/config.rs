@@ -45,6 +45,20 @@ impl Value for u16 {
     }
 }
 
+impl Value for u32 {
+    type Bytes = [u8; 4];
+    const ZERO: Self::Bytes = [0; 4];
+    const WIDTH: usize = 4;
+
+    fn from_bytes(bytes: Self::Bytes, little_endian: bool) -> Self {
+        if little_endian {
+            Self::from_le_bytes(bytes)
+        } else {
+            Self::from_be_bytes(bytes)
+        }
+    }
+}
+
 impl<const N: usize> Value for [u8; N] {
     type Bytes = [u8; N];
     const ZERO: Self::Bytes = [0; N];

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The link goes down and comes back, as the device says."""
+"""The link goes down and comes back, as the device says, and is as fast as it says."""
+
+import re
 
 import pytest
 
@@ -7,10 +9,22 @@ from support import exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY
 
+UNKNOWN = "Unknown!", "Unknown! (255)"
+KNOWN = "2500Mb/s", "Full"
+# The NICs, with what is shown of each. One that says how fast it is may leave out either half.
+NICS, SHOWN = zip(
+    ({}, UNKNOWN),
+    ({"status": "off"}, UNKNOWN),
+    (LEGACY, UNKNOWN),
+    ({"speed": "2500", "duplex": "full"}, KNOWN),
+    ({"speed": "10000", "status": "off"}, ("10000Mb/s", UNKNOWN[1])),
+    ({"duplex": "half"}, (UNKNOWN[0], "Half")),
+)
+
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    with boot(nics=[{}, {"status": "off"}, LEGACY], files=[exchange.PEER]) as guest:
+    with boot(nics=NICS, files=[exchange.PEER]) as guest:
         driver.load(guest)
         for nic in guest.nics:
             guest.bring_up(nic)
@@ -74,3 +88,53 @@ def test_device_without_link_state(guest):
     assert carrier(guest, name) == "1"
     guest.set_link(nic, True)
     exchange.everything(guest, nic)
+
+
+# --- Speed ------------------------------------------------------------------------
+
+
+def speed(guest, name):
+    """As ethtool shows it."""
+    text = guest.run(["ethtool", name]).stdout
+    return tuple(re.search(rf"{what}: (.*)", text)[1] for what in ("Speed", "Duplex", "Port"))
+
+
+def interface_up(guest, number):
+    name = guest.interface(guest.nics[number])
+    wait_for_carrier(guest, name, 1)
+    return name
+
+
+@pytest.mark.parametrize("number, shown", list(enumerate(SHOWN)))
+def test_speed_is_what_the_device_says(guest, number, shown):
+    assert speed(guest, interface_up(guest, number)) == (*shown, "Other")
+
+
+def test_speed_can_be_set(guest):
+    """It is shown until the device has something to say about it."""
+    quiet, known = interface_up(guest, 0), interface_up(guest, SHOWN.index(KNOWN))
+    for name in quiet, known:
+        guest.run(["ethtool", "-s", name, "speed", 100, "duplex", "half", "autoneg", "off"])
+        assert speed(guest, name)[:2] == ("100Mb/s", "Half")
+        guest.run(f"ip link set {name} down && ip link set {name} up")
+        wait_for_carrier(guest, name, 1)
+        assert speed(guest, name)[:2] == ("100Mb/s", "Half")
+    for name, number, shown in (quiet, 0, ("100Mb/s", "Half")), (known, SHOWN.index(KNOWN), KNOWN):
+        guest.set_link(guest.nics[number], False)
+        wait_for_carrier(guest, name, 0)
+        guest.set_link(guest.nics[number], True)
+        wait_for_carrier(guest, name, 1)
+        assert speed(guest, name)[:2] == shown
+
+
+# Of the interface's settings those that a virtual link has not, and values that cannot be.
+REFUSED = ["port tp", "phyad 1", "autoneg on", "mdix on", "speed 2147483648"]
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused_settings(guest, what):
+    name = interface_up(guest, 1)
+    before = speed(guest, name)
+    done = guest.run(f"ethtool -s {name} {what}", check=False)
+    assert done.rc != 0, done
+    assert speed(guest, name) == before

@@ -16,5 +16,12 @@ pub(crate) const MAX_VIRTQUEUE_PAIRS: Field<u16> = Field::at(8);
 /// The largest MTU, in bytes. With [`MTU`](crate::features::MTU).
 pub(crate) const MTU: Field<u16> = Field::at(10);
 
+/// The speed of the link, in Mbit/s. With [`SPEED_DUPLEX`](crate::features::SPEED_DUPLEX).
+pub(crate) const SPEED: Field<u32> = Field::at(12);
+
+/// Whether the link is full duplex: 0 or 1, or not known. With
+/// [`SPEED_DUPLEX`](crate::features::SPEED_DUPLEX).
+pub(crate) const DUPLEX: Field<[u8; 1]> = Field::at(16);
+
 /// `VIRTIO_NET_S_LINK_UP` of [`STATUS`].
 pub(crate) const STATUS_LINK_UP: u16 = 1;

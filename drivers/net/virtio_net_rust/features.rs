@@ -66,6 +66,8 @@ pub(crate) const HASH_REPORT: Feature = Feature::new(57);
 /// `VIRTIO_NET_F_GUEST_HDRLEN`: the device relies on the length of the headers that is given with
 /// an uncut packet.
 pub(crate) const GUEST_HDRLEN: Feature = Feature::new(59);
+/// `VIRTIO_NET_F_SPEED_DUPLEX`: the device says how fast the link is.
+pub(crate) const SPEED_DUPLEX: Feature = Feature::new(63);
 /// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO`: packets in a UDP tunnel may be received uncut.
 pub(crate) const GUEST_UDP_TUNNEL_GSO: Feature = Feature::new(65);
 /// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM`: also with an outer checksum.
@@ -88,6 +90,7 @@ macro_rules! with_common {
 
 /// The features of a device that follows virtio 1.0 or later.
 pub(crate) const MODERN: &[Feature] = with_common![
+    SPEED_DUPLEX,
     GUEST_UDP_TUNNEL_GSO,
     GUEST_UDP_TUNNEL_GSO_CSUM,
     HOST_UDP_TUNNEL_GSO,

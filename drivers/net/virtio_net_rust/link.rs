@@ -1,24 +1,82 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state of the link.
+//! The link: whether it is up, and how fast it is.
 
 use crate::{
     config,
     features,
     VirtioNet, //
 };
-use kernel::net::Device;
+use kernel::{
+    device::Bound,
+    net::{
+        Device,
+        LinkSettings, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    virtio, //
+};
 
-/// Takes over the link state that the device reports: up, if it reports none.
+/// What is known of the link.
+pub(crate) struct Link(Pin<KBox<Mutex<State>>>);
+
+struct State {
+    up: bool,
+    settings: LinkSettings,
+}
+
+impl Link {
+    /// A link that is not up yet.
+    pub(crate) fn new() -> Result<Self> {
+        let state = State {
+            up: false,
+            settings: LinkSettings::UNKNOWN,
+        };
+        Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+
+    /// How fast the link is. Process context. May sleep.
+    pub(crate) fn settings(&self) -> LinkSettings {
+        self.0.lock().settings
+    }
+
+    /// Changes what is shown, until the link comes up the next time. Process context. May sleep.
+    pub(crate) fn set_settings(&self, settings: LinkSettings) {
+        self.0.lock().settings = settings;
+    }
+}
+
+/// How fast the link is, if the device says that. C function: `virtnet_update_settings()`.
+fn of_device(device: &virtio::Device<Bound>) -> Option<LinkSettings> {
+    if !device.has(features::SPEED_DUPLEX) {
+        return None;
+    }
+    // A device that cannot be read has said so in the log.
+    let speed = device.read_config(&config::SPEED).ok()?;
+    let [duplex] = device.read_config(&config::DUPLEX).ok()?;
+    Some(LinkSettings::new(speed, duplex))
+}
+
+/// Takes over the link state that the device reports: up, if it reports none. When the link comes
+/// up, also how fast it is.
 ///
 /// Process context. May sleep. C function: `virtnet_config_changed_work()`.
 pub(crate) fn update(device: &Device<VirtioNet>) {
-    let virtio = &device.shared().device;
+    let (virtio, link) = (&device.shared().device, &device.shared().link);
     // A device that cannot be read has said so in the log, and is not one to send to.
     let up = !virtio.has(features::STATUS)
         || virtio
             .read_config(&config::STATUS)
             .is_ok_and(|status| status & config::STATUS_LINK_UP != 0);
+
+    let mut state = link.0.lock();
+    if up && !state.up {
+        state.settings = of_device(virtio).unwrap_or(state.settings);
+    }
+    state.up = up;
+    drop(state);
 
     if up {
         device.carrier_on();

@@ -8,6 +8,7 @@ use crate::{
     channels,
     control::Control,
     features,
+    link::Link,
     offloads,
     parameters,
     rings::Rings,
@@ -84,6 +85,7 @@ pub(crate) fn probe(
         framing,
         control,
         rings: Rings::of(&rx, &tx)?,
+        link: Link::new()?,
         affinity,
     };
     // Nobody can open the interface before the device has been told to start.

@@ -47,6 +47,7 @@ use kernel::{
         Exclusive,
         Features,
         Framing,
+        LinkSettings,
         Napi,
         Registration,
         RingSizes,
@@ -63,6 +64,7 @@ use kernel::{
         Negotiation, //
     },
 };
+use link::Link;
 use rings::Rings;
 
 /// The driver.
@@ -80,6 +82,7 @@ pub struct Shared {
     /// Where the device takes commands.
     control: Option<Control>,
     rings: Rings,
+    link: Link,
     /// Which CPUs the queues are for.
     affinity: Affinity,
 }
@@ -191,6 +194,14 @@ impl net::Driver for VirtioNet {
 
     fn set_features(device: &Device<Self>, wanted: Features) -> Result {
         offloads::change(device, wanted)
+    }
+
+    fn link_settings(device: &Device<Self>) -> LinkSettings {
+        device.shared().link.settings()
+    }
+
+    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, _rtnl: &rtnl::Held) {
+        device.shared().link.set_settings(settings);
     }
 
     fn info(device: &Device<Self>) -> DriverInfo<'_> {
