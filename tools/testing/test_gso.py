@@ -16,10 +16,9 @@ from lab import traffic
 from support import capture, exchange, inject, packets, peer
 from support.inject import DATA_VALID, ECN, NEEDS_CSUM, TCPV4, TCPV6, TUNNEL4, TUNNEL6, UDP_TUNNEL_CSUM, UFO, USO
 from support.kernel_log import no_errors  # noqa: F401
-from support.nics import BIG, LEGACY, MERGEABLE, PACKED, SMALL
+from support.nics import BIG, LEGACY, MERGEABLE, NO_TUNNEL, PACKED, SMALL
 from support.packets import TCP, UDP
 
-NO_TUNNEL = {name: "off" for name in ("guest_tunnel", "host_tunnel", "guest_tunnel_csum", "host_tunnel_csum")}
 DEVICES = {
     "mergeable": MERGEABLE,
     "big": BIG,

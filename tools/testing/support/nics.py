@@ -46,6 +46,8 @@ NO_GUEST_GSO = {
 }
 NO_GUEST_CSUM = NO_GUEST_GSO | {"guest_csum": "off", "ctrl_guest_offloads": "off"}
 
+NO_TUNNEL = {name: "off" for name in ("guest_tunnel", "host_tunnel", "guest_tunnel_csum", "host_tunnel_csum")}
+
 # A packet is spread over several receive buffers, has one large one, or has one that suffices for Ethernet.
 MERGEABLE = {}
 BIG = {"mrg_rxbuf": "off"}

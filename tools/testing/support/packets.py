@@ -57,6 +57,13 @@ def syn(source_port, target_port):
     return struct.pack(">HHIIBBHHH", source_port, target_port, 1000, 0, 5 << 4, 2, 65535, 0, 0)
 
 
+def frame(macs, ends, protocol, ports, data, partial=False):
+    """An Ethernet frame. `macs` is target and source in hexadecimal, `ends` source and target of IP."""
+    transport = (tcp if protocol == TCP else udp)(*ports, data)
+    kind = b"\x86\xdd" if ":" in ends[0] else b"\x08\x00"
+    return bytes.fromhex(macs) + kind + ip_packet(*ends, protocol, transport, partial=partial)
+
+
 class Received:
     """What an Ethernet frame says, if it has UDP or TCP over IP without options."""
 
