@@ -67,7 +67,7 @@ LONG_COUNT = 10_000_000
 LONG_RUNS = ["one by one", "clones", "bursts", "clones in bursts", "clones in long bursts"] * 2
 
 
-@pytest.mark.skipif(LONG not in os.environ.get("TEST", ""), reason=f"takes an hour: TEST={LONG} runs it")
+@pytest.mark.skipif(LONG not in os.environ.get("TEST", ""), reason=f"takes half an hour: TEST={LONG} runs it")
 @pytest.mark.parametrize("run", range(len(LONG_RUNS)), ids=[f"{i}, {name}" for i, name in enumerate(LONG_RUNS)])
 def test_pktgen_long(guest, run):
     nic = guest.nics[NAMES.index("plain")]
