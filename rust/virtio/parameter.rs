@@ -14,11 +14,15 @@ use core::{
     ptr::addr_of,
     sync::atomic::{
         AtomicI32,
+        AtomicU32,
         AtomicU8,
         Ordering::Relaxed, //
     },
 };
-use kernel::str::CStr;
+use kernel::{
+    prelude::*,
+    str::CStr, //
+};
 
 /// A type that a parameter can have.
 ///
@@ -60,6 +64,51 @@ unsafe impl Type for i32 {
     }
 }
 
+/// What holds a number, and the least and the largest value that it takes.
+///
+/// # Invariants
+///
+/// The kernel's functions for an `unsigned int` take a pointer to this, so the value comes first.
+#[repr(C)]
+pub struct Bounded {
+    value: AtomicU32,
+    least: u32,
+    largest: u32,
+}
+
+// SAFETY: The functions are for an `unsigned int`, which is at the start of a `Bounded`. The rest of
+// it is only read.
+unsafe impl Type for u32 {
+    type Cell = Bounded;
+
+    const OPS: *const bindings::kernel_param_ops = &bindings::kernel_param_ops {
+        flags: 0,
+        set: Some(set_bounded),
+        get: Some(bindings::param_get_uint),
+        free: None,
+    };
+
+    fn load(cell: &Bounded) -> u32 {
+        cell.value.load(Relaxed)
+    }
+}
+
+/// Sets a number, unless it is out of its bounds.
+///
+/// # Safety
+///
+/// `parameter` is one whose `arg` points to a [`Bounded`], and `text` is a string or null.
+unsafe extern "C" fn set_bounded(
+    text: *const c_char,
+    parameter: *const bindings::kernel_param,
+) -> c_int {
+    // SAFETY: By the requirement of this function. The function writes to the value only.
+    unsafe {
+        let cell = (*parameter).__bindgen_anon_1.arg.cast::<Bounded>();
+        bindings::param_set_uint_minmax(text, parameter, (*cell).least, (*cell).largest)
+    }
+}
+
 /// A parameter of a module.
 pub struct Parameter<T: Type>(T::Cell);
 
@@ -74,6 +123,23 @@ impl Parameter<i32> {
     /// A parameter with this value, unless the module is loaded with another one.
     pub const fn new(default: i32) -> Self {
         Self(AtomicI32::new(default))
+    }
+}
+
+impl Parameter<u32> {
+    /// A parameter with this value, unless the module is loaded with another one. What is not from
+    /// `least` to `largest` is refused.
+    ///
+    /// # Panics
+    ///
+    /// At compile time when used for a static, if `default` would be refused.
+    pub const fn new(default: u32, least: u32, largest: u32) -> Self {
+        assert!(least <= default && default <= largest);
+        Self(Bounded {
+            value: AtomicU32::new(default),
+            least,
+            largest,
+        })
     }
 }
 
@@ -124,7 +190,7 @@ impl Declaration {
     }
 }
 
-/// Declares the parameters of a module: for each its name, type (`bool` or `int`), static
+/// Declares the parameters of a module: for each its name, type (`bool`, `int` or `uint`), static
 /// [`Parameter`](crate::parameter::Parameter), [`Access`](crate::parameter::Access) and
 /// description.
 ///
@@ -139,6 +205,7 @@ impl Declaration {
 macro_rules! module_parameters {
     (@type bool) => { bool };
     (@type int) => { i32 };
+    (@type uint) => { u32 };
     (@info $($text:expr),*) => {
         const _: () = {
             const TEXT: &str = concat!($($text,)* "\0");

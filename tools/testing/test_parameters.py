@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from lab import driver as drivers
 from lab.agent import CommandFailed
 from support import exchange
 from support.kernel_log import errors
@@ -17,7 +18,14 @@ PARAMETERS = {
     "gso": ("bool", "444", "Y"),
     "napi_tx": ("bool", "644", "Y"),
 }
+# What the C driver lacks
+OURS = {"control_timeout": ("uint", "644", "5000")}
 TRACING = "/sys/kernel/tracing"
+
+
+@pytest.fixture
+def parameters(driver):
+    return PARAMETERS if driver is drivers.C else PARAMETERS | OURS
 
 
 @pytest.fixture(scope="module")
@@ -44,18 +52,18 @@ def module_info(guest, driver, field):
     return dict(line.split(":", 1) for line in lines.splitlines())
 
 
-def test_module_says_what_it_takes(guest, driver):
-    assert module_info(guest, driver, "parmtype") == {name: kind for name, (kind, _, _) in PARAMETERS.items()}
+def test_module_says_what_it_takes(guest, driver, parameters):
+    assert module_info(guest, driver, "parmtype") == {name: kind for name, (kind, _, _) in parameters.items()}
     if driver.file:
         texts = module_info(guest, driver, "parm")
-        assert set(texts) == set(PARAMETERS) and all(texts.values())
+        assert set(texts) == set(parameters) and all(texts.values())
 
 
-def test_defaults(guest, load):
+def test_defaults(guest, load, parameters):
     path = load()
     found = guest.run(f"cd {path} && for name in *; do echo $name $(stat -c %a $name) $(cat $name); done").stdout
     found = {name: (mode, value) for name, mode, value in map(str.split, found.splitlines())}
-    assert found == {name: (mode, value) for name, (_, mode, value) in PARAMETERS.items()}
+    assert found == {name: (mode, value) for name, (_, mode, value) in parameters.items()}
 
 
 def test_values_are_taken(guest, load):
@@ -69,8 +77,14 @@ def test_bool_needs_no_value(guest, load):
     assert guest.run(["cat", f"{path}/csum"]).stdout == "Y\n"
 
 
-@pytest.mark.parametrize("parameter", ["napi_weight=many", "napi_weight=99999999999", "napi_weight=", "csum=perhaps", "gso=2", "napi_tx="])
+WRONG = ["napi_weight=many", "napi_weight=99999999999", "napi_weight=", "csum=perhaps", "gso=2", "napi_tx="]
+OUT_OF_BOUNDS = ["control_timeout=0", "control_timeout=60001", "control_timeout=-1", "control_timeout"]
+
+
+@pytest.mark.parametrize("parameter", WRONG + OUT_OF_BOUNDS)
 def test_wrong_values_are_refused(guest, driver, load, parameter):
+    if parameter in OUT_OF_BOUNDS and driver is drivers.C:
+        pytest.skip("the C driver does not have it")
     with pytest.raises(CommandFailed, match="Invalid argument|Invalid parameters|Numerical result out of range"):
         load(parameter)
     assert driver.name not in guest.run(["lsmod"]).stdout.split()
@@ -84,6 +98,16 @@ def test_written_while_loaded(guest, load):
     with pytest.raises(CommandFailed):
         guest.run(f"echo perhaps >{path}/napi_tx")
     assert guest.run(["cat", f"{path}/napi_tx"]).stdout == "N\n"
+
+
+def test_bounds_while_loaded(guest, driver, load):
+    if driver is drivers.C:
+        pytest.skip("the C driver does not have it")
+    path = f"{load('control_timeout=60000')}/control_timeout"
+    for value, taken in (("0", False), ("60001", False), ("1", True), ("4294967297", False)):
+        before = guest.run(["cat", path]).stdout
+        assert (guest.run(f"echo {value} >{path}", check=False).rc == 0) == taken
+        assert guest.run(["cat", path]).stdout == (f"{value}\n" if taken else before)
 
 
 def features(guest):

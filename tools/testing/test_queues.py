@@ -381,6 +381,21 @@ def test_device_does_not_answer(faulty, driver):
     exchange.everything(faulty, nic)
 
 
+def test_limit_of_commands(faulty, driver):
+    """It is the parameter's, and counts for the next command."""
+    nic = faulty.nics[0]
+    name = faulty.interface(nic)
+    path = f"/sys/module/{driver.name}/parameters/control_timeout"
+    faulty.run(f"echo 300 >{path}")
+    fault(faulty, "fault_kicks", 1)
+    done = faulty.run(f"ethtool -L {name} combined 2", check=False)
+    assert done.rc != 0 and "timed out" in done.stderr, done
+    said = errors(faulty)
+    assert len(said) == 1 and "within 300 ms" in said[0], said
+    faulty.run(f"echo 5000 >{path}; until ethtool -L {name} combined {PAIRS - 1}; do sleep 0.1; done 2>/dev/null")
+    queues.use(faulty, name, PAIRS)
+
+
 def test_command_under_way_at_the_end(faulty, driver):
     """Its memory is given back when the device has been reset."""
     nic = faulty.nics[0]

@@ -8,6 +8,7 @@
 
 pub(crate) mod commands;
 
+use crate::parameters;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -27,9 +28,6 @@ use kernel::{
         },
     },
 };
-
-/// How long the device may take for an answer.
-const LIMIT: Delta = Delta::from_secs(5);
 
 /// The first pause between two looks for the answer, in microseconds. Each is twice as long as the
 /// one before it.
@@ -80,8 +78,9 @@ impl Control {
 
     /// Sends a command and waits for the answer.
     ///
-    /// Process context, after the device has been told to start. Sleeps, five seconds at most, plus
-    /// as long as commands before this one take. C function: `virtnet_send_command()`.
+    /// Process context, after the device has been told to start. Sleeps, for as long as
+    /// [`CONTROL_TIMEOUT`](parameters::CONTROL_TIMEOUT) says at most, plus as long as commands before
+    /// this one take. C function: `virtnet_send_command()`.
     ///
     /// # Errors
     ///
@@ -143,12 +142,13 @@ impl State {
 
     /// Waits for the answer to the command `name`, which is under way.
     fn wait(&mut self, name: &str) -> Result<Answered> {
+        let limit = parameters::CONTROL_TIMEOUT.get();
         let start = Instant::<Monotonic>::now();
         let mut pause = FIRST_PAUSE;
 
         loop {
             // The time is taken before the look: a long sleep is not held against the device.
-            let expired = start.elapsed() >= LIMIT;
+            let expired = start.elapsed() >= Delta::from_millis(limit.into());
             if let Some(answer) = self.queue.answered() {
                 return answer.map_err(|written| {
                     dev_err!(
@@ -169,7 +169,7 @@ impl State {
                 self.overdue = true;
                 dev_err!(
                     self.queue.device(),
-                    "device has not answered {name} within 5 s: commands fail until it does\n"
+                    "device has not answered {name} within {limit} ms: commands fail until it does\n"
                 );
                 return Err(ETIMEDOUT);
             }

@@ -20,4 +20,6 @@ virtio::module_parameters! {
         "Let the device cut large packets that are sent";
     napi_tx: bool = virtio_net::parameters::NAPI_TX, Writable,
         "Free packets when the device has sent them; else when further ones are sent";
+    control_timeout: uint = virtio_net::parameters::CONTROL_TIMEOUT, Writable,
+        "How long a command to the device may take, in milliseconds, from 1 to 60000";
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parameters of the module, by the names of the C driver's. `module.rs` declares them.
+//! The parameters of the module: those of the C driver by their names, and what it lacks. `module.rs`
+//! declares them.
 
 use kernel::virtio::parameter::Parameter;
 
@@ -19,3 +20,7 @@ pub static GSO: Parameter<bool> = Parameter::<bool>::new(true);
 /// let go of at once, and their memory is freed when further ones are sent. Devices that are probed
 /// after a change take the new value.
 pub static NAPI_TX: Parameter<bool> = Parameter::<bool>::new(true);
+
+/// `control_timeout`: how long a command to the device may take, in milliseconds, from 1 to 60000.
+/// A change counts for the next command. The C driver waits for ever.
+pub static CONTROL_TIMEOUT: Parameter<u32> = Parameter::<u32>::new(5000, 1, 60_000);
