@@ -37,7 +37,8 @@ use self::virtqueue::check;
 pub use self::{
     exchange::{
         Answered,
-        Exchange, //
+        Exchange,
+        Message, //
     },
     find::{
         find,

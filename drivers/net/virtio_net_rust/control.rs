@@ -24,6 +24,7 @@ use kernel::{
         queue::{
             Answered,
             Exchange,
+            Message,
             Virtqueue, //
         },
     },
@@ -39,6 +40,9 @@ const LONGEST_PAUSE: i64 = 1000;
 /// `VIRTIO_NET_OK`: the device has done what it was told.
 const OK: u8 = 0;
 
+/// Where an answer goes on after the byte that says whether the device has done it.
+const BODY: usize = 1;
+
 /// A command to the device.
 pub(crate) trait Command {
     /// What log lines call it.
@@ -50,11 +54,12 @@ pub(crate) trait Command {
     /// Its number within the class.
     const CODE: u8;
 
-    /// The bytes that follow class and number.
-    type Bytes: AsRef<[u8]>;
-
-    /// The bytes, in the order that the device wants.
-    fn bytes(&self, little_endian: bool) -> Self::Bytes;
+    /// Adds what follows class and number. These are in a segment of their own.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    fn write(&self, body: &mut Message) -> Result;
 }
 
 /// The control queue of a device.
@@ -76,7 +81,7 @@ impl Control {
         Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
     }
 
-    /// Sends a command and waits for the answer.
+    /// Sends a command and waits until the device has done it.
     ///
     /// Process context, after the device has been told to start. Sleeps, for as long as
     /// [`CONTROL_TIMEOUT`](parameters::CONTROL_TIMEOUT) says at most, plus as long as commands before
@@ -90,22 +95,31 @@ impl Control {
     ///   broken; or if it answers with nothing, or with more than there is room for.
     /// - `ENOMEM`.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
+        self.exchange(command, 0).map(drop)
+    }
+
+    /// Sends a command, with `room` bytes for what the device says besides whether it has done it,
+    /// and returns the answer, of which that begins at [`BODY`].
+    fn exchange<C: Command>(&self, command: &C, room: usize) -> Result<Answered> {
         let mut state = self.0.lock();
 
         state.settle()?;
-        let bytes = command.bytes(state.queue.device().is_little_endian());
-        let mut ack = [!OK];
-        let exchange = Exchange::new(&[&[C::CLASS, C::CODE], bytes.as_ref()], ack.len())?;
+        let mut message = Message::new(state.queue.device());
+        message.bytes(&[C::CLASS, C::CODE])?;
+        message.end_segment()?;
+        command.write(&mut message)?;
+        let room = room.checked_add(BODY).ok_or(ENOMEM)?;
         state
             .queue
-            .ask(exchange)
+            .ask(Exchange::new(message, room)?)
             .map_err(|rejected| rejected.error)?;
         if !fault::take_kick() {
             state.queue.kick();
         }
 
         let answered = state.wait(C::NAME)?;
-        if answered.written() < ack.len() {
+        let mut ack = [!OK];
+        if answered.copy(0, &mut ack) < BODY {
             dev_err!(
                 state.queue.device(),
                 "device answered {} with nothing\n",
@@ -113,11 +127,10 @@ impl Control {
             );
             return Err(EIO);
         }
-        answered.copy(&mut ack);
         if ack != [OK] || fault::take_answer() {
             return Err(EINVAL);
         }
-        Ok(())
+        Ok(answered)
     }
 }
 

@@ -9,7 +9,10 @@ use super::{
     Rejected,
     Virtqueue, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    Device, //
+};
 use core::{
     ffi::c_void,
     ptr::{
@@ -17,10 +20,25 @@ use core::{
         NonNull, //
     },
 };
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::*,
+    prelude::*, //
+};
 
 /// What an answer is filled with before the device writes to it.
 const UNANSWERED: u8 = 0xff;
+
+/// A request that is being put together.
+///
+/// Numbers are in the order of bytes that the device wants: little-endian, but that of the guest for
+/// a legacy device.
+pub struct Message {
+    bytes: KVec<u8>,
+    /// Where the segments end.
+    ends: [usize; Exchange::REQUEST_SEGMENTS],
+    segments: usize,
+    little_endian: bool,
+}
 
 /// A request, which the device reads, and room for the answer, which it writes.
 ///
@@ -30,10 +48,7 @@ pub struct Exchange(KBox<Memory>);
 
 /// The two directions have memory of their own: they never share a cache line.
 struct Memory {
-    request: KVec<u8>,
-    /// Where the segments of the request end.
-    ends: [usize; Exchange::REQUEST_SEGMENTS],
-    segments: usize,
+    request: Message,
     /// Not accessed through a reference, as the device may still write to it.
     answer: KVec<u8>,
 }
@@ -48,35 +63,100 @@ pub struct Answered {
     written: usize,
 }
 
+impl Message {
+    /// An empty one, for `device`.
+    pub fn new(device: &Device) -> Self {
+        Self {
+            bytes: KVec::new(),
+            ends: [0; Exchange::REQUEST_SEGMENTS],
+            segments: 0,
+            little_endian: device.is_little_endian(),
+        }
+    }
+
+    /// Makes room for so many more bytes, so that they can be added one by one at no cost. A shortage
+    /// of memory is not reported in the log. Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn reserve(&mut self, bytes: usize) -> Result {
+        Ok(self.bytes.reserve(bytes, GFP_KERNEL | __GFP_NOWARN)?)
+    }
+
+    /// Adds bytes. Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result {
+        Ok(self.bytes.extend_from_slice(bytes, GFP_KERNEL)?)
+    }
+
+    /// Adds a number of 8 bits, see [`bytes`](Self::bytes).
+    pub fn u8(&mut self, value: u8) -> Result {
+        self.bytes(&[value])
+    }
+
+    /// Adds a number of 16 bits, see [`bytes`](Self::bytes).
+    pub fn u16(&mut self, value: u16) -> Result {
+        self.number(value.to_le_bytes())
+    }
+
+    /// Adds a number of 32 bits, see [`bytes`](Self::bytes).
+    pub fn u32(&mut self, value: u32) -> Result {
+        self.number(value.to_le_bytes())
+    }
+
+    /// Adds a number of 64 bits, see [`bytes`](Self::bytes).
+    pub fn u64(&mut self, value: u64) -> Result {
+        self.number(value.to_le_bytes())
+    }
+
+    fn number<const N: usize>(&mut self, mut bytes: [u8; N]) -> Result {
+        if !self.little_endian {
+            bytes.reverse();
+        }
+        self.bytes(&bytes)
+    }
+
+    /// Ends a segment, if anything has been added to it: what follows gets a descriptor of its own,
+    /// which is what legacy devices are particular about (virtio 1.3, section 5.1.6.5.1). The last
+    /// segment ends by itself.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are more than [`REQUEST_SEGMENTS`](Exchange::REQUEST_SEGMENTS).
+    pub fn end_segment(&mut self) -> Result {
+        let start = self
+            .segments
+            .checked_sub(1)
+            .map_or(0, |last| self.ends[last]);
+        if self.bytes.len() > start {
+            *self.ends.get_mut(self.segments).ok_or(EINVAL)? = self.bytes.len();
+            self.segments += 1;
+        }
+        Ok(())
+    }
+}
+
 impl Exchange {
     /// The largest number of segments of a request.
     pub const REQUEST_SEGMENTS: usize = 4;
 
-    /// An exchange whose request consists of `segments`, and with room for `answer` bytes.
-    ///
-    /// Each segment gets a descriptor of its own, which is what legacy devices are particular about
-    /// (virtio 1.3, section 5.1.6.5.1); empty ones are left out. Process context. May sleep.
+    /// An exchange of this request for up to `answer` bytes. Process context. May sleep.
     ///
     /// # Errors
     ///
     /// `EINVAL` if there are more segments than [`REQUEST_SEGMENTS`](Self::REQUEST_SEGMENTS), or if
     /// nothing is to be sent or answered; `ENOMEM`.
-    pub fn new(segments: &[&[u8]], answer: usize) -> Result<Self> {
-        let mut memory = Memory {
-            request: KVec::new(),
-            ends: [0; Self::REQUEST_SEGMENTS],
-            segments: 0,
-            answer: KVec::from_elem(UNANSWERED, answer, GFP_KERNEL)?,
-        };
-        for segment in segments.iter().filter(|segment| !segment.is_empty()) {
-            memory.request.extend_from_slice(segment, GFP_KERNEL)?;
-            *memory.ends.get_mut(memory.segments).ok_or(EINVAL)? = memory.request.len();
-            memory.segments += 1;
-        }
-        if memory.segments == 0 || answer == 0 {
+    pub fn new(mut request: Message, answer: usize) -> Result<Self> {
+        request.end_segment()?;
+        if request.segments == 0 || answer == 0 {
             return Err(EINVAL);
         }
-        Ok(Self(KBox::new(memory, GFP_KERNEL)?))
+        let answer = KVec::from_elem(UNANSWERED, answer, GFP_KERNEL)?;
+        Ok(Self(KBox::new(Memory { request, answer }, GFP_KERNEL)?))
     }
 
     fn into_token(self) -> NonNull<c_void> {
@@ -111,15 +191,19 @@ impl Answered {
         self.written
     }
 
-    /// Copies the answer out, as much as has been written and fits into `to`.
-    pub fn copy(&self, to: &mut [u8]) {
-        let len = self.written.min(to.len());
-        // SAFETY: By the type invariant `written` bytes can be read. They are plain bytes, of which
-        // a device without an IOMMU may change any at any time; so there is no reference to them.
+    /// Copies the answer out from byte `start` on, as much as has been written and fits into `to`.
+    /// Returns how many bytes that are.
+    pub fn copy(&self, start: usize, to: &mut [u8]) -> usize {
+        let start = start.min(self.written);
+        let len = (self.written - start).min(to.len());
+        // SAFETY: By the type invariant `written` bytes can be read, and `start + len` is not more.
+        // They are plain bytes, of which a device without an IOMMU may change any at any time; so
+        // there is no reference to them.
         unsafe {
-            to.as_mut_ptr()
-                .copy_from_nonoverlapping(self.exchange.0.answer.as_ptr(), len)
-        };
+            let from = self.exchange.0.answer.as_ptr().add(start);
+            to.as_mut_ptr().copy_from_nonoverlapping(from, len);
+        }
+        len
     }
 }
 
@@ -131,7 +215,8 @@ impl Virtqueue<Exchange> {
     /// The exchange comes back: see [`Rejected`].
     pub fn ask(&mut self, exchange: Exchange) -> Result<(), Rejected<Exchange>> {
         let memory = &*exchange.0;
-        let (segments, answer_len) = (memory.segments, memory.answer.len());
+        let request = &memory.request;
+        let (segments, answer_len) = (request.segments, memory.answer.len());
         // CAST: No vector is longer than `u32::MAX`: `kmalloc()` has less.
         let answer_len = answer_len as u32;
         let entries = self.table.as_mut_ptr();
@@ -140,8 +225,8 @@ impl Virtqueue<Exchange> {
         // to bytes of the vectors, and the last of each direction is marked as the end.
         let mut lists = unsafe {
             bindings::sg_init_table(entries, segments as u32);
-            for (i, &end) in memory.ends.iter().take(segments).enumerate() {
-                let from = memory.request.as_ptr().add(start).cast();
+            for (i, &end) in request.ends.iter().take(segments).enumerate() {
+                let from = request.bytes.as_ptr().add(start).cast();
                 bindings::sg_set_buf(entries.add(i), from, (end - start) as u32);
                 start = end;
             }

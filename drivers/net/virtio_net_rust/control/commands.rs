@@ -3,6 +3,10 @@
 //! The commands, as the device wants them.
 
 use super::Command;
+use kernel::{
+    prelude::*,
+    virtio::queue::Message, //
+};
 
 /// `VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET`: what may be received, as a set of bits. With
 /// [`CTRL_GUEST_OFFLOADS`](crate::features::CTRL_GUEST_OFFLOADS).
@@ -12,14 +16,9 @@ impl Command for SetGuestOffloads {
     const NAME: &'static str = "VIRTIO_NET_CTRL_GUEST_OFFLOADS_SET";
     const CLASS: u8 = 5;
     const CODE: u8 = 0;
-    type Bytes = [u8; 8];
 
-    fn bytes(&self, little_endian: bool) -> Self::Bytes {
-        if little_endian {
-            self.0.to_le_bytes()
-        } else {
-            self.0.to_be_bytes()
-        }
+    fn write(&self, body: &mut Message) -> Result {
+        body.u64(self.0)
     }
 }
 
@@ -31,10 +30,9 @@ impl Command for SetMac {
     const NAME: &'static str = "VIRTIO_NET_CTRL_MAC_ADDR_SET";
     const CLASS: u8 = 1;
     const CODE: u8 = 1;
-    type Bytes = [u8; 6];
 
-    fn bytes(&self, _little_endian: bool) -> Self::Bytes {
-        self.0
+    fn write(&self, body: &mut Message) -> Result {
+        body.bytes(&self.0)
     }
 }
 
@@ -46,13 +44,8 @@ impl Command for SetQueuePairs {
     const NAME: &'static str = "VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET";
     const CLASS: u8 = 4;
     const CODE: u8 = 0;
-    type Bytes = [u8; 2];
 
-    fn bytes(&self, little_endian: bool) -> Self::Bytes {
-        if little_endian {
-            self.0.to_le_bytes()
-        } else {
-            self.0.to_be_bytes()
-        }
+    fn write(&self, body: &mut Message) -> Result {
+        body.u16(self.0)
     }
 }
