@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check kselftest vm clippy doc fmt-check
+.PHONY: setup module demo check kselftest parity vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -45,6 +45,9 @@ check:
 kselftest: lab-env = LAB_LAYER=tools/kselftest
 kselftest:
 	@$(lab) python3 -m kselftest "$$(git describe --always --dirty --abbrev=12)"
+
+parity:
+	@$(lab) python3 -m parity "$$(git describe --always --dirty --abbrev=12)"
 
 vm:
 	@$(lab) python3 -m lab.vm
