@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check kselftest parity vm clippy doc fmt-check
+.PHONY: setup module demo check kselftest parity bench profile vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -48,6 +48,12 @@ kselftest:
 
 parity:
 	@$(lab) python3 -m parity "$$(git describe --always --dirty --abbrev=12)"
+
+bench:
+	@$(lab) python3 -m bench "$$(git describe --always --dirty --abbrev=12)"
+
+profile:
+	@$(lab) python3 -m bench.profile "$$(git describe --always --dirty --abbrev=12)"
 
 vm:
 	@$(lab) python3 -m lab.vm

@@ -45,6 +45,7 @@ class Guest:
     cmdline  further words for the kernel's command line
     extra    further arguments for QEMU
     kernel   another kernel than the stock one
+    counter  counts the guest's instructions, see `bench.counter`: one processor, whose clock is the count itself
     terminal QEMU may read from this process's terminal
     """
 
@@ -60,6 +61,7 @@ class Guest:
         cmdline="",
         extra=(),
         kernel=ENTRY / "vmlinuz",
+        counter=None,
         terminal=False,
     ):
         self.number = next(numbers)
@@ -73,6 +75,16 @@ class Guest:
         self.agent = self.qmp = self.process = None
         ports = [f"pcie-root-port,id=port{i},chassis={i + 1},slot={i + 1}" for i in range(root_ports)]
         machine = MACHINES[self.machine] + ("," + options if options else "")
+        self.counter = counter
+        if counter:
+            # String instructions count once for each element: without the fast ones, copies are made of words.
+            self.processor = ["-accel", "tcg,thread=single", "-cpu", "max,-erms,-fsrm,-fsrs", "-icount", "shift=0"]
+            self.processor += counter.arguments()
+            # A function has the same address in each run.
+            self.cmdline += " nokaslr"
+            cpus = 1
+        else:
+            self.processor = ["-accel", accel.choose(), "-cpu", "max"]
         self.arguments = ["-M", machine, "-smp", str(cpus), "-m", memory]
         for device in [*devices, *ports]:
             self.arguments += ["-device", device]
@@ -112,7 +124,7 @@ class Guest:
         cmdline = f"console=ttyS0 loglevel=6 panic=-1 oops=panic no_timer_check {self.cmdline}"
         if self.machine == "microvm":
             cmdline += " " + accel.clock_for_microvm()
-        command = ["qemu-system-x86_64", "-accel", accel.choose(), "-cpu", "max", "-nodefaults", "-no-user-config"]
+        command = ["qemu-system-x86_64", *self.processor, "-nodefaults", "-no-user-config"]
         command += ["-display", "none", "-no-reboot", *self.arguments]
         command += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
         command += ["-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"]

@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a driver costs before the first packet: memory, probe, code."""
+
+import lzma
+import subprocess
+from pathlib import Path
+
+from bench.rows import COUNTED, MEMORY, SIZE, Row
+from lab.paths import RELEASE
+
+C_MODULE = Path(f"/usr/lib/modules/{RELEASE}/kernel/drivers/net/virtio_net.ko.xz")
+RUNS = 3
+# A stream that a receive queue has to hold many buffers for.
+LOAD = 64 << 20
+
+
+def free_kib(bed):
+    """What the guest has free, without what it could free at once."""
+    bed.guest.run("echo 3 >/proc/sys/vm/drop_caches; echo 1 >/proc/sys/vm/compact_memory")
+    pages = bed.guest.run("grep -w nr_free_pages /proc/vmstat").stdout.split()[1]
+    return int(pages) * 4
+
+
+def held(bed, side, load=None):
+    """KiB that are taken from when an interface is set up."""
+    bed.guest.run(["ip", "link", "set", side.name, "down"])
+    before = free_kib(bed)
+    bed.set_up(side)
+    if load:
+        load()
+    return before - free_kib(bed)
+
+
+def memory(name, kind, loaded=False):
+    def rows(bed):
+        found = {}
+        for _ in range(RUNS):
+            for side in bed.sides[kind]:
+                load = (lambda nic=side.nic: bed.from_host("tcp", nic.guest4, LOAD)) if loaded else None
+                found.setdefault(side.label, []).append(held(bed, side, load))
+        yield Row.of(name, MEMORY, "KiB/queue", found["C"], found["ours"])
+
+    return name, kind, rows
+
+
+def probe(bed):
+    """Binding a device to its driver, which is loaded."""
+    found = {}
+    for _ in range(RUNS):
+        for side in bed.sides["plain"]:
+            # The shell, and the agent that starts it.
+            around = bed.cost(lambda: bed.guest.run(f"echo {side.device} >/dev/null"))
+            bed.unbind(side.driver, side.device)
+            cost = bed.cost(lambda: bed.bind(side.driver, side.device))
+            bed.set_up(side)
+            found.setdefault(side.label, []).append((cost - around) / 1000)
+    yield Row.of("probe", COUNTED, "1000 instructions", found["C"], found["ours"])
+
+
+def text_bytes(module):
+    """The sections of a module that hold code."""
+    lines = subprocess.run(["size", "-A", module], capture_output=True, text=True, check=True).stdout.splitlines()
+    sections = [line.split() for line in lines if line.startswith(".")]
+    return sum(int(size) for name, size, *_ in sections if "text" in name)
+
+
+def text_row(ours, folder):
+    c = Path(folder) / "virtio_net.ko"
+    c.write_bytes(lzma.decompress(C_MODULE.read_bytes()))
+    return Row.of(TEXT, SIZE, "bytes", [text_bytes(c)], [text_bytes(ours)])
+
+
+TEXT = "size of the module's text"
+
+# By name: the kind of NIC, and what makes the rows.
+IN_GUEST = (
+    memory("memory at rest, mergeable buffers", "plain"),
+    memory("memory at rest, small buffers", "small"),
+    memory("memory after a stream of 64 MiB", "prompt", loaded=True),
+    ("probe", "plain", probe),
+)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Traffic from the guest."""
+
+from bench.bed import NOBODY
+
+THREAD = "/proc/net/pktgen/kpktgend_0"
+
+
+def load_pktgen(bed, _side):
+    bed.guest.run(["modprobe", "pktgen"])
+
+
+def use_queues(count):
+    def prepare(bed, side):
+        load_pktgen(bed, side)
+        bed.set_queues(side, count)
+
+    return prepare
+
+
+def pktgen(options):
+    """The kernel's packet generator. Nobody on the host takes the packets, so nothing comes back."""
+
+    def run(bed, side, count):
+        lines = {"dst": side.nic.host4, "dst_mac": NOBODY, "delay": 0, "pkt_size": 60, "count": count} | options
+        settings = "".join(f"echo '{key} {value}' >/proc/net/pktgen/{side.name}\n" for key, value in lines.items())
+        bed.guest.run(f"set -e\necho rem_device_all >{THREAD}\necho 'add_device {side.name}' >{THREAD}\n{settings}")
+        cost = bed.cost(lambda: bed.guest.run("echo start >/proc/net/pktgen/pgctrl", timeout=300))
+        result = bed.guest.run(["cat", f"/proc/net/pktgen/{side.name}"]).stdout
+        if "Result: OK" not in result or "errors: 0" not in result:
+            raise RuntimeError(f"pktgen: {result}")
+        return cost
+
+    return run
+
+
+def datagrams(bed, side, count):
+    with bed.prompt():
+        return bed.cost(lambda: bed.from_guest("udp", side.nic.host4, count, 1400, 1))
+
+
+def stream(bed, side, count):
+    with bed.prompt():
+        return bed.cost(lambda: bed.from_guest("tcp", side.nic.host4, count << 10))

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a clock says: the drivers in turn, since the machine is shared and its speed changes."""
+
+import time
+from dataclasses import dataclass
+from collections.abc import Callable
+
+from bench.bed import Bed
+from bench.rows import LATENCY, THROUGHPUT, Row
+from lab import traffic
+
+KINDS = {"one": {}, "four": {"queues": 4}}
+# How often each driver has its turn.
+PAIRS = 7
+SECONDS = 2
+TRANSACTIONS = 3000
+
+
+@dataclass(frozen=True)
+class Clocked:
+    """run(bed, side) returns the figure."""
+
+    name: str
+    metric: str
+    unit: str
+    kind: str
+    run: Callable
+
+
+def iperf3(name, kind, to_guest, *options):
+    def run(bed, side):
+        _, rate = traffic.transfer(bed.guest, side.nic, to_guest, *options, seconds=SECONDS)
+        return rate / 1e6
+
+    return Clocked(name, THROUGHPUT, "Mbit/s", kind, run)
+
+
+def transactions(name, what):
+    def run(bed, side):
+        start = time.monotonic()
+        bed.from_host(what, side.nic.guest4, TRANSACTIONS)
+        return (time.monotonic() - start) / TRANSACTIONS * 1e6
+
+    return Clocked(name, LATENCY, "us/transaction", "one", run)
+
+
+ALL = (
+    iperf3("iperf3 TCP from the guest", "one", False),
+    iperf3("iperf3 TCP to the guest", "one", True),
+    iperf3("iperf3 TCP from the guest, 4 queues", "four", False, "-P", 4),
+    iperf3("iperf3 TCP to the guest, 4 queues", "four", True, "-P", 4),
+    transactions("TCP_RR by the clock", "tcp-rr"),
+    transactions("UDP_RR by the clock", "udp-rr"),
+)
+
+
+def rows(chosen, ours, files, folder):
+    kinds = {name: kind for name, kind in KINDS.items() if name in {clocked.kind for clocked in chosen}}
+    with Bed(kinds, ours, files, folder) as bed:
+        for clocked in chosen:
+            sides = bed.sides[clocked.kind]
+            # The first is not counted: ARP, caches, and translation by QEMU.
+            runs = [[clocked.run(bed, side) for side in sides] for _ in range(1 + PAIRS)][1:]
+            c, own = zip(*runs)
+            yield Row.of(clocked.name, clocked.metric, clocked.unit, c, own)

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What is counted: traffic, by the packet, the byte or the transaction."""
+
+from dataclasses import dataclass, field
+from collections.abc import Callable
+
+from bench import receive, transmit
+
+# The guest's own clock says when the device looks at the ring: as often in each run, 50 us apart.
+LAZY = {"ioeventfd": "off", "tx": "timer", "x-txtimer": "50000"}
+# The guest waits for the device instead, see `Counter.wait`.
+PROMPT = {"ioeventfd": "off"}
+CUT = dict.fromkeys(("guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "guest_uso4", "guest_uso6"), "off")
+SMALL = {"mrg_rxbuf": "off"} | CUT
+
+KINDS = {
+    "plain": LAZY,
+    "packed": LAZY | {"packed": "on"},
+    "small": LAZY | SMALL,
+    "queues": LAZY | {"queues": 4},
+    "prompt": PROMPT,
+    "prompt, cut": PROMPT | CUT,
+    "prompt, small": PROMPT | SMALL,
+}
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Traffic of two lengths: what the second costs more than the first is free of all that happens but once.
+
+    name   what the table calls it
+    unit   what is counted
+    kind   the kind of NIC
+    run    sends `count` units through a NIC: run(bed, side, count) returns how many instructions the guest needed
+    counts both lengths
+    prepare  what to do before the first run with a NIC: prepare(bed, side)
+    runs   how often to measure each driver
+    """
+
+    name: str
+    unit: str
+    kind: str
+    run: Callable
+    counts: tuple[int, int]
+    prepare: Callable = field(default=lambda bed, side: None)
+    runs: int = 3
+
+
+def pktgen(name, kind="plain", **options):
+    return Workload(name, "packet", kind, transmit.pktgen(options), (2_000, 50_000), transmit.load_pktgen)
+
+
+def dropped(name, kind, send=receive.frames):
+    return Workload(name, "packet", kind, receive.backlog(send), (1_000, 25_000), receive.drop_at_ingress)
+
+
+def queues(count):
+    many = "1 queue" if count == 1 else f"{count} queues"
+    yield Workload(
+        f"transmit 60 B, {many}",
+        "packet",
+        "queues",
+        transmit.pktgen({"queue_map_min": 0, "queue_map_max": count - 1}),
+        (2_000, 50_000),
+        transmit.use_queues(count),
+    )
+    yield Workload(
+        f"receive 60 B, dropped at tc, {many}",
+        "packet",
+        "queues",
+        receive.backlog(receive.datagrams(18, flows=32)),
+        (1_000, 25_000),
+        receive.use_queues(count),
+    )
+
+
+ALL = (
+    pktgen("transmit 60 B"),
+    pktgen("transmit 60 B, xmit_more", burst=32),
+    pktgen("transmit 60 B, clones", clone_skb=1000),
+    pktgen("transmit 60 B, clones, xmit_more", clone_skb=1000, burst=32),
+    pktgen("transmit 60 B, packed ring", "packed"),
+    pktgen("transmit 1500 B in 4 fragments", pkt_size=1500, frags=4),
+    dropped("receive 60 B, dropped at tc", "plain"),
+    dropped("receive 60 B, dropped at tc, packed ring", "packed"),
+    dropped("receive 60 B, dropped at tc, small buffers", "small"),
+    dropped("receive 1514 B, dropped at tc", "plain", receive.long_frames),
+    dropped("receive 1514 B, dropped at tc, small buffers", "small", receive.long_frames),
+    Workload("receive 64 B to a UDP socket", "packet", "plain", receive.to_socket, (1_000, 25_000), receive.let_in),
+    *queues(1),
+    *queues(2),
+    *queues(4),
+    Workload("transmit UDP 1400 B", "packet", "prompt", transmit.datagrams, (1_000, 13_000)),
+    Workload("transmit TCP with TSO", "KiB", "prompt", transmit.stream, (4 << 10, 68 << 10), runs=5),
+    Workload("receive TCP, mergeable buffers", "KiB", "prompt", receive.stream, (4 << 10, 68 << 10), runs=5),
+    Workload("receive TCP, guest TSO off", "KiB", "prompt, cut", receive.stream, (2 << 10, 34 << 10), runs=5),
+    Workload("receive TCP 1500 B, small buffers", "KiB", "prompt, small", receive.stream, (2 << 10, 34 << 10), runs=5),
+    Workload("TCP_RR", "transaction", "prompt", receive.transactions("tcp-rr"), (100, 2_100)),
+    Workload("UDP_RR", "transaction", "prompt", receive.transactions("udp-rr"), (100, 2_100)),
+)
