@@ -38,6 +38,7 @@ module:
 demo:
 	@$(lab) python3 -m lab.demo
 
+check: lab-env = LAB_LAYER=tools/device
 check:
 	@$(lab) python3 tools/testing/run.py
 

@@ -36,7 +36,7 @@ numbers = itertools.count(1)
 class Guest:
     """Runs for as long as the `with` block does.
 
-    nics     one dictionary for each NIC, see `Nic`
+    nics     one dictionary for each NIC, see `Nic`, or a ready one
     files    host files to be found in the guest's /payload, such as modules
     machine  a name of MACHINES, with further properties after a comma if need be
     cpus, memory
@@ -66,7 +66,7 @@ class Guest:
     ):
         self.number = next(numbers)
         self.machine, _, options = machine.partition(",")
-        self.nics = [Nic(nic, self.machine) for nic in nics]
+        self.nics = [nic if isinstance(nic, Nic) else Nic(nic, self.machine) for nic in nics]
         self.console = LOGS / f"guest-{self.number}.console"
         self.files = files
         self.kernel = kernel

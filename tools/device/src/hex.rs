@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Bytes as text: two hexadecimal digits each.
+
+use serde::{de::Error, Deserialize, Deserializer, Serializer};
+
+/// For serde's `serialize_with`.
+pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(
+        &bytes
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>(),
+    )
+}
+
+/// For serde's `deserialize_with`.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text.len() % 2 != 0 || !text.is_ascii() {
+        return Err(D::Error::custom("bytes are pairs of hexadecimal digits"));
+    }
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).map_err(D::Error::custom))
+        .collect()
+}

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the device is.
+
+use crate::hex;
+use serde::Deserialize;
+
+/// Given on the command line.
+#[derive(Deserialize)]
+pub struct Settings {
+    /// The numbers of the features that are offered.
+    features: Vec<u32>,
+    /// How many pairs of a receive and a transmit queue there are, before the control queue.
+    pub pairs: usize,
+    /// The configuration space (virtio 1.3, section 5.1.4).
+    #[serde(deserialize_with = "hex::deserialize")]
+    pub config: Vec<u8>,
+}
+
+impl Settings {
+    /// The features as a mask.
+    pub fn features(&self) -> u64 {
+        self.features.iter().fold(0, |mask, bit| mask | 1 << bit)
+    }
+
+    /// How many queues there are.
+    pub fn queues(&self) -> usize {
+        2 * self.pairs + 1
+    }
+}

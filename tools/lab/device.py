@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A NIC whose device is tools/device and does as it is told, in place of one of QEMU's."""
+
+import fcntl
+import json
+import os
+import socket
+import struct
+import subprocess
+import time
+from functools import cache
+from pathlib import Path
+
+from lab.agent import GuestDied
+from lab.build import tree_lock
+from lab.nic import Nic
+from lab.paths import LOGS, REPO, die, shown
+
+SOURCE, TARGET = REPO / "tools" / "device", REPO / "build" / "device"
+LAYER = Path(os.environ.get("LAB_LAYER", "/nowhere"))
+# The guest's memory, where the device can reach it; for Guest's `extra`.
+SHARED_MEMORY = ("-object", "memory-backend-memfd,id=shared,size=1G,share=on", "-machine", "memory-backend=shared")
+# linux/if_tun.h
+TUNSETIFF, TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
+IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
+HEADER = 12
+TIMEOUT = 30
+LINK_UP = 1
+
+
+@cache
+def program():
+    """Builds the device from the crates that Debian packages, and returns its path."""
+    tools = LAYER / "tools" / "usr"
+    registry = tools / "share" / "cargo" / "registry"
+    if not registry.exists():
+        die("the crates of tools/device are missing: run with LAB_LAYER=tools/device, as `make check` does")
+    sources = f'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
+    command = [tools / "bin" / "cargo", "build", "--release", "--locked", "--offline", "--target-dir", TARGET]
+    command += [word for source in sources for word in ("--config", source)]
+    environment = os.environ | {"LD_LIBRARY_PATH": f"{tools}/lib/x86_64-linux-gnu", "CARGO_HOME": "/tmp/cargo"}
+    log = LOGS / "device.log"
+    with tree_lock(), open(log, "w") as output:
+        if subprocess.run(command, cwd=SOURCE, env=environment, stdout=output, stderr=output).returncode != 0:
+            die(f"the device does not build; see {shown(log)}\n{log.read_text()[-2000:]}")
+    return TARGET / "release" / "device"
+
+
+def config_space(mac, pairs, mtu=0, speed=0xFFFFFFFF, duplex=0xFF, key_size=0, table_size=0, hash_types=0):
+    """virtio 1.3, section 5.1.4"""
+    address = bytes.fromhex(mac.replace(":", ""))
+    return address + struct.pack("<HHHIBBHI", LINK_UP, pairs, mtu, speed, duplex, key_size, table_size, hash_types)
+
+
+class Device(Nic):
+    """The device and its TAP. `features` are numbers; `config` is what config_space() takes besides address and pairs.
+
+    A test gives orders with `order`, see tools/device/src/orders.rs.
+    """
+
+    def __init__(self, features, pairs=1, **config):
+        super().__init__({}, "q35")
+        self.pairs = pairs
+        self.config = config_space(self.mac, pairs, **config)
+        self.settings = {"features": sorted(features), "pairs": pairs, "config": self.config.hex()}
+        self.vhost, self.orders = (f"/tmp/{self.id}.{kind}" for kind in ("vhost", "orders"))
+        self.process = self.stream = None
+
+    def make(self):
+        super().make()
+        tap = os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK)
+        try:
+            fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", self.tap.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
+            fcntl.ioctl(tap, TUNSETVNETHDRSZ, struct.pack("i", HEADER))
+            fcntl.ioctl(tap, TUNSETOFFLOAD, 0)
+            command = [program(), self.vhost, self.orders, json.dumps(self.settings)]
+            self.process = subprocess.Popen(command, stdin=tap, stdout=open(LOGS / f"{self.id}.device", "w"), stderr=subprocess.STDOUT)
+        finally:
+            os.close(tap)
+        limit = time.monotonic() + TIMEOUT
+        while not (Path(self.vhost).exists() and Path(self.orders).exists()):
+            if self.process.poll() is not None or time.monotonic() > limit:
+                raise GuestDied(f"the device did not start; see {shown(LOGS / f'{self.id}.device')}")
+            time.sleep(0.02)
+        self.stream = socket.socket(socket.AF_UNIX)
+        self.stream.connect(self.orders)
+        self.stream.settimeout(TIMEOUT)
+        self.answers = self.stream.makefile()
+
+    def remove(self):
+        if self.stream:
+            self.stream.close()
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+        for path in (self.vhost, self.orders):
+            Path(path).unlink(missing_ok=True)
+        super().remove()
+
+    def arguments(self):
+        device = f"vhost-user-test-device-pci,id={self.id},chardev={self.netdev_id},virtio-id=1"
+        sizes = f"num_vqs={2 * self.pairs + 1},vq_size=256,config_size={len(self.config)}"
+        return ["-chardev", f"socket,id={self.netdev_id},path={self.vhost}", "-device", f"{device},{sizes}"]
+
+    def order(self, what, **arguments):
+        self.stream.sendall((json.dumps({"order": what, **arguments}) + "\n").encode())
+        answer = json.loads(self.answers.readline())
+        assert "error" not in answer, answer["error"]
+        return next(iter(answer.values()), None)

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Each command, against a device that does it, refuses it, is late, never answers, or answers too little or too much."""
+
+import errno
+import re
+from dataclasses import dataclass
+
+import pytest
+
+from lab import device, features
+from lab import driver as drivers
+from support import exchange
+from support.kernel_log import errors
+
+PAIRS = 2
+OFFERED = (
+    "CSUM GUEST_CSUM CTRL_GUEST_OFFLOADS MAC GUEST_TSO4 GUEST_TSO6 MRG_RXBUF STATUS CTRL_VQ CTRL_RX CTRL_VLAN MQ CTRL_MAC_ADDR "
+    "VERSION_1"
+)
+# In milliseconds. Long enough for a device on a busy machine, and short beside what LATE takes.
+LIMIT, LATE = 1000, 3000
+REFUSED = 1
+MESSAGES = {errno.EINVAL: "Invalid argument", errno.ETIMEDOUT: "timed out", errno.EIO: "Input/output error"}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What an administrator types, what the device is told then, and what shows whether it has come true."""
+
+    set: str
+    undo: str
+    code: tuple[int, int]
+    body: str
+    shown: str
+    # ethtool does not say what the error was, but the stack does in the log.
+    logged: bool = False
+
+
+COMMANDS = {
+    "mac": Command(
+        "ip link set NIC address 02:00:00:00:00:55",
+        "ip link set NIC address MAC",
+        (1, 1),
+        "020000000055",
+        "cat /sys/class/net/NIC/address",
+    ),
+    "pairs": Command("ethtool -L NIC combined 1", "ethtool -L NIC combined 2", (4, 0), "0100", "ethtool -l NIC"),
+    "offloads": Command(
+        "ethtool -K NIC rx-gro-hw off",
+        "ethtool -K NIC rx-gro-hw on",
+        (5, 0),
+        "0200000000000000",
+        "ethtool -k NIC | grep -o 'rx-gro-hw: [a-z]*'",
+        logged=True,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def nic():
+    numbers = {name: number for number, name in features.names().items()}
+    return device.Device([numbers[name] for name in OFFERED.split()], PAIRS)
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver, nic):
+    if driver is drivers.C:
+        pytest.skip("the C driver waits for an answer for ever")
+    with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+        driver.load(guest, f"control_timeout={LIMIT}")
+        guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+def run(guest, nic, command, check=True):
+    command = re.sub(r"\bNIC\b", guest.interface(nic), command).replace("MAC", nic.mac)
+    return guest.run(command, check=check)
+
+
+def fails(guest, nic, command, number, *lines):
+    """It fails with this error, says such lines in the log, and all is as it was."""
+    before = run(guest, nic, command.shown).stdout
+    done = run(guest, nic, command.set, check=False)
+    said = errors(guest)
+    if command.logged:
+        lines += (rf"set_features\(\) failed \(-{number}\)",)
+    else:
+        assert done.rc != 0 and MESSAGES[number] in done.stderr, done
+    assert len(said) == len(lines) and all(any(re.search(line, one) for one in said) for line in lines), said
+    assert run(guest, nic, command.shown).stdout == before
+    if command.logged:
+        # Else the stack remembers what was wanted, and does not ask for it again.
+        run(guest, nic, command.undo)
+
+
+def works(guest, nic, command):
+    """The device is told, once, and all is as wanted; afterwards it is undone."""
+    before = run(guest, nic, command.shown).stdout
+    nic.order("commands")
+    run(guest, nic, command.set)
+    told = [one for one in nic.order("commands") if (one["class"], one["code"]) == command.code]
+    assert [one["body"] for one in told] == [command.body]
+    assert run(guest, nic, command.shown).stdout != before
+    run(guest, nic, command.undo)
+    assert run(guest, nic, command.shown).stdout == before
+    assert errors(guest) == []
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request, guest):
+    errors(guest)
+    return COMMANDS[request.param]
+
+
+def test_done(guest, nic, command):
+    works(guest, nic, command)
+
+
+def test_refused(guest, nic, command):
+    nic.order("script", answers=[{"ack": REFUSED}])
+    fails(guest, nic, command, errno.EINVAL)
+    works(guest, nic, command)
+
+
+@pytest.mark.parametrize("written, line", [(0, "with nothing"), (2, "with 2 bytes"), (0xFFFFFFFF, "with 4294967295 bytes")])
+def test_length_of_answer(guest, nic, command, written, line):
+    nic.order("script", answers=[{"written": written}])
+    fails(guest, nic, command, errno.EIO, line)
+    works(guest, nic, command)
+
+
+def test_late(guest, nic, command):
+    """Others fail at once meanwhile; the late answer mends it."""
+    nic.order("script", answers=[{"delay_ms": LATE}])
+    fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
+    before = run(guest, nic, command.shown).stdout
+    run(guest, nic, f"until {command.set} && {command.undo}; do {command.undo}; sleep 0.1; done 2>/dev/null")
+    assert run(guest, nic, command.shown).stdout == before
+    errors(guest)
+    works(guest, nic, command)
+
+
+def test_never(guest, nic, command):
+    """No command waits for another one's answer, packets flow, and the memory comes back with the device's reset."""
+    nic.order("script", answers=[{"withheld": True}])
+    fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
+    nic.order("commands")
+    for other in COMMANDS.values():
+        fails(guest, nic, other, errno.EIO)
+    assert nic.order("commands") == []
+    exchange.everything(guest, nic)
+    nic.order("release")
+    works(guest, nic, command)
+
+
+def test_afterwards(guest, nic):
+    exchange.everything(guest, nic)
