@@ -19,6 +19,22 @@ __rust_helper void rust_helper_netdev_allow_live_addr_change(struct net_device *
 	dev->priv_flags |= IFF_LIVE_ADDR_CHANGE;
 }
 
+/* With further addresses the device is not made promiscuous: it gets to know them. */
+__rust_helper void rust_helper_netdev_filters_unicast(struct net_device *dev)
+{
+	dev->priv_flags |= IFF_UNICAST_FLT;
+}
+
+__rust_helper void rust_helper_netif_addr_lock_bh(struct net_device *dev)
+{
+	netif_addr_lock_bh(dev);
+}
+
+__rust_helper void rust_helper_netif_addr_unlock_bh(struct net_device *dev)
+{
+	netif_addr_unlock_bh(dev);
+}
+
 __rust_helper bool rust_helper_is_valid_ether_addr(const u8 *addr)
 {
 	return is_valid_ether_addr(addr);

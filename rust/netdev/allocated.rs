@@ -101,6 +101,7 @@ impl<T: Driver> Allocated<T> {
             (*dev).ethtool_ops = EthtoolOps::<T>::OPS;
             (*dev).stat_ops = QueueStatOps::<T>::OPS;
             bindings::netdev_allow_live_addr_change(dev);
+            bindings::netdev_filters_unicast(dev);
             (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
         }
         for index in 0..pairs {
@@ -220,6 +221,13 @@ impl<T: Driver> Allocated<T> {
             dev.features |= on.bits();
             dev.vlan_features = on.bits();
         }
+    }
+
+    /// Says that the device receives only packets of VLANs that it has been told, see
+    /// [`Driver::add_vlan`].
+    pub fn filter_vlans(&mut self) {
+        // SAFETY: The device is valid and not registered.
+        unsafe { (*self.as_raw()).features |= Features::VLAN_FILTER.bits() };
     }
 
     /// Registers the device, with what the driver keeps for it and for its queues.

@@ -17,6 +17,7 @@ use crate::{
     LinkSettings,
     Napi,
     RingSizes,
+    RxMode,
     RxPoll,
     SkBuff,
     TxAccess,
@@ -140,6 +141,34 @@ pub trait Driver: Sized + 'static {
     ///
     /// Any; the address stays as it is.
     fn set_mac(device: &Device<Self>, address: [u8; 6]) -> Result;
+
+    /// Has the device receive what the stack wants. Called when the interface is set up, and when
+    /// something of it has changed while it is up.
+    ///
+    /// `ndo_set_rx_mode_async`: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any: the stack tries again, after one second first, four times in all.
+    fn set_rx_mode(device: &Device<Self>, wanted: &RxMode) -> Result;
+
+    /// Has the device receive packets with the VLAN tag `vid` (IEEE 802.1Q), from 0 to 4095.
+    ///
+    /// `ndo_vlan_rx_add_vid`: process context, rtnl held, may sleep. Called only with
+    /// [`filter_vlans`](crate::Allocated::filter_vlans).
+    ///
+    /// # Errors
+    ///
+    /// Any: whoever wants the VLAN does not get it.
+    fn add_vlan(device: &Device<Self>, vid: u16) -> Result;
+
+    /// Has the device receive no packets with the VLAN tag `vid` any more. As for
+    /// [`add_vlan`](Self::add_vlan); `ndo_vlan_rx_kill_vid`.
+    ///
+    /// # Errors
+    ///
+    /// Any: a line in the log.
+    fn remove_vlan(device: &Device<Self>, vid: u16) -> Result;
 
     /// Changes the features that are on from [`Device::features`] to `wanted`.
     ///

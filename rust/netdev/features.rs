@@ -34,6 +34,8 @@ impl Features {
     pub const GSO_UDP_TUNNEL_CSUM: Self = Self::of(bindings::NETIF_F_GSO_UDP_TUNNEL_CSUM_BIT);
     /// `NETIF_F_GSO_ROBUST`: the device takes uncut packets of untrusted senders.
     pub const GSO_ROBUST: Self = Self::of(bindings::NETIF_F_GSO_ROBUST_BIT);
+    /// `NETIF_F_HW_VLAN_CTAG_FILTER`: the device filters packets by their VLAN.
+    pub(crate) const VLAN_FILTER: Self = Self::of(bindings::NETIF_F_HW_VLAN_CTAG_FILTER_BIT);
     /// `NETIF_F_GRO_HW`: the device leaves received packets uncut, or merges them.
     pub const GRO_HW: Self = Self::of(bindings::NETIF_F_GRO_HW_BIT);
 

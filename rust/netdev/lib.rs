@@ -27,6 +27,7 @@ mod page_pool;
 mod pause;
 mod queues;
 pub mod rtnl;
+mod rx_mode;
 mod skbuff;
 pub mod stats;
 mod vnet;
@@ -70,6 +71,7 @@ pub use self::{
         TxPoll,
         TxQueue, //
     },
+    rx_mode::RxMode,
     skbuff::{
         DropReason,
         RxSkb,

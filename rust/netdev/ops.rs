@@ -12,6 +12,7 @@ use crate::{
         TxQueue,
         TxSlot, //
     },
+    rtnl,
     stats::LinkStats,
     vnet,
     Device,
@@ -68,6 +69,9 @@ impl<T: Driver> Ops<T> {
             ndo_features_check: Some(vnet::features_check),
             ndo_set_features: Some(Self::set_features),
             ndo_set_mac_address: Some(Self::set_mac_address),
+            ndo_set_rx_mode_async: Some(Self::set_rx_mode),
+            ndo_vlan_rx_add_vid: Some(Self::add_vlan),
+            ndo_vlan_rx_kill_vid: Some(Self::remove_vlan),
             ..pin_init::zeroed()
         };
 
@@ -229,6 +233,62 @@ impl<T: Driver> Ops<T> {
             T::set_mac(device, wanted)?;
             // SAFETY: As above.
             unsafe { bindings::eth_commit_mac_addr_change(dev, address) };
+            Ok(0)
+        })
+    }
+
+    /// `ndo_set_rx_mode_async`. The lists that it gets are copies of those of the device.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`]. The rtnl lock is held.
+    unsafe extern "C" fn set_rx_mode(
+        dev: *mut bindings::net_device,
+        _unicast: *mut bindings::netdev_hw_addr_list,
+        _multicast: *mut bindings::netdev_hw_addr_list,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            // SAFETY: The lock is held, as long as this function takes.
+            let wanted = device.rx_mode(&unsafe { rtnl::Held::assume() });
+            T::set_rx_mode(device, &wanted)?;
+            Ok(0)
+        })
+    }
+
+    /// `ndo_vlan_rx_add_vid`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`].
+    unsafe extern "C" fn add_vlan(
+        dev: *mut bindings::net_device,
+        _protocol: bindings::__be16,
+        vid: u16,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            T::add_vlan(device, vid)?;
+            Ok(0)
+        })
+    }
+
+    /// `ndo_vlan_rx_kill_vid`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`].
+    unsafe extern "C" fn remove_vlan(
+        dev: *mut bindings::net_device,
+        _protocol: bindings::__be16,
+        vid: u16,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            T::remove_vlan(device, vid)?;
             Ok(0)
         })
     }

@@ -66,11 +66,11 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 /// What [`Control::send`](crate::control::Control::send) says.
 pub(crate) fn set(shared: &Shared, address: [u8; 6]) -> Result {
     let device = &shared.device;
-    match &shared.control {
-        Some(control) if device.has(features::CTRL_MAC_ADDR) => control.send(&SetMac(address)),
-        _ if device.has(features::MAC) && !device.has(Feature::VERSION_1) => {
+    match shared.control_for(features::CTRL_MAC_ADDR) {
+        Some(control) => control.send(&SetMac(address)),
+        None if device.has(features::MAC) && !device.has(Feature::VERSION_1) => {
             device.write_config(&config::MAC, address)
         }
-        _ => Ok(()),
+        None => Ok(()),
     }
 }

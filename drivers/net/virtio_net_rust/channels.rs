@@ -114,12 +114,9 @@ fn restore(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
 
 /// Tells the device how many pairs to use.
 fn tell(shared: &Shared, pairs: u16) -> Result {
-    let Some(control) = shared.control.as_ref() else {
+    let Some(control) = shared.control_for(features::MQ) else {
         return Ok(());
     };
-    if !shared.device.has(features::MQ) {
-        return Ok(());
-    }
     control.send(&SetQueuePairs(pairs)).inspect_err(|error| {
         dev_warn!(
             shared.device,

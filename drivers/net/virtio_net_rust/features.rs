@@ -49,6 +49,10 @@ pub(crate) const MRG_RXBUF: Feature = Feature::new(15);
 pub(crate) const STATUS: Feature = Feature::new(16);
 /// `VIRTIO_NET_F_CTRL_VQ`: there is a control queue.
 pub(crate) const CTRL_VQ: Feature = Feature::new(17);
+/// `VIRTIO_NET_F_CTRL_RX`: the device filters by addresses.
+pub(crate) const CTRL_RX: Feature = Feature::new(18);
+/// `VIRTIO_NET_F_CTRL_VLAN`: the device filters by VLANs.
+pub(crate) const CTRL_VLAN: Feature = Feature::new(19);
 /// `VIRTIO_NET_F_MQ`: there may be several pairs of queues.
 pub(crate) const MQ: Feature = Feature::new(22);
 /// `VIRTIO_NET_F_CTRL_MAC_ADDR`: the MAC address is set with a command.
@@ -82,8 +86,9 @@ macro_rules! with_common {
     ($($more:expr),+ $(,)?) => {
         &[
             CSUM, GUEST_CSUM, CTRL_GUEST_OFFLOADS, MTU, MAC, GUEST_TSO4, GUEST_TSO6, GUEST_ECN,
-            GUEST_UFO, HOST_TSO4, HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ, MQ,
-            CTRL_MAC_ADDR, GUEST_USO4, GUEST_USO6, HOST_USO, HASH_REPORT, GUEST_HDRLEN, $($more),+
+            GUEST_UFO, HOST_TSO4, HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ,
+            CTRL_RX, CTRL_VLAN, MQ, CTRL_MAC_ADDR, GUEST_USO4, GUEST_USO6,
+            HOST_USO, HASH_REPORT, GUEST_HDRLEN, $($more),+
         ]
     };
 }
@@ -102,8 +107,8 @@ pub(crate) const LEGACY: &[Feature] = with_common![GSO, Feature::ANY_LAYOUT];
 
 /// What a device must not offer without [`CTRL_VQ`]: the features that are commands.
 const COMMANDS: &[(Feature, &str)] = &[
-    (Feature::new(18), "VIRTIO_NET_F_CTRL_RX"),
-    (Feature::new(19), "VIRTIO_NET_F_CTRL_VLAN"),
+    (CTRL_RX, "VIRTIO_NET_F_CTRL_RX"),
+    (CTRL_VLAN, "VIRTIO_NET_F_CTRL_VLAN"),
     (Feature::new(21), "VIRTIO_NET_F_GUEST_ANNOUNCE"),
     (MQ, "VIRTIO_NET_F_MQ"),
     (CTRL_MAC_ADDR, "VIRTIO_NET_F_CTRL_MAC_ADDR"),

@@ -61,6 +61,9 @@ pub(crate) fn probe(
     address::take(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
     offloads::set_features(&mut netdev, device);
+    if device.has(features::CTRL_VLAN) {
+        netdev.filter_vlans();
+    }
     set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());
 

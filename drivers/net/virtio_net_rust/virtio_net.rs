@@ -20,8 +20,10 @@ pub mod parameters;
 mod probe;
 mod rings;
 mod rx;
+mod rx_mode;
 mod stats;
 mod tx;
+mod vlan;
 
 use self::{
     affinity::Affinity,
@@ -51,6 +53,7 @@ use kernel::{
         Napi,
         Registration,
         RingSizes,
+        RxMode,
         RxPoll,
         SkBuff,
         TxAccess,
@@ -79,12 +82,19 @@ pub struct Bond {
 pub struct Shared {
     device: Attached,
     framing: Framing,
-    /// Where the device takes commands.
+    /// Where the device takes commands, if it does.
     control: Option<Control>,
     rings: Rings,
     link: Link,
     /// Which CPUs the queues are for.
     affinity: Affinity,
+}
+
+impl Shared {
+    /// Where the device takes the commands of `feature`, if that has been negotiated.
+    fn control_for(&self, feature: Feature) -> Option<&Control> {
+        self.control.as_ref().filter(|_| self.device.has(feature))
+    }
 }
 
 impl virtio::Driver for VirtioNet {
@@ -190,6 +200,18 @@ impl net::Driver for VirtioNet {
 
     fn set_mac(device: &Device<Self>, address: [u8; 6]) -> Result {
         address::set(device.shared(), address)
+    }
+
+    fn set_rx_mode(device: &Device<Self>, wanted: &RxMode) -> Result {
+        rx_mode::set(device, wanted)
+    }
+
+    fn add_vlan(device: &Device<Self>, vid: u16) -> Result {
+        vlan::add(device.shared(), vid)
+    }
+
+    fn remove_vlan(device: &Device<Self>, vid: u16) -> Result {
+        vlan::remove(device.shared(), vid)
     }
 
     fn set_features(device: &Device<Self>, wanted: Features) -> Result {

@@ -49,3 +49,83 @@ impl Command for SetQueuePairs {
         body.u16(self.0)
     }
 }
+
+/// `VIRTIO_NET_CTRL_RX_PROMISC`: whether everything is received. With
+/// [`CTRL_RX`](crate::features::CTRL_RX).
+pub(crate) struct SetPromiscuous(pub(crate) bool);
+
+impl Command for SetPromiscuous {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_RX_PROMISC";
+    const CLASS: u8 = 0;
+    const CODE: u8 = 0;
+
+    fn write(&self, body: &mut Message) -> Result {
+        body.u8(self.0.into())
+    }
+}
+
+/// `VIRTIO_NET_CTRL_RX_ALLMULTI`: whether all packets to groups are received. With
+/// [`CTRL_RX`](crate::features::CTRL_RX).
+pub(crate) struct SetAllMulticast(pub(crate) bool);
+
+impl Command for SetAllMulticast {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_RX_ALLMULTI";
+    const CLASS: u8 = 0;
+    const CODE: u8 = 1;
+
+    fn write(&self, body: &mut Message) -> Result {
+        body.u8(self.0.into())
+    }
+}
+
+/// `VIRTIO_NET_CTRL_MAC_TABLE_SET`: what is received besides the device's own address and broadcasts.
+/// With [`CTRL_RX`](crate::features::CTRL_RX).
+pub(crate) struct SetMacTable<'a> {
+    pub(crate) unicast: &'a [[u8; 6]],
+    pub(crate) multicast: &'a [[u8; 6]],
+}
+
+impl Command for SetMacTable<'_> {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_MAC_TABLE_SET";
+    const CLASS: u8 = 1;
+    const CODE: u8 = 0;
+
+    fn write(&self, body: &mut Message) -> Result {
+        for table in [self.unicast, self.multicast] {
+            let bytes = table.as_flattened();
+            body.reserve(size_of::<u32>() + bytes.len())?;
+            body.u32(u32::try_from(table.len())?)?;
+            body.bytes(bytes)?;
+            body.end_segment()?;
+        }
+        Ok(())
+    }
+}
+
+/// `VIRTIO_NET_CTRL_VLAN_ADD`: packets of this VLAN are received. With
+/// [`CTRL_VLAN`](crate::features::CTRL_VLAN).
+pub(crate) struct AddVlan(pub(crate) u16);
+
+impl Command for AddVlan {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_VLAN_ADD";
+    const CLASS: u8 = 2;
+    const CODE: u8 = 0;
+
+    fn write(&self, body: &mut Message) -> Result {
+        body.u16(self.0)
+    }
+}
+
+/// `VIRTIO_NET_CTRL_VLAN_DEL`: packets of this VLAN are not received any more. With
+/// [`CTRL_VLAN`](crate::features::CTRL_VLAN).
+pub(crate) struct RemoveVlan(pub(crate) u16);
+
+impl Command for RemoveVlan {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_VLAN_DEL";
+    const CLASS: u8 = 2;
+    const CODE: u8 = 1;
+
+    fn write(&self, body: &mut Message) -> Result {
+        body.u16(self.0)
+    }
+}

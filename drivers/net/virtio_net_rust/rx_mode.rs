@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the device passes on besides packets to its own address and to all (virtio 1.3, sections
+//! 5.1.6.5.1 and 5.1.6.5.2).
+
+use crate::{
+    control::commands::{
+        SetAllMulticast,
+        SetMacTable,
+        SetPromiscuous, //
+    },
+    control::{
+        Command,
+        Control, //
+    },
+    features,
+    Shared,
+    VirtioNet, //
+};
+use kernel::{
+    net::{
+        Device,
+        RxMode, //
+    },
+    prelude::*, //
+};
+
+/// Has the device pass on what the stack wants.
+///
+/// A table that the device does not take, or that is too long, is made up for: the device passes on
+/// everything, or all packets to groups, and the stack drops what it does not want. Unlike in C the
+/// table comes first, so that no packet is lost on the way from everything to a table.
+///
+/// Process context, rtnl held, may sleep. C function: `virtnet_rx_mode_work()`.
+///
+/// # Errors
+///
+/// What [`Control::send`] says, other than that the device refuses: that is a line in the log.
+pub(crate) fn set(device: &Device<VirtioNet>, wanted: &RxMode) -> Result {
+    let shared = device.shared();
+    let Some(control) = shared.control_for(features::CTRL_RX) else {
+        return Ok(());
+    };
+    let (unicast, multicast) = (wanted.unicast.as_deref(), wanted.multicast.as_deref());
+    let table = SetMacTable {
+        unicast: unicast.unwrap_or_default(),
+        multicast: multicast.unwrap_or_default(),
+    };
+    let taken = tell(control, shared, &table)?;
+    let covers = |addresses: Option<&[_]>| addresses.is_some_and(|it| taken || it.is_empty());
+
+    let promiscuous = wanted.promiscuous || !covers(unicast);
+    let all_multicast = wanted.all_multicast || !covers(multicast);
+    tell(control, shared, &SetPromiscuous(promiscuous))?;
+    tell(control, shared, &SetAllMulticast(all_multicast))?;
+    Ok(())
+}
+
+/// Sends a command, and says whether the device has done it.
+fn tell<C: Command>(control: &Control, shared: &Shared, command: &C) -> Result<bool> {
+    match control.send(command) {
+        Ok(()) => Ok(true),
+        Err(EINVAL) => {
+            dev_warn!(shared.device, "device refuses {}\n", C::NAME);
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
+}

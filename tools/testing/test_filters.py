@@ -1,0 +1,305 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the device passes on is what the guest wants to receive, as QEMU has it: addresses, groups, VLANs."""
+
+import json
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from lab import driver as drivers
+from lab import host, traffic
+from support import binding, exchange, vlan
+from support.kernel_log import errors, no_errors  # noqa: F401
+from support.nics import LEGACY, PACKED
+
+DEVICES = {
+    "modern": {},
+    "packed": PACKED,
+    "legacy": LEGACY,
+}
+UNFILTERED = {"ctrl_rx": "off", "ctrl_rx_extra": "off", "ctrl_vlan": "off"}
+# More than QEMU has room for.
+MANY = 100
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    with boot(nics=[*DEVICES.values(), UNFILTERED], files=[exchange.PEER]) as guest:
+        driver.load(guest)
+        guest.run(["modprobe", "8021q"])
+        for nic in guest.nics:
+            guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.fixture(params=range(len(DEVICES)), ids=list(DEVICES))
+def nic(guest, request):
+    return guest.nics[request.param]
+
+
+@pytest.fixture
+def unfiltered(guest):
+    return guest.nics[-1]
+
+
+def in_device(guest, nic):
+    return guest.qmp("query-rx-filter", name=nic.id)[0]
+
+
+def becomes(guest, nic, **wanted):
+    """The C driver is not done yet when a command returns."""
+    limit = time.monotonic() + 30
+    while True:
+        found = in_device(guest, nic)
+        found |= {name: sorted(value) for name, value in found.items() if isinstance(value, list)}
+        if wanted.items() <= found.items():
+            return
+        assert time.monotonic() < limit, (wanted, found)
+        time.sleep(0.1)
+
+
+def groups(guest, name):
+    """The groups that the interface is in."""
+    found = json.loads(guest.run(["ip", "-json", "maddress", "show", "dev", name]).stdout)[0]["maddr"]
+    return sorted(entry["link"] for entry in found if "link" in entry)
+
+
+def address(number):
+    return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
+
+
+def group(number):
+    return f"01:00:5e:7f:{number >> 8:02x}:{number & 255:02x}"
+
+
+def change(guest, kind, action, name, numbers):
+    """Adds addresses to the filter of an interface, or deletes them."""
+    if kind is address:
+        lines = [f"fdb {action} {address(number)} dev {name} self" for number in numbers]
+        guest.run(["bridge", "-batch", "-"], input="\n".join(lines).encode())
+    else:
+        # In a batch, `ip` forgets all but the first one.
+        groups = " ".join(map(group, numbers))
+        guest.run(f"for group in {groups}; do ip maddress {action} $group dev {name} || exit 1; done")
+
+
+def test_nothing_else_at_first(guest, nic):
+    name = guest.interface(nic)
+    wanted = {"promiscuous": False, "multicast": "normal", "unicast-table": [], "main-mac": nic.mac}
+    becomes(guest, nic, **wanted, **{"multicast-table": groups(guest, name), "multicast-overflow": False})
+
+
+@pytest.mark.parametrize("flag, field, on, off", [("promisc", "promiscuous", True, False), ("allmulticast", "multicast", "all", "normal")])
+def test_everything(guest, nic, flag, field, on, off):
+    name = guest.interface(nic)
+    for _ in range(3):
+        guest.run(["ip", "link", "set", name, flag, "on"])
+        becomes(guest, nic, **{field: on})
+        guest.run(["ip", "link", "set", name, flag, "off"])
+        becomes(guest, nic, **{field: off})
+    exchange.everything(guest, nic)
+
+
+def test_addresses(guest, nic):
+    name = guest.interface(nic)
+    for numbers in (range(1), range(7)):
+        change(guest, address, "add", name, numbers)
+        becomes(guest, nic, **{"unicast-table": sorted(map(address, numbers)), "promiscuous": False})
+        change(guest, address, "del", name, numbers)
+        becomes(guest, nic, **{"unicast-table": []})
+
+
+def test_groups(guest, nic):
+    name = guest.interface(nic)
+    own = groups(guest, name)
+    for numbers in (range(1), range(7)):
+        change(guest, group, "add", name, numbers)
+        becomes(guest, nic, **{"multicast-table": sorted([*own, *map(group, numbers)]), "multicast": "normal"})
+        change(guest, group, "del", name, numbers)
+        becomes(guest, nic, **{"multicast-table": own})
+
+
+@pytest.mark.parametrize("kind, overflow", [(address, "unicast-overflow"), (group, "multicast-overflow")])
+def test_more_than_the_device_holds(guest, nic, kind, overflow):
+    """It gets all of them, and takes that for everything."""
+    name = guest.interface(nic)
+    change(guest, kind, "add", name, range(MANY))
+    becomes(guest, nic, **{overflow: True})
+    exchange.pings(guest, nic)
+    change(guest, kind, "del", name, range(MANY))
+    becomes(guest, nic, **{overflow: False})
+
+
+def received(guest, name):
+    return int(guest.run(["cat", f"/sys/class/net/{name}/statistics/rx_packets"]).stdout)
+
+
+def test_packets_are_filtered(guest, nic):
+    """Those to another station arrive once it is added. The answer to a ping comes after all that was sent before."""
+    name = guest.interface(nic)
+    source = exchange.mac_bytes(exchange.tap_mac(nic))
+
+    def arrive(count=500):
+        exchange.ping(traffic.host_run, nic.guest4)
+        before = received(guest, name)
+        frame = exchange.mac_bytes(address(1)) + source + b"\x88\xb6" + bytes(46)
+        with exchange.socket.socket(exchange.socket.AF_PACKET, exchange.socket.SOCK_RAW) as link:
+            link.bind((nic.tap, 0))
+            for _ in range(count):
+                link.send(frame)
+        exchange.ping(traffic.host_run, nic.guest4)
+        return received(guest, name) - before >= count
+
+    assert not arrive()
+    change(guest, address, "add", name, [1])
+    becomes(guest, nic, **{"unicast-table": [address(1)]})
+    assert arrive()
+    change(guest, address, "del", name, [1])
+    becomes(guest, nic, **{"unicast-table": []})
+    assert not arrive()
+
+
+def test_again_after_down_and_up(guest, nic):
+    """What was changed while the interface was down counts when it is up."""
+    name = guest.interface(nic)
+    guest.run(["ip", "link", "set", name, "down"])
+    change(guest, address, "add", name, range(3))
+    guest.run(["ip", "link", "set", name, "promisc", "on", "up"])
+    becomes(guest, nic, **{"unicast-table": [address(n) for n in range(3)], "promiscuous": True})
+    guest.run(["ip", "link", "set", name, "promisc", "off"])
+    change(guest, address, "del", name, range(3))
+    becomes(guest, nic, **{"unicast-table": [], "promiscuous": False})
+    guest.run(["ip", "address", "replace", f"{nic.guest6}/64", "dev", name, "nodad"])
+    exchange.everything(guest, nic)
+
+
+def test_device_without_filters(guest, unfiltered):
+    name = guest.interface(unfiltered)
+    change(guest, address, "add", name, range(3))
+    guest.run(f"ip link set {name} promisc on && ip link set {name} promisc off")
+    change(guest, address, "del", name, range(3))
+    becomes(guest, unfiltered, **{"promiscuous": True, "vlan": "all"})
+    exchange.everything(guest, unfiltered)
+
+
+# --- VLANs ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tagger(tmp_path_factory):
+    return vlan.build(tmp_path_factory.mktemp("vlan"))
+
+
+@contextmanager
+def vlan_in(guest, nic, number):
+    """A VLAN of the guest's end, which has the guest's address."""
+    name = guest.interface(nic)
+    device = f"{name}.{number}"
+    guest.run(["ip", "link", "add", "link", name, "name", device, "type", "vlan", "id", number])
+    guest.run(f"ip address del {nic.guest4}/24 dev {name} && ip address add {nic.guest4}/24 dev {device}")
+    guest.run(["ip", "link", "set", device, "up"])
+    yield
+    guest.run(f"ip link delete {device} && ip address add {nic.guest4}/24 dev {name}")
+
+
+@pytest.mark.parametrize("number", [1, vlan.ID, 4094])
+def test_vlan(guest, nic, number, tagger):
+    before = sorted(in_device(guest, nic)["vlan-table"])
+    assert number not in before
+    with vlan_in(guest, nic, number):
+        becomes(guest, nic, **{"vlan": "normal", "vlan-table": sorted([*before, number])})
+        if number == vlan.ID:
+            with vlan.tagged(nic, tagger):
+                exchange.reaches(guest.run, nic.host4)
+    becomes(guest, nic, **{"vlan-table": before})
+    exchange.pings(guest, nic)
+
+
+def test_vlan_of_a_device_without_filters(guest, unfiltered, tagger):
+    with vlan_in(guest, unfiltered, vlan.ID), vlan.tagged(unfiltered, tagger):
+        exchange.reaches(guest.run, unfiltered.host4)
+    exchange.pings(guest, unfiltered)
+
+
+@pytest.mark.parametrize("number, wanted", [(0, "on [fixed]"), (-1, "off [fixed]")])
+def test_feature(guest, number, wanted):
+    name = guest.interface(guest.nics[number])
+    assert f"rx-vlan-filter: {wanted}\n" in guest.run(["ethtool", "-k", name]).stdout
+
+
+# --- Devices that do not do as they are told ----------------------------------------
+
+
+@pytest.fixture(scope="module")
+def faulty(boot, driver, faulty_module):
+    with boot(nics=[{}], files=[faulty_module, exchange.PEER]) as guest:
+        driver.load(guest)
+        guest.run(["modprobe", "8021q"])
+        guest.bring_up(guest.nics[0])
+        with exchange.peer_in(guest):
+            yield guest
+
+
+def parameter(guest, name, value):
+    guest.run(f"echo {value} >/sys/module/{drivers.RUST.name}/parameters/{name}")
+
+
+@pytest.mark.parametrize("kind, field, everything, normal", [(address, "promiscuous", True, False), (group, "multicast", "all", "normal")])
+def test_table_is_refused(faulty, kind, field, everything, normal):
+    """The device passes on everything instead, until it takes a table."""
+    nic = faulty.nics[0]
+    name = faulty.interface(nic)
+    parameter(faulty, "fault_answers", 1)
+    change(faulty, kind, "add", name, [1])
+    becomes(faulty, nic, **{field: everything})
+    assert any("refuses VIRTIO_NET_CTRL_MAC_TABLE_SET" in line for line in faulty.kernel_messages())
+    change(faulty, kind, "add", name, [2])
+    becomes(faulty, nic, **{field: normal})
+    change(faulty, kind, "del", name, [1, 2])
+    exchange.everything(faulty, nic)
+
+
+def test_mode_is_not_answered(faulty):
+    """The command ends in time, and the mode is as wanted once the device has answered."""
+    nic = faulty.nics[0]
+    name = faulty.interface(nic)
+    parameter(faulty, "control_timeout", 300)
+    for wanted in ("on", "off"):
+        parameter(faulty, "fault_kicks", 1)
+        faulty.run(["ip", "link", "set", name, "promisc", wanted])
+        assert "within 300 ms" in "\n".join(errors(faulty))
+        exchange.pings(faulty, nic)
+        becomes(faulty, nic, promiscuous=wanted == "on")
+    assert errors(faulty) == []
+    parameter(faulty, "control_timeout", 5000)
+    exchange.everything(faulty, nic)
+
+
+def test_vlan_is_refused(faulty):
+    nic = faulty.nics[0]
+    name = faulty.interface(nic)
+    parameter(faulty, "fault_answers", 1)
+    done = faulty.run(["ip", "link", "add", "link", name, "name", "refused", "type", "vlan", "id", 7], check=False)
+    assert done.rc != 0 and "Invalid argument" in done.stderr, done
+    assert "refused" not in faulty.run(["ip", "link"]).stdout
+    with vlan_in(faulty, nic, 7):
+        becomes(faulty, nic, **{"vlan": "normal"})
+        assert 7 in in_device(faulty, nic)["vlan-table"]
+    assert 7 not in in_device(faulty, nic)["vlan-table"]
+    exchange.pings(faulty, nic)
+
+
+def test_device_goes_with_filters(faulty, driver):
+    """And comes back with those that are wanted then."""
+    nic = faulty.nics[0]
+    name, device = faulty.interface(nic), faulty.virtio_device(nic)
+    faulty.run(["ip", "link", "add", "link", name, "name", "above", "type", "vlan", "id", 8])
+    change(faulty, address, "add", name, range(3))
+    binding.unbind(faulty, driver, device)
+    binding.bind(faulty, driver, device)
+    faulty.bring_up(nic)
+    becomes(faulty, nic, **{"unicast-table": [], "promiscuous": False})
+    assert 8 not in in_device(faulty, nic)["vlan-table"]
+    exchange.everything(faulty, nic)
