@@ -181,6 +181,14 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::netif_carrier_off(self.as_raw()) }
     }
 
+    /// Tells the neighbours where the device is: sends gratuitous ARP and the like, if it is up.
+    ///
+    /// Process context. May sleep. Takes the rtnl lock.
+    pub fn notify_peers(&self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netdev_notify_peers(self.as_raw()) }
+    }
+
     /// Has [`Driver::service`] called soon, once for any number of calls until it starts. Any
     /// context.
     ///

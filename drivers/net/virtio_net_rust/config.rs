@@ -25,3 +25,6 @@ pub(crate) const DUPLEX: Field<[u8; 1]> = Field::at(16);
 
 /// `VIRTIO_NET_S_LINK_UP` of [`STATUS`].
 pub(crate) const STATUS_LINK_UP: u16 = 1;
+
+/// `VIRTIO_NET_S_ANNOUNCE` of [`STATUS`].
+pub(crate) const STATUS_ANNOUNCE: u16 = 2;

@@ -53,6 +53,9 @@ pub(crate) const CTRL_VQ: Feature = Feature::new(17);
 pub(crate) const CTRL_RX: Feature = Feature::new(18);
 /// `VIRTIO_NET_F_CTRL_VLAN`: the device filters by VLANs.
 pub(crate) const CTRL_VLAN: Feature = Feature::new(19);
+/// `VIRTIO_NET_F_GUEST_ANNOUNCE`: the device says when the neighbours have to be told where it is,
+/// after a migration for instance.
+pub(crate) const GUEST_ANNOUNCE: Feature = Feature::new(21);
 /// `VIRTIO_NET_F_MQ`: there may be several pairs of queues.
 pub(crate) const MQ: Feature = Feature::new(22);
 /// `VIRTIO_NET_F_CTRL_MAC_ADDR`: the MAC address is set with a command.
@@ -87,7 +90,7 @@ macro_rules! with_common {
         &[
             CSUM, GUEST_CSUM, CTRL_GUEST_OFFLOADS, MTU, MAC, GUEST_TSO4, GUEST_TSO6, GUEST_ECN,
             GUEST_UFO, HOST_TSO4, HOST_TSO6, HOST_ECN, HOST_UFO, MRG_RXBUF, STATUS, CTRL_VQ,
-            CTRL_RX, CTRL_VLAN, MQ, CTRL_MAC_ADDR, GUEST_USO4, GUEST_USO6,
+            CTRL_RX, CTRL_VLAN, GUEST_ANNOUNCE, MQ, CTRL_MAC_ADDR, GUEST_USO4, GUEST_USO6,
             HOST_USO, HASH_REPORT, GUEST_HDRLEN, $($more),+
         ]
     };
@@ -109,7 +112,7 @@ pub(crate) const LEGACY: &[Feature] = with_common![GSO, Feature::ANY_LAYOUT];
 const COMMANDS: &[(Feature, &str)] = &[
     (CTRL_RX, "VIRTIO_NET_F_CTRL_RX"),
     (CTRL_VLAN, "VIRTIO_NET_F_CTRL_VLAN"),
-    (Feature::new(21), "VIRTIO_NET_F_GUEST_ANNOUNCE"),
+    (GUEST_ANNOUNCE, "VIRTIO_NET_F_GUEST_ANNOUNCE"),
     (MQ, "VIRTIO_NET_F_MQ"),
     (CTRL_MAC_ADDR, "VIRTIO_NET_F_CTRL_MAC_ADDR"),
     (Feature::new(52), "VIRTIO_NET_F_VQ_NOTF_COAL"),

@@ -4,6 +4,7 @@
 
 use crate::{
     config,
+    control::commands::AnnounceDone,
     features,
     VirtioNet, //
 };
@@ -59,17 +60,35 @@ fn of_device(device: &virtio::Device<Bound>) -> Option<LinkSettings> {
     Some(LinkSettings::new(speed, duplex))
 }
 
+/// Tells the neighbours where the device is, and the device that this has been done (virtio 1.3,
+/// section 5.1.6.5.4). C function: `virtnet_ack_link_announce()`.
+fn announce(device: &Device<VirtioNet>) {
+    let shared = device.shared();
+    let Some(control) = shared.control_for(features::GUEST_ANNOUNCE) else {
+        return;
+    };
+    device.notify_peers();
+    if let Err(error) = control.send(&AnnounceDone) {
+        dev_warn!(
+            shared.device,
+            "device does not take that its place was announced: {error:?}\n"
+        );
+    }
+}
+
 /// Takes over the link state that the device reports: up, if it reports none. When the link comes
-/// up, also how fast it is.
+/// up, also how fast it is. Then the device is announced if it wants to be.
 ///
-/// Process context. May sleep. C function: `virtnet_config_changed_work()`.
+/// Process context. May sleep. Takes the rtnl lock. C function: `virtnet_config_changed_work()`.
 pub(crate) fn update(device: &Device<VirtioNet>) {
     let (virtio, link) = (&device.shared().device, &device.shared().link);
-    // A device that cannot be read has said so in the log, and is not one to send to.
-    let up = !virtio.has(features::STATUS)
-        || virtio
-            .read_config(&config::STATUS)
-            .is_ok_and(|status| status & config::STATUS_LINK_UP != 0);
+    let status = if virtio.has(features::STATUS) {
+        // A device that cannot be read has said so in the log, and is not one to send to.
+        virtio.read_config(&config::STATUS).unwrap_or(0)
+    } else {
+        config::STATUS_LINK_UP
+    };
+    let up = status & config::STATUS_LINK_UP != 0;
 
     let mut state = link.0.lock();
     if up && !state.up {
@@ -82,5 +101,8 @@ pub(crate) fn update(device: &Device<VirtioNet>) {
         device.carrier_on();
     } else {
         device.carrier_off();
+    }
+    if status & config::STATUS_ANNOUNCE != 0 {
+        announce(device);
     }
 }

@@ -129,3 +129,17 @@ impl Command for RemoveVlan {
         body.u16(self.0)
     }
 }
+
+/// `VIRTIO_NET_CTRL_ANNOUNCE_ACK`: the neighbours have been told. With
+/// [`GUEST_ANNOUNCE`](crate::features::GUEST_ANNOUNCE).
+pub(crate) struct AnnounceDone;
+
+impl Command for AnnounceDone {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_ANNOUNCE_ACK";
+    const CLASS: u8 = 3;
+    const CODE: u8 = 0;
+
+    fn write(&self, _body: &mut Message) -> Result {
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The device wants the neighbours told where it is, as QEMU does after a migration: they are, and it is told so."""
+
+import socket
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from support import exchange
+from support.kernel_log import no_errors  # noqa: F401
+from support.nics import LEGACY
+
+ARP = 0x0806
+# QEMU asks for it again and again, unless it is told what to do.
+ONCE = {"initial": 50, "max": 50, "rounds": 1, "step": 0}
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    with boot(nics=[{}, LEGACY, {"guest_announce": "off"}], files=[exchange.PEER]) as guest:
+        driver.load(guest)
+        for nic in guest.nics:
+            guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@contextmanager
+def arp_of(nic):
+    """Yields a function that returns how many gratuitous ARP packets a NIC has sent since the last call."""
+    own = socket.inet_aton(nic.guest4)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as link:
+        link.bind((nic.tap, ARP))
+        link.setblocking(False)
+
+        def count():
+            found = 0
+            while True:
+                try:
+                    frame = link.recv(2048)
+                except BlockingIOError:
+                    return found
+                # Who sends it and who is asked for have the same address.
+                found += frame[6:12] == exchange.mac_bytes(nic.mac) and frame[28:32] == own == frame[38:42]
+
+        yield count
+
+
+def wait_for(count, limit=30):
+    end = time.monotonic() + limit
+    while not (found := count()):
+        assert time.monotonic() < end, "the guest has not announced itself"
+        time.sleep(0.05)
+    return found
+
+
+def announce(guest, nic):
+    guest.qmp("announce-self", interfaces=[nic.id], id=nic.id, **ONCE)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["modern", "legacy"])
+def test_announced(guest, number):
+    """Each time, and only then: a device that had not been told would ask again with the next change of the link."""
+    nic = guest.nics[number]
+    name = guest.interface(nic)
+    with arp_of(nic) as count:
+        for _ in range(3):
+            announce(guest, nic)
+            wait_for(count)
+            for up in (False, True):
+                guest.set_link(nic, up)
+                guest.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {int(up)} ]; do sleep 0.05; done")
+            exchange.ping(guest.run, nic.host4)
+            assert count() == 0
+    exchange.everything(guest, nic)
+
+
+def test_announced_while_the_interface_is_down(guest):
+    nic = guest.nics[0]
+    name = guest.interface(nic)
+    guest.run(["ip", "link", "set", name, "down"])
+    announce(guest, nic)
+    guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
+    exchange.everything(guest, nic)
+    with arp_of(nic) as count:
+        announce(guest, nic)
+        wait_for(count)
+
+
+def test_device_that_does_not_ask(guest):
+    """QEMU speaks for the guest then."""
+    nic = guest.nics[2]
+    with arp_of(nic) as count:
+        announce(guest, nic)
+        exchange.ping(guest.run, nic.host4)
+        assert count() == 0
