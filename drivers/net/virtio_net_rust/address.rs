@@ -43,12 +43,15 @@ pub(crate) fn take(netdev: &mut Allocated<VirtioNet>, device: &virtio::Device<Co
     Ok(())
 }
 
-/// Tells a device that has started the address that was chosen for it. One that does not want to
-/// know may work all the same, unless it filters.
+/// Tells a device that has started the address that was chosen for it, unless it is the device's own:
+/// one that filters passes nothing on otherwise. One that does not want to know may work all the same.
 pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     let shared = device.shared();
-    if !shared.device.has(features::MAC) {
-        if let Err(error) = set(shared, device.mac(rtnl)) {
+    let address = device.mac(rtnl);
+    let own = shared.device.has(features::MAC)
+        && (shared.device.read_config(&config::MAC)).is_ok_and(|own| own == address);
+    if !own {
+        if let Err(error) = set(shared, address) {
             dev_warn!(
                 shared.device,
                 "device does not take a MAC address: {error:?}\n"
