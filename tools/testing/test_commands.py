@@ -53,6 +53,9 @@ COMMANDS = {
         "ethtool -k NIC | grep -o 'rx-gro-hw: [a-z]*'",
         logged=True,
     ),
+    "vlan": Command(
+        "ip link add link NIC name tagged type vlan id 7", "ip link delete tagged", (2, 0), "0700", "ip -br link show type vlan"
+    ),
 }
 
 
@@ -68,6 +71,8 @@ def guest(boot, driver, nic):
         pytest.skip("the C driver waits for an answer for ever")
     with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
         driver.load(guest, f"control_timeout={LIMIT}")
+        # It has the device pass on packets that are tagged for no VLAN, on all interfaces.
+        guest.run(["modprobe", "8021q"])
         guest.bring_up(nic)
         with exchange.peer_in(guest):
             yield guest
