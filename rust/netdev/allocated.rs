@@ -48,13 +48,13 @@ use virtio::{
 /// How the private area of a network device is aligned (`NETDEV_ALIGN`).
 const PRIVATE_ALIGN: usize = 32;
 
-/// A network device that has been allocated, with a NAPI context for each queue, and not
-/// registered.
+/// A network device that has been allocated, with a NAPI context for each queue. It is not
+/// registered, unless there is a [`Registration`] of it.
 ///
 /// # Invariants
 ///
-/// `dev` is an Ethernet device that is not registered and has room for a `Context<T>`, which is not
-/// initialised.
+/// `dev` is an Ethernet device that has room for a `Context<T>`. It is not registered, and that is not
+/// initialised, unless this belongs to a [`Registration`].
 pub struct Allocated<T: Driver> {
     dev: NonNull<bindings::net_device>,
     rx: KVec<Arc<Napi>>,
@@ -122,6 +122,12 @@ impl<T: Driver> Allocated<T> {
         self.dev.as_ptr()
     }
 
+    /// How many queues of either direction there are.
+    pub fn max_queues(&self) -> u16 {
+        // CAST: There are as many as a number of this type said.
+        self.tx.len() as u16
+    }
+
     /// The NAPI context of the receive queue `index`.
     pub fn rx_napi(&self, index: u16) -> Option<&Arc<Napi>> {
         self.rx.get(usize::from(index))
@@ -158,7 +164,8 @@ impl<T: Driver> Allocated<T> {
     /// `EINVAL` if there is no queue `index`; `ENOMEM`.
     pub fn page_pool<B: Incoming>(&self, index: u16, queue: &Virtqueue<B>) -> Result<PagePool> {
         let napi = self.rx_napi(index).ok_or(EINVAL)?.clone();
-        // SAFETY: The device has not been registered, still less unregistered.
+        // SAFETY: The device has not been unregistered: a registration that does so is being dropped,
+        // and this borrows from it.
         unsafe { PagePool::new(queue, napi, self.parent.clone()) }
     }
 
@@ -276,6 +283,7 @@ impl<T: Driver> Allocated<T> {
                 tx: tx_slots,
                 service: Opaque::zeroed(),
                 cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
+                frozen: rtnl::Mark::new(false),
                 dev,
             });
             bindings::init_work((*context).service.get(), Some(Ops::<T>::service));
@@ -328,6 +336,13 @@ pub struct Registration<T: Driver> {
 unsafe impl<T: Driver> Send for Registration<T> {}
 // SAFETY: As above; it gives access to a `Device`, which is `Sync`.
 unsafe impl<T: Driver> Sync for Registration<T> {}
+
+impl<T: Driver> Registration<T> {
+    /// What the device was registered from: what new queues are made with, see [`Device::thaw`].
+    pub fn allocated(&self) -> &Allocated<T> {
+        &self.allocated
+    }
+}
 
 impl<T: Driver> Deref for Registration<T> {
     type Target = Device<T>;

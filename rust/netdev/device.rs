@@ -44,6 +44,8 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) tx: KVec<TxSlot<T>>,
     pub(crate) service: Opaque<bindings::work_struct>,
     pub(crate) cpus: cpu::Watch,
+    /// Whether the queues have been taken away, see `Device::freeze`.
+    pub(crate) frozen: rtnl::Mark,
     pub(crate) dev: *mut bindings::net_device,
 }
 

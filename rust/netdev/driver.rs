@@ -76,6 +76,10 @@ pub trait Driver: Sized + 'static {
     /// Polling has stopped. `ndo_stop`: process context, rtnl held, may sleep.
     fn stopped(device: &Device<Self>);
 
+    /// Drops a transmit queue that has been taken away by [`Device::freeze`], with the packets that
+    /// are still in it. Process context, rtnl held, may sleep.
+    fn drop_tx(tx: Self::Tx, stats: &Self::TxStats);
+
     /// Sends a packet. `ndo_start_xmit`: softirq context, with the lock of the transmit queue.
     ///
     /// `more` says that another packet follows at once, so that the device need not be told yet;

@@ -21,6 +21,7 @@ mod device;
 mod driver;
 mod ethtool;
 mod features;
+mod freeze;
 mod napi;
 mod ops;
 mod page_pool;

@@ -83,7 +83,24 @@ impl<T: Driver> Ops<T> {
     unsafe extern "C" fn open(dev: *mut bindings::net_device) -> c_int {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
-        let context = device.context();
+        // SAFETY: The lock is held, as long as this function takes.
+        let rtnl = unsafe { rtnl::Held::assume() };
+        if device.context().frozen.get(&rtnl) {
+            return ENODEV.to_errno();
+        }
+        // SAFETY: The stack opens what is stopped, with the lock held. It is not frozen.
+        unsafe { Self::start_polling(device) };
+        T::opened(device);
+        0
+    }
+
+    /// Has the receive queues filled, and the contexts enabled.
+    ///
+    /// # Safety
+    ///
+    /// The contexts are disabled, the rtnl lock is held, and the device is not frozen.
+    pub(crate) unsafe fn start_polling(device: &Device<T>) {
+        let (dev, context) = (device.as_raw(), device.context());
         let used = device.num_queues();
 
         // The other receive queues get buffers when they are first polled.
@@ -106,8 +123,6 @@ impl<T: Driver> Ops<T> {
                 napi.schedule_now();
             }
         }
-        T::opened(device);
-        0
     }
 
     /// `ndo_stop`.
@@ -118,7 +133,23 @@ impl<T: Driver> Ops<T> {
     unsafe extern "C" fn stop(dev: *mut bindings::net_device) -> c_int {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
+        // SAFETY: The lock is held, as long as this function takes.
+        let rtnl = unsafe { rtnl::Held::assume() };
+        if !device.context().frozen.get(&rtnl) {
+            // SAFETY: The stack stops what is open, with the lock held. It is not frozen.
+            unsafe { Self::stop_polling(device) };
+            T::stopped(device);
+        }
+        0
+    }
 
+    /// Has the contexts disabled.
+    ///
+    /// # Safety
+    ///
+    /// The contexts are enabled, and the rtnl lock is held.
+    pub(crate) unsafe fn stop_polling(device: &Device<T>) {
+        let dev = device.as_raw();
         for (kind, napi) in Self::contexts(device.context()) {
             // SAFETY: The device is valid, and the context belongs to it and is enabled.
             unsafe {
@@ -126,8 +157,6 @@ impl<T: Driver> Ops<T> {
                 bindings::napi_disable(napi.as_raw());
             }
         }
-        T::stopped(device);
-        0
     }
 
     /// The NAPI contexts of all queues, with the kind of the queue.

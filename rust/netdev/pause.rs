@@ -123,14 +123,8 @@ impl<T: Driver> Device<T> {
         if up {
             self.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX, &slot.napi);
         }
-        // SAFETY: The queue is not paused.
-        unsafe {
-            slot.with_lock(|mut tx| {
-                settle(&mut tx);
-                tx.queue.stop();
-                slot.set_paused(true);
-            })
-        };
+        // SAFETY: The queue is not paused, and its context is disabled.
+        unsafe { slot.pause(&settle) };
         let result = action(TxPaused {
             // SAFETY: As the queue is paused, nobody else gets its state: the poll function does not
             // run, since its context is disabled, and all others look at `paused` once they have the
@@ -140,12 +134,7 @@ impl<T: Driver> Device<T> {
             slot,
         });
         // SAFETY: The queue has been paused above, and its state is not used any more.
-        unsafe {
-            slot.with_lock(|mut tx| {
-                slot.set_paused(false);
-                settle(&mut tx);
-            })
-        };
+        unsafe { slot.resume(&settle) };
         if up {
             self.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX, &slot.napi);
         }
@@ -154,7 +143,7 @@ impl<T: Driver> Device<T> {
 
     /// Whether the interface is up: whether the NAPI contexts are enabled. It changes only with the
     /// rtnl lock held.
-    fn is_up(&self) -> bool {
+    pub(crate) fn is_up(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_running(self.as_raw()) }
     }

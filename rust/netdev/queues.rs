@@ -35,8 +35,10 @@ use kernel::{
 pub(crate) struct RxSlot<T: Driver> {
     pub(crate) napi: Arc<Napi>,
     stats: T::RxStats,
-    state: UnsafeCell<T::Rx>,
-    /// Whether the state is lent by `Device::pause_rx`. Used only with the rtnl lock held.
+    /// It is there unless the device is frozen, which pauses the queue.
+    state: UnsafeCell<Option<T::Rx>>,
+    /// Whether the state is lent by `Device::pause_rx`, or taken away by `Device::freeze`. Used only
+    /// with the rtnl lock held.
     pub(crate) paused: Cell<bool>,
 }
 
@@ -49,7 +51,7 @@ impl<T: Driver> RxSlot<T> {
         Self {
             napi,
             stats: T::RxStats::default(),
-            state: UnsafeCell::new(state),
+            state: UnsafeCell::new(Some(state)),
             paused: Cell::new(false),
         }
     }
@@ -62,12 +64,23 @@ impl<T: Driver> RxSlot<T> {
     ///
     /// For the lifetime of the reference the caller runs the poll function of `self.napi`, or that
     /// context is disabled and the caller is serialised by the rtnl lock. There is one such
-    /// reference at a time.
+    /// reference at a time. The device is not frozen.
     #[expect(clippy::mut_from_ref)]
     #[inline]
     pub(crate) unsafe fn state(&self) -> &mut T::Rx {
         // SAFETY: By the requirement of this function.
-        unsafe { &mut *self.state.get() }
+        unsafe { (*self.state.get()).as_mut().unwrap_unchecked() }
+    }
+
+    /// Puts another state in the place of this one, and returns what was there.
+    ///
+    /// # Safety
+    ///
+    /// The context of the queue is disabled, the queue is paused by the caller, and the rtnl lock is
+    /// held.
+    pub(crate) unsafe fn replace(&self, state: Option<T::Rx>) -> Option<T::Rx> {
+        // SAFETY: By the requirement of this function nobody has a reference to the state.
+        unsafe { self.state.get().replace(state) }
     }
 }
 
@@ -76,9 +89,10 @@ pub(crate) struct TxSlot<T: Driver> {
     pub(crate) napi: Arc<Napi>,
     pub(crate) queue: NonNull<bindings::netdev_queue>,
     stats: T::TxStats,
-    state: UnsafeCell<T::Tx>,
-    /// Whether the state is lent by `Device::pause_tx`. It changes with the rtnl lock and that of
-    /// the queue held.
+    /// It is there unless the device is frozen, which pauses the queue.
+    state: UnsafeCell<Option<T::Tx>>,
+    /// Whether the state is lent by `Device::pause_tx`, or taken away by `Device::freeze`. It changes
+    /// with the rtnl lock and that of the queue held.
     paused: AtomicBool,
 }
 
@@ -98,7 +112,7 @@ impl<T: Driver> TxSlot<T> {
             napi,
             queue,
             stats: T::TxStats::default(),
-            state: UnsafeCell::new(state),
+            state: UnsafeCell::new(Some(state)),
             paused: AtomicBool::new(false),
         }
     }
@@ -113,19 +127,61 @@ impl<T: Driver> TxSlot<T> {
         self.paused.load(Relaxed)
     }
 
-    pub(crate) fn set_paused(&self, paused: bool) {
+    fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Relaxed);
     }
 
     /// # Safety
     ///
     /// For the lifetime of the reference the caller holds the lock of `self.queue`, or has paused
-    /// the queue. There is one such reference at a time.
+    /// the queue. There is one such reference at a time. The device is not frozen.
     #[expect(clippy::mut_from_ref)]
     #[inline]
     pub(crate) unsafe fn state(&self) -> &mut T::Tx {
         // SAFETY: By the requirement of this function.
-        unsafe { &mut *self.state.get() }
+        unsafe { (*self.state.get()).as_mut().unwrap_unchecked() }
+    }
+
+    /// Puts another state in the place of this one, and returns what was there.
+    ///
+    /// # Safety
+    ///
+    /// The context of the queue is disabled, and the queue is paused by the caller.
+    pub(crate) unsafe fn replace(&self, state: Option<T::Tx>) -> Option<T::Tx> {
+        // SAFETY: By the requirement of this function nobody has a reference to the state.
+        unsafe { self.state.get().replace(state) }
+    }
+
+    /// Stops the queue, and has all others keep away from its state. C function:
+    /// `virtnet_tx_pause()`.
+    ///
+    /// # Safety
+    ///
+    /// The queue is not paused, its context is disabled, and the rtnl lock is held.
+    pub(crate) unsafe fn pause(&self, settle: impl FnOnce(&mut TxAccess<'_, T>)) {
+        // SAFETY: By the requirement of this function.
+        unsafe {
+            self.with_lock(|mut tx| {
+                settle(&mut tx);
+                tx.queue.stop();
+                self.set_paused(true);
+            })
+        };
+    }
+
+    /// Lets others have the state again, which is there.
+    ///
+    /// # Safety
+    ///
+    /// The caller has paused the queue and does not use its state any more. The rtnl lock is held.
+    pub(crate) unsafe fn resume(&self, settle: impl FnOnce(&mut TxAccess<'_, T>)) {
+        // SAFETY: By the requirement of this function.
+        unsafe {
+            self.with_lock(|mut tx| {
+                self.set_paused(false);
+                settle(&mut tx);
+            })
+        };
     }
 
     /// Calls `action` with the lock of the queue held. Process context.
@@ -133,7 +189,7 @@ impl<T: Driver> TxSlot<T> {
     /// # Safety
     ///
     /// The queue is not paused, or the caller has paused it and does not use its state now.
-    pub(crate) unsafe fn with_lock<R>(&self, action: impl FnOnce(TxAccess<'_, T>) -> R) -> R {
+    unsafe fn with_lock<R>(&self, action: impl FnOnce(TxAccess<'_, T>) -> R) -> R {
         // SAFETY: The queue is valid. By the requirement of this function nobody else gets the
         // state while the lock is held.
         unsafe {

@@ -6,6 +6,7 @@
 
 use crate::bindings;
 use core::{
+    cell::Cell,
     marker::PhantomData,
     ops::Deref, //
 };
@@ -26,6 +27,26 @@ impl Held {
         Self {
             not_send: PhantomData,
         }
+    }
+}
+
+/// A mark that is looked at and changed with the rtnl lock held only.
+pub(crate) struct Mark(Cell<bool>);
+
+// SAFETY: The lock serialises.
+unsafe impl Sync for Mark {}
+
+impl Mark {
+    pub(crate) fn new(set: bool) -> Self {
+        Self(Cell::new(set))
+    }
+
+    pub(crate) fn get(&self, _rtnl: &Held) -> bool {
+        self.0.get()
+    }
+
+    pub(crate) fn set(&self, set: bool, _rtnl: &Held) {
+        self.0.set(set);
     }
 }
 

@@ -66,6 +66,24 @@ pub trait Driver: 'static {
     /// Any: the device is reset and left.
     fn probe(device: &Device<Core<'_>>, attached: Attached) -> Result<Self::Data>;
 
+    /// Lets go of the queues of a device, as the machine is about to be suspended or saved. The
+    /// device is reset afterwards. Until [`restore`](Self::restore) neither
+    /// [`config_changed`](Self::config_changed) nor an interrupt comes.
+    ///
+    /// Process context; user space does not run. May sleep.
+    fn freeze(device: &Device<Core<'_>>, data: &Self::Data);
+
+    /// Takes a device that has been reset into use again. The same features as before have been
+    /// negotiated.
+    ///
+    /// Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any: the device is reset and stays out of use, but bound. There may be another
+    /// [`freeze`](Self::freeze), and another try.
+    fn restore(device: &Device<Core<'_>>, data: &Self::Data) -> Result;
+
     /// The device's configuration may have changed. Called in interrupt context, with a spinlock
     /// held.
     fn config_changed(device: &Device<Bound>, data: &Self::Data);
@@ -126,6 +144,8 @@ unsafe impl<T: Driver, I: Ids> driver::RegistrationOps for Adapter<T, I> {
             vdrv.probe = Some(Self::probe_callback);
             vdrv.remove = Some(Self::remove_callback);
             vdrv.config_changed = Some(Self::config_changed_callback);
+            vdrv.freeze = Some(Self::freeze_callback);
+            vdrv.restore = Some(Self::restore_callback);
         }
 
         // SAFETY: `vdrv` is valid and stays pinned until `unregister`.
@@ -193,6 +213,46 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
             anchor.release(device);
         }
         device.reset();
+    }
+
+    /// The device, and what is kept for it.
+    ///
+    /// # Safety
+    ///
+    /// The bus calls with this device, which is bound: between a successful probe and the remove
+    /// callback.
+    unsafe fn bound<'a>(
+        vdev: *mut bindings::virtio_device,
+    ) -> (&'a Device<device::CoreInternal<'a>>, Option<&'a Binding<T>>) {
+        // SAFETY: By the requirement of this function the device is valid, and the data is set. The
+        // cell is written to before the first and after the last call.
+        unsafe {
+            let device = &*vdev.cast::<Device<device::CoreInternal<'a>>>();
+            let private = device.as_ref().drvdata_borrow::<Private<T>>();
+            (device, (*private.get_ref().binding.get()).as_ref())
+        }
+    }
+
+    extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> c_int {
+        // SAFETY: The transport is being suspended, which neither probes nor removes meanwhile.
+        let (device, binding) = unsafe { Self::bound(vdev) };
+        if let Some(binding) = binding {
+            T::freeze(device, &binding.data);
+        }
+        // What is saved of the memory must not be written to any more.
+        device.reset();
+        0
+    }
+
+    extern "C" fn restore_callback(vdev: *mut bindings::virtio_device) -> c_int {
+        // SAFETY: As for `freeze_callback`.
+        let (device, binding) = unsafe { Self::bound(vdev) };
+        from_result(|| {
+            if let Some(binding) = binding {
+                T::restore(device, &binding.data).inspect_err(|_| device.reset())?;
+            }
+            Ok(0)
+        })
     }
 
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {

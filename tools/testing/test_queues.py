@@ -6,11 +6,10 @@ import re
 
 import pytest
 
-from lab import host
 from lab import driver as drivers
 from support import binding, exchange, leaks, queues
 from support.kernel_log import errors, no_errors  # noqa: F401
-from support.nics import PACKED, SMALL
+from support.nics import PACKED, SMALL, tap_is_uncut
 
 PAIRS = 4
 
@@ -278,11 +277,6 @@ def test_fewer_vectors_than_queues(boot, driver):
 
 
 # --- Commands ---------------------------------------------------------------------
-
-
-def tap_is_uncut(nic):
-    """Whether the host may send uncut packets to a guest."""
-    return "tcp-segmentation-offload: on" in host.run("ethtool", "-k", nic.tap).stdout
 
 
 def feature(guest, name):

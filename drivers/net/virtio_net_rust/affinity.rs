@@ -22,7 +22,8 @@ use kernel::{
 pub(crate) struct Affinity(Pin<KBox<Mutex<State>>>);
 
 struct State {
-    vectors: Vectors,
+    /// None while the device is frozen.
+    vectors: Option<Vectors>,
     /// How many pairs the CPUs are dealt out to.
     pairs: u16,
 }
@@ -30,8 +31,22 @@ struct State {
 impl Affinity {
     /// Nothing is dealt out yet.
     pub(crate) fn new(vectors: Vectors) -> Result<Self> {
-        let state = State { vectors, pairs: 0 };
+        let state = State {
+            vectors: Some(vectors),
+            pairs: 0,
+        };
         Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+
+    /// Drops the vectors. Process context. May sleep.
+    pub(crate) fn freeze(&self) {
+        self.0.lock().vectors = None;
+    }
+
+    /// Takes other vectors for those that [`freeze`](Self::freeze) has dropped. Nothing is dealt out
+    /// to them yet. Process context. May sleep.
+    pub(crate) fn thaw(&self, vectors: Vectors) {
+        self.0.lock().vectors = Some(vectors);
     }
 
     /// Deals the CPUs out to `pairs` pairs of queues. Those of other pairs stay as they are.
@@ -64,6 +79,9 @@ impl State {
 
     /// C function: `virtnet_set_affinity()`.
     fn try_deal(&mut self, device: &Device<VirtioNet>, online: &Online) -> Result {
+        let Some(vectors) = &mut self.vectors else {
+            return Ok(());
+        };
         let mut cpus = KVec::new();
         for cpu in online.cpus() {
             cpus.push(cpu, GFP_KERNEL)?;
@@ -79,8 +97,8 @@ impl State {
             for cpu in next.by_ref().take(count) {
                 mask.set(cpu);
             }
-            self.vectors.set_affinity(2 * i, &mask)?;
-            self.vectors.set_affinity(2 * i + 1, &mask)?;
+            vectors.set_affinity(2 * i, &mask)?;
+            vectors.set_affinity(2 * i + 1, &mask)?;
             device.set_xps(pair, &mask, online)?;
             for cpu in group.take(count) {
                 mask.clear(cpu);

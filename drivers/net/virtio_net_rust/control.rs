@@ -62,8 +62,8 @@ pub(crate) trait Command {
     fn write(&self, body: &mut Message) -> Result;
 }
 
-/// The control queue of a device.
-pub(crate) struct Control(Pin<KBox<Mutex<State>>>);
+/// The control queue of a device; none while the device is frozen.
+pub(crate) struct Control(Pin<KBox<Mutex<Option<State>>>>);
 
 struct State {
     queue: Virtqueue<Exchange>,
@@ -74,11 +74,20 @@ struct State {
 impl Control {
     pub(crate) fn new(queue: Virtqueue<Exchange>) -> Result<Self> {
         fault::point("control queue")?;
-        let state = State {
-            queue,
-            overdue: false,
-        };
+        let state = Some(State::new(queue));
         Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+
+    /// Drops the queue, which resets the device: commands fail from now on. Process context. May
+    /// sleep.
+    pub(crate) fn freeze(&self) {
+        *self.0.lock() = None;
+    }
+
+    /// Takes another queue for that which [`freeze`](Self::freeze) has dropped. Process context. May
+    /// sleep.
+    pub(crate) fn thaw(&self, queue: Virtqueue<Exchange>) {
+        *self.0.lock() = Some(State::new(queue));
     }
 
     /// Sends a command and waits until the device has done it.
@@ -93,7 +102,7 @@ impl Control {
     /// - `ETIMEDOUT` if it does not answer, after a line in the log.
     /// - `EIO` at once, as long as it owes the answer to a command that timed out; if the queue is
     ///   broken; or if it answers with nothing, or with more than there is room for.
-    /// - `ENOMEM`.
+    /// - `ENODEV` while the device is frozen; `ENOMEM`.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
         self.exchange(command, 0).map(drop)
     }
@@ -101,7 +110,8 @@ impl Control {
     /// Sends a command, with `room` bytes for what the device says besides whether it has done it,
     /// and returns the answer, of which that begins at [`BODY`].
     fn exchange<C: Command>(&self, command: &C, room: usize) -> Result<Answered> {
-        let mut state = self.0.lock();
+        let mut guard = self.0.lock();
+        let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
         state.settle()?;
         let mut message = Message::new(state.queue.device());
@@ -135,6 +145,13 @@ impl Control {
 }
 
 impl State {
+    fn new(queue: Virtqueue<Exchange>) -> Self {
+        Self {
+            queue,
+            overdue: false,
+        }
+    }
+
     /// Looks for the answer that is overdue, if one is.
     fn settle(&mut self) -> Result {
         if !self.overdue {

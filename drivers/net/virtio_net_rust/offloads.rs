@@ -4,7 +4,10 @@
 
 mod guest;
 
-pub(crate) use self::guest::change;
+pub(crate) use self::guest::{
+    change,
+    replay, //
+};
 
 use crate::{
     features,

@@ -11,9 +11,10 @@ use crate::{
     link::Link,
     offloads,
     parameters,
+    queues::Queues,
     rings::Rings,
     rx,
-    tx,
+    vlan::Vlans,
     Shared,
     VirtioNet, //
 };
@@ -24,15 +25,7 @@ use kernel::{
         Registration, //
     },
     prelude::*,
-    str::CString,
-    sync::Arc,
     virtio::{
-        fault,
-        queue::{
-            self,
-            Found,
-            Request, //
-        },
         Attached,
         Device, //
     },
@@ -67,77 +60,27 @@ pub(crate) fn probe(
     set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());
 
-    let mut found = find_queues(&netdev, device, &attached, pairs, &mode)?;
-
-    let affinity = Affinity::new(found.take_vectors()?)?;
-    fault::point("queue lists")?;
-    let mut rx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
-    let mut tx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
-    for i in 0..pairs {
-        let receive = rx::Queue::new(&netdev, i, &mut found, &mode, device, &framing)?;
-        rx.push(receive, GFP_KERNEL)?;
-        tx.push(tx::Queue::new(found.take()?), GFP_KERNEL)?;
-    }
-    let control = if device.has(features::CTRL_VQ) {
-        Some(Control::new(found.take()?)?)
-    } else {
-        None
+    let queues = Queues::find(&netdev, device, &attached, &mode, &framing)?;
+    let affinity = Affinity::new(queues.vectors)?;
+    let control = match queues.control {
+        Some(queue) => Some(Control::new(queue)?),
+        None => None,
     };
     let shared = Shared {
         device: attached,
         framing,
+        mode,
         control,
-        rings: Rings::of(&rx, &tx)?,
+        rings: Rings::of(&queues.rx, &queues.tx)?,
         link: Link::new()?,
         affinity,
+        vlans: Vlans::none(),
     };
     // Nobody can open the interface before the device has been told to start.
-    netdev.register(shared, rx, tx, |netdev, rtnl| {
+    netdev.register(shared, queues.rx, queues.tx, |netdev, rtnl| {
         device.ready();
         channels::start(netdev, rtnl);
         address::start(netdev, rtnl);
-    })
-}
-
-/// Asks for the virtqueues, in the order that the device has them (virtio 1.3, section 5.1.2):
-/// receive and transmit queue of each of the `pairs`, then the control queue.
-///
-/// C functions: `virtnet_find_vqs()`, `init_vqs()`.
-fn find_queues(
-    netdev: &Allocated<VirtioNet>,
-    device: &Device<Core<'_>>,
-    attached: &Attached,
-    pairs: u16,
-    mode: &rx::Mode,
-) -> Result<Found> {
-    let count = usize::from(pairs) * 2 + usize::from(device.has(features::CTRL_VQ));
-    let mut requests = KVec::with_capacity(count, GFP_KERNEL)?;
-    for i in 0..pairs {
-        let napi = netdev.rx_napi(i).ok_or(EINVAL)?.clone();
-        let receive = Request::with_callback(
-            CString::try_from_fmt(fmt!("input.{i}"))?,
-            Arc::new(rx::RecvDone(napi), GFP_KERNEL)?,
-        );
-        let napi = netdev.tx_napi(i).ok_or(EINVAL)?.clone();
-        let transmit = Request::with_callback(
-            CString::try_from_fmt(fmt!("output.{i}"))?,
-            Arc::new(tx::XmitDone(napi), GFP_KERNEL)?,
-        );
-        let receive = if mode.has_context() {
-            receive.with_context()
-        } else {
-            receive
-        };
-        requests.push(receive, GFP_KERNEL)?;
-        requests.push(transmit, GFP_KERNEL)?;
-    }
-    if device.has(features::CTRL_VQ) {
-        let control = Request::polled(CString::try_from_fmt(fmt!("control"))?);
-        requests.push(control, GFP_KERNEL)?;
-    }
-
-    queue::find(device, attached, requests).inspect_err(|error| {
-        dev_err!(device, "cannot set up virtqueues: {error:?}\n");
     })
 }
 

@@ -61,6 +61,16 @@ impl Rings {
         Ok(rings)
     }
 
+    /// Takes the sizes of other queues' rings, as many as before.
+    pub(crate) fn renew(&self, rx: &[rx::Queue], tx: &[tx::Queue]) {
+        for (size, queue) in self.rx.iter().zip(rx) {
+            size.store(queue.size(), Relaxed);
+        }
+        for (size, queue) in self.tx.iter().zip(tx) {
+            size.store(queue.size(), Relaxed);
+        }
+    }
+
     /// The sizes of the first rings, which are those of all unless a change has failed.
     pub(crate) fn sizes(&self) -> RingSizes {
         let first = |sizes: &[AtomicU32]| sizes.first().map_or(0, |size| size.load(Relaxed));

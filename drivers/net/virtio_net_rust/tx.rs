@@ -71,6 +71,11 @@ impl Queue {
         resized
     }
 
+    /// Drops the queue. Packets that the device has not taken count as dropped.
+    pub(crate) fn close(self, stats: &stats::Tx) {
+        stats.drops.add(self.queue.close().into());
+    }
+
     fn is_full(&self) -> bool {
         self.queue.num_free() < self.reserve
     }

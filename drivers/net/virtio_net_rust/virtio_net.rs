@@ -18,10 +18,13 @@ mod link;
 mod offloads;
 pub mod parameters;
 mod probe;
+mod queues;
 mod rings;
 mod rx;
 mod rx_mode;
+mod settings;
 mod stats;
+mod suspend;
 mod tx;
 mod vlan;
 
@@ -82,12 +85,15 @@ pub struct Bond {
 pub struct Shared {
     device: Attached,
     framing: Framing,
+    /// What receive buffers are.
+    mode: rx::Mode,
     /// Where the device takes commands, if it does.
     control: Option<Control>,
     rings: Rings,
     link: Link,
     /// Which CPUs the queues are for.
     affinity: Affinity,
+    vlans: vlan::Vlans,
 }
 
 impl Shared {
@@ -111,6 +117,14 @@ impl virtio::Driver for VirtioNet {
         Ok(Bond {
             netdev: probe::probe(device, attached)?,
         })
+    }
+
+    fn freeze(_device: &virtio::Device<Core<'_>>, bond: &Bond) {
+        suspend::freeze(&bond.netdev);
+    }
+
+    fn restore(device: &virtio::Device<Core<'_>>, bond: &Bond) -> Result {
+        suspend::restore(device, &bond.netdev)
     }
 
     fn config_changed(_device: &virtio::Device<Bound>, bond: &Bond) {
@@ -145,6 +159,10 @@ impl net::Driver for VirtioNet {
 
     fn stopped(device: &Device<Self>) {
         device.carrier_off();
+    }
+
+    fn drop_tx(queue: tx::Queue, stats: &stats::Tx) {
+        queue.close(stats);
     }
 
     #[inline]

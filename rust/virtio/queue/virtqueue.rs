@@ -404,8 +404,15 @@ impl<B: Incoming> Virtqueue<B> {
     }
 }
 
-impl<B: Buffer> Drop for Virtqueue<B> {
-    fn drop(&mut self) {
+impl<B: Buffer> Virtqueue<B> {
+    /// Drops the queue, and returns how many buffers the device had.
+    pub fn close(mut self) -> u32 {
+        self.release_all()
+    }
+
+    /// Resets the device, and releases what is lent. Returns how many buffers that were.
+    fn release_all(&mut self) -> u32 {
+        let mut released = 0u32;
         // Afterwards the device has no access to any buffer, and no callback is running.
         self.set.device().reset();
         // SAFETY: By the type invariant; `&mut self` serialises.
@@ -414,6 +421,14 @@ impl<B: Buffer> Drop for Virtqueue<B> {
             // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once,
             // and the device is in reset.
             unsafe { B::release(token) };
+            released = released.wrapping_add(1);
         }
+        released
+    }
+}
+
+impl<B: Buffer> Drop for Virtqueue<B> {
+    fn drop(&mut self) {
+        self.release_all();
     }
 }

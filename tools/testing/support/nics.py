@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """NICs by the properties of QEMU's device, in sets that do not contradict themselves."""
 
+from lab import host
+
 # Without the queue for commands there are no commands.
 NO_CONTROL_QUEUE = {
     name: "off"
@@ -55,6 +57,11 @@ SMALL = {"mrg_rxbuf": "off"} | NO_GUEST_GSO
 LEGACY = {"disable-modern": "on"}
 MODERN = {"disable-legacy": "on"}
 PACKED = {"packed": "on"}
+
+
+def tap_is_uncut(nic):
+    """Whether the host may send uncut packets to a guest."""
+    return "tcp-segmentation-offload: on" in host.run("ethtool", "-k", nic.tap).stdout
 
 
 def queue_size(guest, nic, queue):

@@ -6,6 +6,7 @@
 use crate::{
     control::commands::SetGuestOffloads,
     features,
+    Shared,
     VirtioNet, //
 };
 use kernel::{
@@ -66,12 +67,25 @@ pub(super) fn can_change(device: &Device) -> bool {
 ///
 /// What [`Control::send`](crate::control::Control::send) says; nothing has changed then.
 pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Result {
-    let shared = device.shared();
     let uncut = wanted.contains(Features::GRO_HW);
-
     if uncut == device.features().contains(Features::GRO_HW) {
         return Ok(());
     }
+    tell(device.shared(), uncut)
+}
+
+/// Tells a device that has been reset what may be received: all, unless that has been changed.
+///
+/// As for [`change`]; C function: `virtnet_restore_guest_offloads()`.
+pub(crate) fn replay(device: &net::Device<VirtioNet>) -> Result {
+    let shared = device.shared();
+    if !can_change(&shared.device) || device.features().contains(Features::GRO_HW) {
+        return Ok(());
+    }
+    tell(shared, false)
+}
+
+fn tell(shared: &Shared, uncut: bool) -> Result {
     let mut offloads = bits(&shared.device, ALWAYS);
     if uncut {
         offloads |= bits(&shared.device, UNCUT);
