@@ -159,5 +159,43 @@ def test_never(guest, nic, command):
     works(guest, nic, command)
 
 
+def test_filter_of_addresses(guest, nic):
+    """The table before the mode, so that nothing is lost in between; each table in full, however long."""
+    name = guest.interface(nic)
+    addresses = [f"02:00:00:01:{number >> 8:02x}:{number & 255:02x}" for number in range(300)]
+    lines = [f"fdb add {address} dev {name} self" for address in addresses]
+    guest.run(["bridge", "-batch", "-"], input="\n".join(lines).encode())
+    run(guest, nic, "ip link set NIC promisc on")
+    nic.order("commands")
+    run(guest, nic, "ip link set NIC promisc off")
+    table, promiscuous, all_multicast = nic.order("commands")[-3:]
+    assert [(one["class"], one["code"]) for one in (table, promiscuous, all_multicast)] == [(1, 0), (0, 0), (0, 1)]
+    assert (promiscuous["body"], all_multicast["body"]) == ("00", "00")
+    body = bytes.fromhex(table["body"])
+    count = int.from_bytes(body[:4], "little")
+    unicast, rest = body[4 : 4 + 6 * count], body[4 + 6 * count :]
+    assert sorted(unicast[i : i + 6].hex(":") for i in range(0, len(unicast), 6)) == addresses
+    groups = int.from_bytes(rest[:4], "little")
+    assert groups > 0 and len(rest) == 4 + 6 * groups
+    assert all(rest[4 + 6 * i] & 1 for i in range(groups))
+    guest.run(["bridge", "-batch", "-"], input="\n".join(lines).replace("fdb add", "fdb del").encode())
+    assert errors(guest) == []
+
+
+@pytest.mark.parametrize("wanted", ["on", "off"])
+def test_mode_that_is_answered_late(guest, nic, wanted):
+    """The stack tries again until it is taken."""
+    nic.order("commands")
+    nic.order("script", answers=[{"delay_ms": LATE}])
+    run(guest, nic, f"ip link set NIC promisc {wanted}")
+    assert any(f"within {LIMIT} ms" in line for line in errors(guest))
+    told = []
+    while (0, 1) not in [(one["class"], one["code"]) for one in told]:
+        guest.run("sleep 0.2")
+        told += nic.order("commands")
+    assert told[-2]["body"] == ("01" if wanted == "on" else "00")
+    assert errors(guest) == []
+
+
 def test_afterwards(guest, nic):
     exchange.everything(guest, nic)
