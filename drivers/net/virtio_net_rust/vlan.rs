@@ -50,7 +50,8 @@ impl Vlans {
 ///
 /// What [`Control::send`](crate::control::Control::send) says.
 pub(crate) fn add(shared: &Shared, vid: u16) -> Result {
-    let control = shared.control_for(features::CTRL_VLAN).ok_or(EOPNOTSUPP)?;
+    // The stack does not ask for it without the feature.
+    let control = shared.control_for(features::CTRL_VLAN).ok_or(EINVAL)?;
     control.send(&AddVlan(vid)).inspect_err(|error| {
         dev_warn!(
             shared.device,
@@ -68,7 +69,7 @@ pub(crate) fn add(shared: &Shared, vid: u16) -> Result {
 ///
 /// As for [`add`].
 pub(crate) fn remove(shared: &Shared, vid: u16) -> Result {
-    let control = shared.control_for(features::CTRL_VLAN).ok_or(EOPNOTSUPP)?;
+    let control = shared.control_for(features::CTRL_VLAN).ok_or(EINVAL)?;
     shared.vlans.set(vid, false);
     control.send(&RemoveVlan(vid)).inspect_err(|error| {
         dev_warn!(
