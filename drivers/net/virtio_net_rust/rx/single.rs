@@ -169,7 +169,8 @@ impl Ring for Single {
             return Err(Bad::Frame);
         }
 
-        let skb = if more == 0 && len <= PoolBuffer::COPY {
+        // A buffer that is not merged has about the size of a packet, and is cheaper kept than copied.
+        let skb = if self.mergeable && more == 0 && len <= PoolBuffer::COPY {
             buffer.copy_to_skb(polling, header_len, len)
         } else {
             buffer.into_skb(polling, header_len, len).ok()
