@@ -18,6 +18,7 @@
 #endif
 #include "netdevice.c"
 #include "page_pool.c"
+#include "scatterlist.c"
 #include "skbuff.c"
 #include "timer.c"
 #include "virtio.c"

@@ -105,20 +105,6 @@ __rust_helper bool rust_helper_skb_can_push(const struct sk_buff *skb, unsigned 
 	       skb_headroom(skb) >= len;
 }
 
-/* sg_init_one(), which is a call. */
-__rust_helper void rust_helper_sg_set_only(struct scatterlist *sg, const void *buf,
-					   unsigned int len)
-{
-	sg->page_link = 0;
-	sg_init_marker(sg, 1);
-	sg_set_buf(sg, buf, len);
-}
-
-__rust_helper void rust_helper_sg_set_buf(struct scatterlist *sg, const void *buf, unsigned int len)
-{
-	sg_set_buf(sg, buf, len);
-}
-
 /* The first 10 bytes of a header, and the tunnel's fields of one that has them. */
 __rust_helper int
 rust_helper_virtio_net_hdr_from_skb(struct sk_buff *skb, struct virtio_net_hdr_v1_hash_tunnel *hdr,

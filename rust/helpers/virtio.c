@@ -28,7 +28,7 @@ __rust_helper int rust_helper_virtqueue_add_inbuf_va(struct virtqueue *vq, void 
 {
 	struct scatterlist sg;
 
-	sg_init_one(&sg, va, len);
+	rust_helper_sg_set_only(&sg, va, len);
 	return virtqueue_add_inbuf_ctx(vq, &sg, 1, va, ctx, gfp);
 }
 
@@ -39,22 +39,8 @@ __rust_helper int rust_helper_virtqueue_add_inbuf_pp_va(struct virtqueue *vq, vo
 	struct page *page = virt_to_head_page(va);
 	struct scatterlist sg;
 
-	sg_init_table(&sg, 1);
+	rust_helper_sg_start(&sg, 1);
 	sg_dma_address(&sg) = page_pool_get_dma_addr(page) + (va - page_address(page));
 	sg_dma_len(&sg) = len;
 	return virtqueue_add_inbuf_premapped(vq, &sg, 1, va, ctx, gfp);
-}
-
-/* An entry for memory in one page of a page_pool: its DMA address if the pool maps it. */
-__rust_helper void rust_helper_sg_set_pp_va(struct scatterlist *sg, void *va, unsigned int len,
-					    bool mapped)
-{
-	struct page *page = virt_to_head_page(va);
-
-	if (mapped) {
-		sg_dma_address(sg) = page_pool_get_dma_addr(page) + (va - page_address(page));
-		sg_dma_len(sg) = len;
-	} else {
-		sg_set_buf(sg, va, len);
-	}
 }

@@ -244,9 +244,9 @@ unsafe impl Scattered for Chain {
         }
         let list = table.as_mut_ptr();
         // SAFETY: The table has `entries` entries. Each segment lies in a page of a page_pool, that
-        // is mapped if `mapped` says so. `sg_init_table` marks the last entry.
+        // is mapped if `mapped` says so. `sg_start` marks the last entry.
         unsafe {
-            bindings::sg_init_table(list, entries as u32);
+            bindings::sg_start(list, entries as u32);
             for (index, (start, len)) in self.0.segments().enumerate() {
                 bindings::sg_set_pp_va(list.add(index), start, len, mapped);
             }

@@ -178,10 +178,10 @@ unsafe impl Outgoing for Packet {
         let list = table.as_mut_ptr();
         // SAFETY: The table has `entries` entries. The packet is valid, and pushing makes the
         // header, which has been written to its headroom, a part of its data for the duration of
-        // the call. `skb_to_sgvec` fails rather than going beyond the entry that `sg_init_table`
+        // the call. `skb_to_sgvec` fails rather than going beyond the entry that `sg_start`
         // marks as the last.
         let mapped = unsafe {
-            bindings::sg_init_table(list, entries);
+            bindings::sg_start(list, entries);
             if self.pushed {
                 (*skb).data = (*skb).data.wrapping_sub(header_len as usize);
                 (*skb).len = (*skb).len.wrapping_add(header_len);
