@@ -110,6 +110,11 @@ __rust_helper int
 rust_helper_virtio_net_hdr_from_skb(struct sk_buff *skb, struct virtio_net_hdr_v1_hash_tunnel *hdr,
 				    bool little_endian, bool tunnel, bool exact_hdr_len)
 {
+	/* A packet of which there is nothing to say. */
+	if (!skb_is_gso(skb) && skb->ip_summed != CHECKSUM_PARTIAL) {
+		memset(hdr, 0, sizeof(struct virtio_net_hdr));
+		return 0;
+	}
 	return virtio_net_hdr_tnl_from_skb(skb, hdr, tunnel, little_endian, 0, false,
 					   exact_hdr_len);
 }
@@ -120,10 +125,15 @@ rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, struct net_device *dev,
 				  struct virtio_net_hdr_v1_hash_tunnel *hdr, bool little_endian,
 				  bool tunnel, bool tunnel_csum)
 {
-	int err = virtio_net_handle_csum_offload(skb, (struct virtio_net_hdr *)hdr, tunnel_csum);
+	struct virtio_net_hdr *plain = (struct virtio_net_hdr *)hdr;
+	int err = virtio_net_handle_csum_offload(skb, plain, tunnel_csum);
 
 	if (err)
 		return err;
+	/* Nothing to be done but what eth_type_trans() and the stack do for each packet. */
+	if (plain->gso_type == VIRTIO_NET_HDR_GSO_NONE &&
+	    !(plain->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+		return 0;
 
 	skb->dev = dev;
 	skb_set_network_header(skb, ETH_HLEN);
