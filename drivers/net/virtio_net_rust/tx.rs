@@ -149,7 +149,7 @@ pub(crate) fn start_xmit(
 }
 
 /// Lends a packet to the device. One that cannot be lent is dropped.
-#[inline]
+#[inline(always)]
 fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<(), ()> {
     let packet =
         Packet::new(skb, &shared.framing).map_err(|skb| skb.drop_with(DropReason::DevHdr))?;

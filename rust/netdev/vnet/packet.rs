@@ -153,7 +153,7 @@ unsafe impl Buffer for Packet {
 unsafe impl Outgoing for Packet {
     type Returned = SkBuff;
 
-    #[inline]
+    #[inline(always)]
     fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
         let skb = self.skb.as_raw();
         let header_len = u32::from(self.header_len);

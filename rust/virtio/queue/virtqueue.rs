@@ -272,7 +272,7 @@ impl<B: Outgoing> Virtqueue<B> {
     /// # Errors
     ///
     /// The buffer comes back: see [`Rejected`].
-    #[inline]
+    #[inline(always)]
     pub fn add_outbuf(&mut self, buffer: B) -> Result<(), Rejected<B::Returned>> {
         let mapped = buffer.map(&mut self.table);
         let token = buffer.into_token();
