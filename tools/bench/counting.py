@@ -17,6 +17,8 @@ def booted(kinds, ours, files, folder):
     """The guest with NICs of these kinds, ready for any workload."""
     chosen = {name: kind for name, kind in workloads.KINDS.items() if name in kinds}
     with Bed(chosen, ours, files, folder, counter=Counter(folder)) as bed, bed.host_serves():
+        # Before anybody asks for the addresses of functions.
+        bed.guest.run(["modprobe", "-a", "pktgen", "sch_ingress", "cls_matchall", "act_gact"])
         # As many segments at a time as there can be, whatever the clock says of the path's speed.
         bed.guest.run("sysctl -qw net.ipv4.tcp_min_tso_segs=44")
         yield bed

@@ -76,9 +76,9 @@ def main(commit):
         files = drivers.RUST.payload(folder)
         with counting.booted({workload.kind}, drivers.RUST, files, folder) as bed:
             sides = bed.sides[workload.kind]
+            names = symbols.Symbols(symbols.fetch(bed.guest, sides[0].nic))
             for side in sides:
                 workload.prepare(bed, side)
-            names = symbols.Symbols(symbols.fetch(bed.guest, sides[0].nic))
             c, ours = (measured(bed, workload, side, names) for side in sides)
     head = [f"{workload.name}: instructions by {workload.unit}", sentence(about(commit)), ""]
     text = "\n".join([*head, *lines(c, ours)])

@@ -6,13 +6,8 @@ from bench.bed import NOBODY
 THREAD = "/proc/net/pktgen/kpktgend_0"
 
 
-def load_pktgen(bed, _side):
-    bed.guest.run(["modprobe", "pktgen"])
-
-
 def use_queues(count):
     def prepare(bed, side):
-        load_pktgen(bed, side)
         bed.set_queues(side, count)
 
     return prepare
