@@ -13,14 +13,16 @@ def use_queues(count):
     return prepare
 
 
-def pktgen(options):
-    """The kernel's packet generator. Nobody on the host takes the packets, so nothing comes back."""
+def pktgen(options, looks=0):
+    """The kernel's packet generator. Nobody on the host takes the packets, so nothing comes back. With `looks`, the
+    guest waits for the device after each kick."""
 
     def run(bed, side, count):
         lines = {"dst": side.nic.host4, "dst_mac": NOBODY, "delay": 0, "pkt_size": 60, "count": count} | options
         settings = "".join(f"echo '{key} {value}' >/proc/net/pktgen/{side.name}\n" for key, value in lines.items())
         bed.guest.run(f"set -e\necho rem_device_all >{THREAD}\necho 'add_device {side.name}' >{THREAD}\n{settings}")
-        cost = bed.cost(lambda: bed.guest.run("echo start >/proc/net/pktgen/pgctrl", timeout=300))
+        with bed.prompt(looks):
+            cost = bed.cost(lambda: bed.guest.run("echo start >/proc/net/pktgen/pgctrl", timeout=300))
         result = bed.guest.run(["cat", f"/proc/net/pktgen/{side.name}"]).stdout
         if "Result: OK" not in result or "errors: 0" not in result:
             raise RuntimeError(f"pktgen: {result}")
