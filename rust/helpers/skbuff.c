@@ -26,6 +26,12 @@ __rust_helper bool rust_helper_skb_tx_orphan(struct sk_buff *skb)
 	return true;
 }
 
+/* The device has computed @hash of the addresses, and of the ports if @of_ports. */
+__rust_helper void rust_helper_skb_set_hash_of(struct sk_buff *skb, u32 hash, bool of_ports)
+{
+	skb_set_hash(skb, hash, of_ports ? PKT_HASH_TYPE_L4 : PKT_HASH_TYPE_L3);
+}
+
 /* An skb around the page_pool fragment at @start: @headroom bytes, then @len of data. */
 __rust_helper struct sk_buff *
 rust_helper_napi_build_pp_skb(void *start, unsigned int truesize, unsigned int headroom,

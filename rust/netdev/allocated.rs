@@ -13,6 +13,7 @@ use crate::{
         RxSlot,
         TxSlot, //
     },
+    rss::RssSizes,
     rtnl,
     stats::QueueStatOps,
     Device,
@@ -60,6 +61,7 @@ pub struct Allocated<T: Driver> {
     rx: KVec<Arc<Napi>>,
     tx: KVec<Arc<Napi>>,
     parent: Attached,
+    rss: RssSizes,
     driver: PhantomData<T>,
 }
 
@@ -92,6 +94,7 @@ impl<T: Driver> Allocated<T> {
             rx: KVec::new(),
             tx: KVec::new(),
             parent,
+            rss: RssSizes::default(),
             driver: PhantomData,
         };
         let parent_dev: &kernel::device::Device<kernel::device::Bound> = (*this.parent).as_ref();
@@ -237,6 +240,11 @@ impl<T: Driver> Allocated<T> {
         unsafe { (*self.as_raw()).features |= Features::VLAN_FILTER.bits() };
     }
 
+    /// Sets how much of receive side scaling can be set: nothing, unless this is called.
+    pub fn set_rss_sizes(&mut self, sizes: RssSizes) {
+        self.rss = sizes;
+    }
+
     /// Registers the device, with what the driver keeps for it and for its queues.
     ///
     /// `started` is called when the device is registered but nobody can have opened it, since the
@@ -282,6 +290,7 @@ impl<T: Driver> Allocated<T> {
                 rx: rx_slots,
                 tx: tx_slots,
                 service: Opaque::zeroed(),
+                rss: self.rss,
                 cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
                 frozen: rtnl::Mark::new(false),
                 dev,

@@ -9,6 +9,7 @@ use crate::{
         RxSlot,
         TxSlot, //
     },
+    rss::RssSizes,
     rtnl,
     Driver,
     Features, //
@@ -43,6 +44,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) rx: KVec<RxSlot<T>>,
     pub(crate) tx: KVec<TxSlot<T>>,
     pub(crate) service: Opaque<bindings::work_struct>,
+    pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Watch,
     /// Whether the queues have been taken away, see `Device::freeze`.
     pub(crate) frozen: rtnl::Mark,
@@ -136,6 +138,13 @@ impl<T: Driver> Device<T> {
         to_result(unsafe {
             bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
         })
+    }
+
+    /// Whether somebody has set the indirection table (`ethtool -X`). It changes only while the rtnl
+    /// lock is held.
+    pub fn has_user_table(&self, _rtnl: &rtnl::Held) -> bool {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netif_is_rxfh_configured(self.as_raw()) }
     }
 
     /// Has `cpus` send through the transmit queue `queue`, of any queues that other CPUs have not

@@ -4,6 +4,10 @@
 
 use crate::{
     cpu,
+    rss::{
+        Flow,
+        HashFields, //
+    },
     rtnl,
     stats::{
         Named,
@@ -190,6 +194,47 @@ pub trait Driver: Sized + 'static {
     ///
     /// `set_link_ksettings` of ethtool: process context, rtnl held, may sleep.
     fn set_link_settings(device: &Device<Self>, settings: LinkSettings, rtnl: &rtnl::Held);
+
+    /// Copies out the indirection table and the key, as far as they are wanted, into slices of the
+    /// lengths that [`Allocated::set_rss_sizes`](crate::Allocated::set_rss_sizes) was given.
+    ///
+    /// `get_rxfh` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    fn rss(device: &Device<Self>, table: Option<&mut [u32]>, key: Option<&mut [u8]>) -> Result;
+
+    /// Changes the indirection table, the key, or both.
+    ///
+    /// `set_rxfh` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; both stay as they are.
+    fn set_rss(
+        device: &Device<Self>,
+        table: Option<&[u32]>,
+        key: Option<&[u8]>,
+        rtnl: &rtnl::Held,
+    ) -> Result;
+
+    /// What is hashed of the packets of `flow`. Process context, rtnl held, may sleep.
+    fn hash_fields(device: &Device<Self>, flow: Flow) -> HashFields;
+
+    /// Changes what is hashed of the packets of `flow`.
+    ///
+    /// `set_rxfh_fields` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; it stays as it is.
+    fn set_hash_fields(
+        device: &Device<Self>,
+        flow: Flow,
+        fields: HashFields,
+        rtnl: &rtnl::Held,
+    ) -> Result;
 
     /// What `ethtool -i` shows. Process context, rtnl held.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;

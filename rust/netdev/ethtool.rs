@@ -6,6 +6,7 @@
 
 mod link;
 mod rings;
+pub mod rss;
 mod statistics;
 
 pub use self::{
@@ -43,6 +44,13 @@ impl<T: Driver> EthtoolOps<T> {
         set_channels: Some(Self::set_channels),
         get_link_ksettings: Some(Self::get_link_ksettings),
         set_link_ksettings: Some(Self::set_link_ksettings),
+        get_rx_ring_count: Some(Self::get_rx_ring_count),
+        get_rxfh_indir_size: Some(Self::get_rxfh_indir_size),
+        get_rxfh_key_size: Some(Self::get_rxfh_key_size),
+        get_rxfh: Some(Self::get_rxfh),
+        set_rxfh: Some(Self::set_rxfh),
+        get_rxfh_fields: Some(Self::get_rxfh_fields),
+        set_rxfh_fields: Some(Self::set_rxfh_fields),
         ..pin_init::zeroed()
     };
 

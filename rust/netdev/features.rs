@@ -39,6 +39,9 @@ impl Features {
     /// `NETIF_F_GRO_HW`: the device leaves received packets uncut, or merges them.
     pub const GRO_HW: Self = Self::of(bindings::NETIF_F_GRO_HW_BIT);
 
+    /// `NETIF_F_RXHASH`: the device says what the hash of a received packet is.
+    pub const RXHASH: Self = Self::of(bindings::NETIF_F_RXHASH_BIT);
+
     /// Whether all of `other` are in this set.
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0

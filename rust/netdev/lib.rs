@@ -13,6 +13,7 @@
 /// What log lines of this crate begin with; each crate needs one.
 const __LOG_PREFIX: &[u8] = b"netdev_rust\0";
 
+use kernel::prelude::*;
 use netdev_bindings as bindings;
 
 mod allocated;
@@ -44,6 +45,7 @@ pub use self::{
         DriverInfo, //
     },
     ethtool::{
+        rss,
         LinkSettings,
         RingSizes, //
     },
@@ -95,3 +97,9 @@ pub const VLAN_HLEN: u32 = 4;
 
 /// The number of segments that an skb can have: its linear part and `MAX_SKB_FRAGS` fragments.
 pub const SKB_SEGMENTS: usize = bindings::MAX_SKB_FRAGS as usize + 1;
+
+/// `EOPNOTSUPP`: the device cannot do that. The kernel's crate has it from Linux 7.3 on.
+pub fn not_supported() -> Error {
+    // CAST: It is a small positive number.
+    Error::from_errno(-(bindings::EOPNOTSUPP as c_int))
+}

@@ -317,6 +317,7 @@ impl RxSkb {
         if self.skb.linear_len() < crate::ETH_HLEN {
             return Err(self.skb);
         }
+        header.apply_hash(&mut self.skb, napi, framing);
         if !header.apply(&mut self.skb, napi, framing) {
             return Err(self.skb);
         }

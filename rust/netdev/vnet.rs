@@ -114,6 +114,8 @@ pub struct Framing {
     little_endian: bool,
     /// Whether the header may share a segment with the packet.
     any_layout: bool,
+    /// Whether the header of a received packet has a hash.
+    hash: bool,
     receive: GsoTypes,
     receive_tunnel: bool,
     receive_tunnel_checksum: bool,
@@ -139,6 +141,7 @@ impl Framing {
             len: len as u8,
             little_endian: device.is_little_endian(),
             any_layout: modern || device.has(Feature::ANY_LAYOUT),
+            hash: negotiated.hash,
             receive: negotiated.receive,
             receive_tunnel: negotiated.receive_tunnel,
             receive_tunnel_checksum: negotiated.receive_tunnel_checksum,

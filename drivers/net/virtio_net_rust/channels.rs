@@ -6,7 +6,7 @@ use crate::{
     config,
     control::commands::SetQueuePairs,
     features,
-    Shared,
+    rss,
     VirtioNet, //
 };
 use core::ops::RangeInclusive;
@@ -14,6 +14,7 @@ use kernel::{
     device::Core,
     net::{
         cpu,
+        not_supported,
         rtnl,
         Device, //
     },
@@ -32,7 +33,7 @@ const PAIRS: RangeInclusive<u16> = 1..=0x8000;
 ///
 /// `EINVAL` after a line in the log; `EIO` if the configuration cannot be read.
 pub(crate) fn of_device(device: &virtio::Device<Core<'_>>) -> Result<u16> {
-    if !device.has(features::MQ) {
+    if !device.has(features::MQ) && !device.has(features::RSS) {
         return Ok(1);
     }
     let pairs = device.read_config(&config::MAX_VIRTQUEUE_PAIRS)?;
@@ -55,7 +56,7 @@ pub(crate) fn at_first(pairs: u16) -> u16 {
 ///
 /// One that refuses stays with one, and so does the stack.
 pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
-    if tell(device.shared(), device.num_queues()).is_err() {
+    if !rss::start(device, rtnl) && tell(device, device.num_queues(), rtnl).is_err() {
         // Fewer queues than before are always possible.
         let _ = device.set_num_queues(1, rtnl);
     }
@@ -73,21 +74,21 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 /// `EINVAL` if the device refuses, `ETIMEDOUT` or `EIO` if it does not answer, `ENOMEM`; the same
 /// queues as before are used then.
 pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
-    let (shared, before) = (device.shared(), device.num_queues());
+    let before = device.num_queues();
 
     if pairs <= before {
         device.set_num_queues(pairs, rtnl)?;
-        tell(shared, pairs).inspect_err(|_| restore(device, before, rtnl))?;
+        tell(device, pairs, rtnl).inspect_err(|_| restore(device, before, rtnl))?;
         spread(device, pairs);
         return Ok(());
     }
-    tell(shared, pairs)?;
+    tell(device, pairs, rtnl)?;
     // They have no buffers yet.
     device.poll_rx(before..pairs);
     spread(device, pairs);
     device.set_num_queues(pairs, rtnl).inspect_err(|_| {
         // If this fails too, `tell` has said so. The stack receives from all queues.
-        let _ = tell(shared, before);
+        let _ = tell(device, before, rtnl);
         spread(device, before);
     })
 }
@@ -112,10 +113,19 @@ fn restore(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
     spread(device, device.num_queues());
 }
 
-/// Tells the device how many pairs to use.
-fn tell(shared: &Shared, pairs: u16) -> Result {
+/// Tells the device how many pairs to use: as the queues to choose from if it chooses by a hash. A
+/// command for the number alone would end that.
+fn tell(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+    let shared = device.shared();
+    if rss::steers(shared) {
+        return rss::spread(device, pairs, rtnl);
+    }
     let Some(control) = shared.control_for(features::MQ) else {
-        return Ok(());
+        return if pairs == 1 {
+            Ok(())
+        } else {
+            Err(not_supported())
+        };
     };
     control.send(&SetQueuePairs(pairs)).inspect_err(|error| {
         dev_warn!(

@@ -73,6 +73,8 @@ pub(crate) const HASH_REPORT: Feature = Feature::new(57);
 /// `VIRTIO_NET_F_GUEST_HDRLEN`: the device relies on the length of the headers that is given with
 /// an uncut packet.
 pub(crate) const GUEST_HDRLEN: Feature = Feature::new(59);
+/// `VIRTIO_NET_F_RSS`: the device chooses a receive queue by a hash and a table that it is given.
+pub(crate) const RSS: Feature = Feature::new(60);
 /// `VIRTIO_NET_F_SPEED_DUPLEX`: the device says how fast the link is.
 pub(crate) const SPEED_DUPLEX: Feature = Feature::new(63);
 /// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO`: packets in a UDP tunnel may be received uncut.
@@ -98,6 +100,7 @@ macro_rules! with_common {
 
 /// The features of a device that follows virtio 1.0 or later.
 pub(crate) const MODERN: &[Feature] = with_common![
+    RSS,
     SPEED_DUPLEX,
     GUEST_UDP_TUNNEL_GSO,
     GUEST_UDP_TUNNEL_GSO_CSUM,
@@ -118,7 +121,7 @@ const COMMANDS: &[(Feature, &str)] = &[
     (Feature::new(52), "VIRTIO_NET_F_VQ_NOTF_COAL"),
     (Feature::new(53), "VIRTIO_NET_F_NOTF_COAL"),
     (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),
-    (Feature::new(60), "VIRTIO_NET_F_RSS"),
+    (RSS, "VIRTIO_NET_F_RSS"),
 ];
 
 /// Refuses a device whose features or configuration contradict themselves, with one line in the

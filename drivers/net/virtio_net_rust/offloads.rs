@@ -6,7 +6,8 @@ mod guest;
 
 pub(crate) use self::guest::{
     change,
-    replay, //
+    replay,
+    restore, //
 };
 
 use crate::{
@@ -113,6 +114,10 @@ pub(crate) fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device) {
     }
     if guest::can_change(device) {
         changeable = changeable | Features::GRO_HW;
+    }
+    // Off at first, as in C.
+    if device.has(features::HASH_REPORT) {
+        changeable = changeable | Features::RXHASH;
     }
     netdev.set_features(on, changeable, encapsulated);
 }

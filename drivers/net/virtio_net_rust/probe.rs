@@ -13,6 +13,7 @@ use crate::{
     parameters,
     queues::Queues,
     rings::Rings,
+    rss::Rss,
     rx,
     vlan::Vlans,
     Shared,
@@ -48,6 +49,7 @@ pub(crate) fn probe(
     let framing = offloads::framing(device);
     let mode = rx::Mode::of(device, &framing)?;
     let pairs = channels::of_device(device)?;
+    let rss = Rss::of_device(device)?;
 
     let mut netdev = Allocated::<VirtioNet>::new(attached.clone(), pairs)?;
     netdev.set_num_queues(channels::at_first(pairs))?;
@@ -57,6 +59,7 @@ pub(crate) fn probe(
     if device.has(features::CTRL_VLAN) {
         netdev.filter_vlans();
     }
+    netdev.set_rss_sizes(rss.as_ref().map_or_else(Default::default, Rss::sizes));
     set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());
 
@@ -73,6 +76,7 @@ pub(crate) fn probe(
         control,
         rings: Rings::of(&queues.rx, &queues.tx)?,
         link: Link::new()?,
+        rss,
         affinity,
         vlans: Vlans::none(),
     };

@@ -20,6 +20,7 @@ pub mod parameters;
 mod probe;
 mod queues;
 mod rings;
+mod rss;
 mod rx;
 mod rx_mode;
 mod settings;
@@ -40,6 +41,10 @@ use kernel::{
     net::{
         self,
         cpu,
+        rss::{
+            Flow,
+            HashFields, //
+        },
         rtnl,
         stats::{
             Named,
@@ -72,6 +77,7 @@ use kernel::{
 };
 use link::Link;
 use rings::Rings;
+use rss::Rss;
 
 /// The driver.
 pub struct VirtioNet;
@@ -91,6 +97,8 @@ pub struct Shared {
     control: Option<Control>,
     rings: Rings,
     link: Link,
+    /// What the device hashes, if it does.
+    rss: Option<Rss>,
     /// Which CPUs the queues are for.
     affinity: Affinity,
     vlans: vlan::Vlans,
@@ -233,7 +241,34 @@ impl net::Driver for VirtioNet {
     }
 
     fn set_features(device: &Device<Self>, wanted: Features) -> Result {
-        offloads::change(device, wanted)
+        offloads::change(device, wanted)?;
+        rss::change(device, wanted).inspect_err(|_| offloads::restore(device, wanted))
+    }
+
+    fn rss(device: &Device<Self>, table: Option<&mut [u32]>, key: Option<&mut [u8]>) -> Result {
+        rss::get(device.shared(), table, key)
+    }
+
+    fn set_rss(
+        device: &Device<Self>,
+        table: Option<&[u32]>,
+        key: Option<&[u8]>,
+        _rtnl: &rtnl::Held,
+    ) -> Result {
+        rss::set(device, table, key)
+    }
+
+    fn hash_fields(device: &Device<Self>, flow: Flow) -> HashFields {
+        rss::fields(device.shared(), flow)
+    }
+
+    fn set_hash_fields(
+        device: &Device<Self>,
+        flow: Flow,
+        fields: HashFields,
+        _rtnl: &rtnl::Held,
+    ) -> Result {
+        rss::set_fields(device, flow, fields)
     }
 
     fn link_settings(device: &Device<Self>) -> LinkSettings {

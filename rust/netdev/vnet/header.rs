@@ -9,6 +9,7 @@ use super::{
 use crate::{
     bindings,
     skbuff::SkBuff,
+    Features,
     Napi,
     PoolBuffer, //
 };
@@ -48,6 +49,38 @@ impl Header {
     pub fn is_foreign(&self, framing: &Framing) -> bool {
         let gso_type = self.0.hash_hdr.hdr.gso_type;
         u32::from(gso_type) != bindings::VIRTIO_NET_HDR_GSO_NONE && !framing.receive.has(gso_type)
+    }
+
+    /// Gives `skb`, which `napi` has received, the hash that the device reports, if that is wanted.
+    ///
+    /// C function: `virtio_skb_set_hash()`.
+    #[inline]
+    pub(crate) fn apply_hash(&self, skb: &mut SkBuff, napi: &Napi, framing: &Framing) {
+        if !framing.hash {
+            return;
+        }
+        // SAFETY: The device of a NAPI context that is being polled is valid. The field may change
+        // at any time, as a whole.
+        let features = Features::from_bits(unsafe {
+            core::ptr::addr_of!((*napi.dev()).features).read_volatile()
+        });
+        if !features.contains(Features::RXHASH) {
+            return;
+        }
+        let of_ports = match u32::from(u16::from_le(self.0.hash_hdr.hash_report)) {
+            bindings::VIRTIO_NET_HASH_REPORT_TCPv4
+            | bindings::VIRTIO_NET_HASH_REPORT_UDPv4
+            | bindings::VIRTIO_NET_HASH_REPORT_TCPv6
+            | bindings::VIRTIO_NET_HASH_REPORT_UDPv6 => true,
+            bindings::VIRTIO_NET_HASH_REPORT_IPv4 | bindings::VIRTIO_NET_HASH_REPORT_IPv6 => false,
+            // None, or one that the device was not told to report.
+            _ => return,
+        };
+        let low = u16::from_le(self.0.hash_hdr.hash_value_lo);
+        let high = u16::from_le(self.0.hash_hdr.hash_value_hi);
+        let hash = u32::from(high) << 16 | u32::from(low);
+        // SAFETY: The packet is valid and owned.
+        unsafe { bindings::skb_set_hash_of(skb.as_raw(), hash, of_ports) }
     }
 
     /// Makes `skb`, which `napi` has received, what the header says. Returns whether it can be.

@@ -143,3 +143,60 @@ impl Command for AnnounceDone {
         Ok(())
     }
 }
+
+/// `VIRTIO_NET_CTRL_MQ_RSS_CONFIG`: what is hashed, and how a receive queue is chosen by that. With
+/// [`RSS`](crate::features::RSS).
+pub(crate) struct SetRss<'a> {
+    pub(crate) hash_types: u32,
+    /// The queue for each value of the hash's lowest bits: a power of two of them.
+    pub(crate) table: &'a [u16],
+    /// How many pairs of queues the device uses.
+    pub(crate) pairs: u16,
+    /// Up to 255 bytes.
+    pub(crate) key: &'a [u8],
+}
+
+/// The queue of packets without a hash.
+const UNCLASSIFIED: u16 = 0;
+
+impl Command for SetRss<'_> {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_MQ_RSS_CONFIG";
+    const CLASS: u8 = 4;
+    const CODE: u8 = 1;
+
+    fn write(&self, body: &mut Message) -> Result {
+        let mask = self.table.len().checked_sub(1).ok_or(EINVAL)?;
+        body.reserve(2 * self.table.len())?;
+        body.u32(self.hash_types)?;
+        body.u16(u16::try_from(mask)?)?;
+        body.u16(UNCLASSIFIED)?;
+        for queue in self.table {
+            body.u16(*queue)?;
+        }
+        body.u16(self.pairs)?;
+        body.u8(u8::try_from(self.key.len())?)?;
+        body.bytes(self.key)
+    }
+}
+
+/// `VIRTIO_NET_CTRL_MQ_HASH_CONFIG`: what is hashed. With
+/// [`HASH_REPORT`](crate::features::HASH_REPORT), and without [`RSS`](crate::features::RSS).
+pub(crate) struct SetHash<'a> {
+    pub(crate) hash_types: u32,
+    /// Up to 255 bytes.
+    pub(crate) key: &'a [u8],
+}
+
+impl Command for SetHash<'_> {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_MQ_HASH_CONFIG";
+    const CLASS: u8 = 4;
+    const CODE: u8 = 2;
+
+    fn write(&self, body: &mut Message) -> Result {
+        body.u32(self.hash_types)?;
+        // Reserved.
+        body.bytes(&[0; 8])?;
+        body.u8(u8::try_from(self.key.len())?)?;
+        body.bytes(self.key)
+    }
+}

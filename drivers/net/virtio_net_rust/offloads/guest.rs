@@ -85,6 +85,17 @@ pub(crate) fn replay(device: &net::Device<VirtioNet>) -> Result {
     tell(shared, false)
 }
 
+/// Takes back a change to `wanted`, since the device has refused something else of it.
+pub(crate) fn restore(device: &net::Device<VirtioNet>, wanted: Features) {
+    let uncut = device.features().contains(Features::GRO_HW);
+
+    if uncut != wanted.contains(Features::GRO_HW) {
+        // One that fails has said so.
+        let _ = tell(device.shared(), uncut);
+    }
+}
+
+/// Tells the device whether packets may be received uncut.
 fn tell(shared: &Shared, uncut: bool) -> Result {
     let mut offloads = bits(&shared.device, ALWAYS);
     if uncut {

@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receive side scaling: the device hashes what it receives, chooses a queue by the hash and a
+//! table, and reports the hash (virtio 1.3, sections 5.1.6.4.3 and 5.1.6.5.6).
+//!
+//! A device may do either without the other. The choice of a queue comes with the number of queues,
+//! in one command: see [`channels`](crate::channels).
+
+mod config;
+mod types;
+
+use self::{
+    config::Config,
+    types::HashTypes, //
+};
+use crate::{
+    config as space,
+    features,
+    Shared,
+    VirtioNet, //
+};
+use kernel::{
+    device::Core,
+    net::{
+        not_supported,
+        rss::{
+            Flow,
+            HashFields,
+            RssSizes, //
+        },
+        rtnl,
+        Device,
+        Features, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    virtio::{
+        self,
+        fault, //
+    },
+};
+
+/// The shortest key of a device, in bytes (virtio 1.3, section 5.1.4.1): for the addresses and the
+/// ports of IPv6.
+const MIN_KEY: u8 = 40;
+
+/// What a device hashes.
+pub(crate) struct Rss {
+    sizes: RssSizes,
+    supported: HashTypes,
+    state: Pin<KBox<Mutex<State>>>,
+}
+
+struct State {
+    /// What has been set, and is true of the device.
+    config: Config,
+    /// Whether the device has refused all that was set at first, so that it does nothing.
+    refused: bool,
+}
+
+impl Rss {
+    /// What `device` can, if anything.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL`, after a line in the log, if a size cannot be; `EIO` if the configuration cannot be
+    /// read; `ENOMEM`.
+    pub(crate) fn of_device(device: &virtio::Device<Core<'_>>) -> Result<Option<Self>> {
+        let steers = device.has(features::RSS);
+        if !steers && !device.has(features::HASH_REPORT) {
+            return Ok(None);
+        }
+        let [key] = device.read_config(&space::RSS_MAX_KEY_SIZE)?;
+        if key < MIN_KEY {
+            dev_err!(
+                device,
+                "device says that its keys for hashes have {key} bytes, not {MIN_KEY} or more: correct \
+                 that\n"
+            );
+            return Err(EINVAL);
+        }
+        let table = if steers {
+            device.read_config(&space::RSS_MAX_INDIRECTION_TABLE_LENGTH)?
+        } else {
+            0
+        };
+        if steers && !table.is_power_of_two() {
+            dev_err!(
+                device,
+                "device says that its indirection table has {table} entries, not a power of two: correct \
+                 that\n"
+            );
+            return Err(EINVAL);
+        }
+        fault::point("hash settings")?;
+        let sizes = RssSizes { table, key };
+        let supported = HashTypes::from_bits(device.read_config(&space::SUPPORTED_HASH_TYPES)?);
+        let state = State {
+            config: Config::new(sizes, supported)?,
+            refused: false,
+        };
+        Ok(Some(Self {
+            sizes,
+            supported,
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
+        }))
+    }
+
+    /// How much can be set.
+    pub(crate) fn sizes(&self) -> RssSizes {
+        self.sizes
+    }
+
+    /// Whether the device can be told to choose the queue.
+    fn has_table(&self) -> bool {
+        self.sizes.table != 0
+    }
+}
+
+impl State {
+    /// Makes `config` true of the device, and then of the driver.
+    fn commit(&mut self, shared: &Shared, config: Config, pairs: u16, hashes: bool) -> Result {
+        config.send(shared, pairs, hashes).inspect_err(|error| {
+            dev_warn!(
+                shared.device,
+                "device does not change what it hashes, or where that leads: {error:?}\n"
+            );
+        })?;
+        self.config = config;
+        Ok(())
+    }
+}
+
+/// The device's, unless it has none, or has refused it.
+fn usable(shared: &Shared) -> Result<&Rss> {
+    let rss = shared.rss.as_ref().ok_or_else(not_supported)?;
+    if rss.state.lock().refused {
+        return Err(not_supported());
+    }
+    Ok(rss)
+}
+
+/// Whether the device chooses the queue by the hash. Process context. May sleep.
+pub(crate) fn steers(shared: &Shared) -> bool {
+    usable(shared).is_ok_and(Rss::has_table)
+}
+
+/// Whether there is a use for hashes with these features.
+fn hashes(rss: &Rss, features: Features) -> bool {
+    rss.has_table() || features.contains(Features::RXHASH)
+}
+
+/// Tells a device that has been started what to hash, and to use as many queues as the stack does.
+/// Returns whether it has been told the latter. One that refuses works without all this.
+///
+/// C function: `virtnet_probe()`.
+pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> bool {
+    let shared = device.shared();
+    let Some(rss) = &shared.rss else {
+        return false;
+    };
+    if replay(device, rtnl).is_err() {
+        rss.state.lock().refused = true;
+        dev_warn!(
+            shared.device,
+            "{} goes on without hashes of what it receives\n",
+            device.name()
+        );
+    }
+    steers(shared)
+}
+
+/// Tells the device again what has been set: with as many queues as the stack uses.
+///
+/// Process context. May sleep.
+///
+/// # Errors
+///
+/// What [`Control::send`](crate::control::Control::send) says; `ENOMEM`.
+pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+    if usable(device.shared()).is_err() {
+        return Ok(());
+    }
+    spread(device, device.num_queues(), rtnl)
+}
+
+/// Has the device choose from `pairs` queues: as the table says that somebody has set, else from all
+/// of them alike.
+///
+/// Process context. May sleep. C functions: `virtnet_set_queues()`,
+/// `virtnet_rss_update_by_qpairs()`.
+///
+/// # Errors
+///
+/// As for [`replay`]; `EINVAL` if the table has a queue that is not among them. All is as before.
+pub(crate) fn spread(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+    let shared = device.shared();
+    let rss = usable(shared)?;
+    let mut state = rss.state.lock();
+    let mut config = state.config.copy()?;
+    if !device.has_user_table(rtnl) {
+        config.spread_evenly(pairs);
+    }
+    config.fits(pairs)?;
+    state.commit(shared, config, pairs, hashes(rss, device.features()))
+}
+
+/// Copies out the table and the key, if there are any. C function: `virtnet_get_rxfh()`.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` if the device has refused them.
+pub(crate) fn get(shared: &Shared, table: Option<&mut [u32]>, key: Option<&mut [u8]>) -> Result {
+    if shared.rss.is_some() {
+        usable(shared)?.state.lock().config.get(table, key);
+    }
+    Ok(())
+}
+
+/// Changes the table, the key, or both. C function: `virtnet_set_rxfh()`, which does not notice if
+/// the device refuses.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` if the device has no table or does not hash; `EINVAL` if the table has a queue that
+/// is not used; as for [`replay`]. All is as before.
+pub(crate) fn set(device: &Device<VirtioNet>, table: Option<&[u32]>, key: Option<&[u8]>) -> Result {
+    if table.is_none() && key.is_none() {
+        return Ok(());
+    }
+    let shared = device.shared();
+    let rss = usable(shared)?;
+    if table.is_some() && !rss.has_table() {
+        return Err(not_supported());
+    }
+    let mut state = rss.state.lock();
+    let mut config = state.config.copy()?;
+    config.set(table, key)?;
+    config.fits(device.num_queues())?;
+    state.commit(
+        shared,
+        config,
+        device.num_queues(),
+        hashes(rss, device.features()),
+    )
+}
+
+/// What is hashed of the packets of `flow`. C function: `virtnet_get_hashflow()`.
+pub(crate) fn fields(shared: &Shared, flow: Flow) -> HashFields {
+    usable(shared).map_or(HashFields::Nothing, |rss| {
+        rss.state.lock().config.types.fields(flow)
+    })
+}
+
+/// Changes what is hashed of the packets of `flow`.
+///
+/// C function: `virtnet_set_hashflow()`, which forgets about all other packets where `flow` is
+/// neither TCP nor UDP.
+///
+/// # Errors
+///
+/// `EINVAL` if the device has no such hash; as for [`replay`]. All is as before.
+pub(crate) fn set_fields(device: &Device<VirtioNet>, flow: Flow, fields: HashFields) -> Result {
+    let shared = device.shared();
+    let Ok(rss) = usable(shared) else {
+        return match fields {
+            HashFields::Nothing => Ok(()),
+            _ => Err(EINVAL),
+        };
+    };
+    let mut state = rss.state.lock();
+    let types = state.config.types.with(flow, fields).ok_or(EINVAL)?;
+    if !types.within(rss.supported) {
+        return Err(EINVAL);
+    }
+    if types == state.config.types {
+        return Ok(());
+    }
+    let mut config = state.config.copy()?;
+    config.types = types;
+    state.commit(
+        shared,
+        config,
+        device.num_queues(),
+        hashes(rss, device.features()),
+    )
+}
+
+/// Tells the device whether to hash, if that is different with the features `wanted`.
+///
+/// Where the device chooses the queue by the hash, it goes on with that: only the packets do not get
+/// the hash. With C all packets go to the first queue then.
+///
+/// Process context, rtnl held, may sleep. C function: `virtnet_set_features()`.
+///
+/// # Errors
+///
+/// As for [`replay`]; `EOPNOTSUPP` if the device does not hash. All is as before.
+pub(crate) fn change(device: &Device<VirtioNet>, wanted: Features) -> Result {
+    let (shared, now) = (device.shared(), device.features());
+    if wanted.contains(Features::RXHASH) == now.contains(Features::RXHASH) {
+        return Ok(());
+    }
+    let rss = usable(shared)?;
+    if hashes(rss, wanted) == hashes(rss, now) {
+        return Ok(());
+    }
+    let mut state = rss.state.lock();
+    let config = state.config.copy()?;
+    state.commit(shared, config, device.num_queues(), hashes(rss, wanted))
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `ethtool -x`, `-X`, and `-n` and `-N` with `rx-flow-hash`: receive side scaling.
+
+use super::EthtoolOps;
+use crate::{
+    bindings,
+    rtnl,
+    Device,
+    Driver, //
+};
+use core::slice::{
+    from_raw_parts,
+    from_raw_parts_mut, //
+};
+use kernel::{
+    error::from_result,
+    prelude::*, //
+};
+
+/// How much there is to be set.
+#[derive(Clone, Copy, Default)]
+pub struct RssSizes {
+    /// The entries of the indirection table; 0 if there is none.
+    pub table: u16,
+    /// The bytes of the key; 0 if there is none.
+    pub key: u8,
+}
+
+/// Packets that have a hash of their own kind.
+#[derive(Clone, Copy)]
+pub enum Flow {
+    /// IPv4, neither TCP nor UDP.
+    Ipv4,
+    /// TCP over IPv4.
+    TcpV4,
+    /// UDP over IPv4.
+    UdpV4,
+    /// IPv6, neither TCP nor UDP.
+    Ipv6,
+    /// TCP over IPv6.
+    TcpV6,
+    /// UDP over IPv6.
+    UdpV6,
+}
+
+/// What of a packet is hashed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum HashFields {
+    /// Nothing: it has no hash.
+    Nothing,
+    /// The IP addresses.
+    Addresses,
+    /// The IP addresses and the ports.
+    AddressesAndPorts,
+}
+
+impl Flow {
+    fn of(flow_type: u32) -> Option<Self> {
+        Some(match flow_type {
+            bindings::IPV4_FLOW => Self::Ipv4,
+            bindings::TCP_V4_FLOW => Self::TcpV4,
+            bindings::UDP_V4_FLOW => Self::UdpV4,
+            bindings::IPV6_FLOW => Self::Ipv6,
+            bindings::TCP_V6_FLOW => Self::TcpV6,
+            bindings::UDP_V6_FLOW => Self::UdpV6,
+            _ => return None,
+        })
+    }
+}
+
+impl HashFields {
+    const ADDRESSES: u32 = bindings::RXH_IP_SRC | bindings::RXH_IP_DST;
+    const PORTS: u32 = bindings::RXH_L4_B_0_1 | bindings::RXH_L4_B_2_3;
+
+    fn from_bits(bits: u32) -> Option<Self> {
+        if bits & bindings::RXH_DISCARD != 0 {
+            return Some(Self::Nothing);
+        }
+        match bits {
+            Self::ADDRESSES => Some(Self::Addresses),
+            bits if bits == Self::ADDRESSES | Self::PORTS => Some(Self::AddressesAndPorts),
+            _ => None,
+        }
+    }
+
+    fn bits(self) -> u32 {
+        match self {
+            Self::Nothing => 0,
+            Self::Addresses => Self::ADDRESSES,
+            Self::AddressesAndPorts => Self::ADDRESSES | Self::PORTS,
+        }
+    }
+}
+
+/// Fills `key` with the one that all devices of this machine share until they are told another; at
+/// most 256 bytes of it.
+///
+/// Process context. May sleep. C function: `netdev_rss_key_fill()`.
+pub fn fill_key(key: &mut [u8]) {
+    let len = key.len().min(bindings::NETDEV_RSS_KEY_LEN as usize);
+    // SAFETY: There are so many bytes, which is not more than the function has.
+    unsafe { bindings::netdev_rss_key_fill(key.as_mut_ptr().cast(), len) }
+}
+
+impl<T: Driver> EthtoolOps<T> {
+    /// `get_rx_ring_count`.
+    ///
+    /// # Safety
+    ///
+    /// See the type.
+    pub(super) unsafe extern "C" fn get_rx_ring_count(
+        dev: *mut kernel::bindings::net_device,
+    ) -> u32 {
+        // SAFETY: See the type.
+        unsafe { Device::<T>::from_raw(dev.cast()) }
+            .num_queues()
+            .into()
+    }
+
+    /// `get_rxfh_indir_size`.
+    ///
+    /// # Safety
+    ///
+    /// See the type.
+    pub(super) unsafe extern "C" fn get_rxfh_indir_size(
+        dev: *mut kernel::bindings::net_device,
+    ) -> u32 {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev.cast()) };
+        device.context().rss.table.into()
+    }
+
+    /// `get_rxfh_key_size`.
+    ///
+    /// # Safety
+    ///
+    /// See the type.
+    pub(super) unsafe extern "C" fn get_rxfh_key_size(
+        dev: *mut kernel::bindings::net_device,
+    ) -> u32 {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev.cast()) };
+        device.context().rss.key.into()
+    }
+
+    /// `get_rxfh`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `param` is valid for reads and writes. Its pointers are null, or point to
+    /// initialised memory of as many entries and bytes as the functions above have said.
+    pub(super) unsafe extern "C" fn get_rxfh(
+        dev: *mut kernel::bindings::net_device,
+        param: *mut bindings::ethtool_rxfh_param,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let (device, param) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *param) };
+        let sizes = device.context().rss;
+        // SAFETY: By the requirements of this function; the sizes never change. The ones in `param`
+        // are not always filled in. The stack does not use the memory during the call.
+        let (table, key) = unsafe {
+            (
+                (!param.indir.is_null())
+                    .then(|| from_raw_parts_mut(param.indir, sizes.table.into())),
+                (!param.key.is_null()).then(|| from_raw_parts_mut(param.key, sizes.key.into())),
+            )
+        };
+        // CAST: It is a bit of the lowest byte.
+        param.hfunc = (1 << bindings::ETH_RSS_HASH_TOP_BIT) as u8;
+        from_result(|| {
+            T::rss(device, table, key)?;
+            Ok(0)
+        })
+    }
+
+    /// `set_rxfh`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`get_rxfh`](Self::get_rxfh).
+    pub(super) unsafe extern "C" fn set_rxfh(
+        dev: *mut kernel::bindings::net_device,
+        param: *mut bindings::ethtool_rxfh_param,
+        _extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: See the type. The stack holds the rtnl lock during the call.
+        let (device, param, held) = unsafe {
+            let device = Device::<T>::from_raw(dev.cast());
+            (device, &*param, rtnl::Held::assume())
+        };
+        let sizes = device.context().rss;
+        // SAFETY: As for `get_rxfh`.
+        let (table, key) = unsafe {
+            (
+                (!param.indir.is_null()).then(|| from_raw_parts(param.indir, sizes.table.into())),
+                (!param.key.is_null()).then(|| from_raw_parts(param.key, sizes.key.into())),
+            )
+        };
+        from_result(|| {
+            let toeplitz = 1 << bindings::ETH_RSS_HASH_TOP_BIT;
+            if ![bindings::ETH_RSS_HASH_NO_CHANGE, toeplitz].contains(&param.hfunc.into()) {
+                return Err(crate::not_supported());
+            }
+            T::set_rss(device, table, key, &held)?;
+            Ok(0)
+        })
+    }
+
+    /// `get_rxfh_fields`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `fields` is valid for reads and writes.
+    pub(super) unsafe extern "C" fn get_rxfh_fields(
+        dev: *mut kernel::bindings::net_device,
+        fields: *mut bindings::ethtool_rxfh_fields,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let (device, fields) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *fields) };
+        fields.data =
+            Flow::of(fields.flow_type).map_or(0, |flow| T::hash_fields(device, flow).bits());
+        0
+    }
+
+    /// `set_rxfh_fields`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `fields` is valid for reads.
+    pub(super) unsafe extern "C" fn set_rxfh_fields(
+        dev: *mut kernel::bindings::net_device,
+        fields: *const bindings::ethtool_rxfh_fields,
+        _extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: See the type. The stack holds the rtnl lock during the call.
+        let (device, fields, held) = unsafe {
+            let device = Device::<T>::from_raw(dev.cast());
+            (device, &*fields, rtnl::Held::assume())
+        };
+        from_result(|| {
+            let wanted = HashFields::from_bits(fields.data).ok_or(EINVAL)?;
+            let flow = Flow::of(fields.flow_type).ok_or(EINVAL)?;
+            T::set_hash_fields(device, flow, wanted, &held)?;
+            Ok(0)
+        })
+    }
+}
