@@ -14,7 +14,7 @@ from support.nics import NO_CONTROL_QUEUE, PACKED, SMALL
 DEVICES = {
     "plain": {},
     "packed, small, no control queue": PACKED | SMALL | NO_CONTROL_QUEUE,
-    "two pairs of queues": {"queues": 2},
+    "two pairs of queues, chosen by a hash": {"queues": 2, "rss": "on"},
 }
 NAMES = list(DEVICES)
 # More than there are points, so that an end is found.
