@@ -20,6 +20,8 @@
 
 /* `bindgen` drops macros that are not plain literals. */
 const gfp_t RUST_CONST_HELPER_GFP_ATOMIC_NOWARN = GFP_ATOMIC | __GFP_NOWARN;
+const unsigned int RUST_CONST_HELPER_COALESCE_PARAMS =
+	ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES;
 const unsigned int RUST_CONST_HELPER_SKB_SHARED_INFO_ROOM =
 	SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 /* NET_SKB_PAD, whose max() is no constant expression at file scope */

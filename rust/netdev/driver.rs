@@ -14,6 +14,7 @@ use crate::{
         RxTotals,
         TxTotals, //
     },
+    Coalesce,
     Device,
     Done,
     Exclusive,
@@ -233,6 +234,25 @@ pub trait Driver: Sized + 'static {
         device: &Device<Self>,
         flow: Flow,
         fields: HashFields,
+        rtnl: &rtnl::Held,
+    ) -> Result;
+
+    /// How interrupts are put off: of all queues, or of the pair `queue`. Process context, rtnl held,
+    /// may sleep.
+    fn coalesce(device: &Device<Self>, queue: Option<u16>) -> Coalesce;
+
+    /// Changes how interrupts are put off: of all queues, or of the pair `queue`, which is one that
+    /// there is.
+    ///
+    /// `set_coalesce` and `set_per_queue_coalesce` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; it stays as it is.
+    fn set_coalesce(
+        device: &Device<Self>,
+        queue: Option<u16>,
+        wanted: Coalesce,
         rtnl: &rtnl::Held,
     ) -> Result;
 

@@ -4,12 +4,17 @@
 //!
 //! C header: [`include/linux/ethtool.h`](srctree/include/linux/ethtool.h)
 
+mod coalesce;
 mod link;
 mod rings;
 pub mod rss;
 mod statistics;
 
 pub use self::{
+    coalesce::{
+        Coalesce,
+        Moderation, //
+    },
     link::LinkSettings,
     rings::RingSizes, //
 };
@@ -51,6 +56,11 @@ impl<T: Driver> EthtoolOps<T> {
         set_rxfh: Some(Self::set_rxfh),
         get_rxfh_fields: Some(Self::get_rxfh_fields),
         set_rxfh_fields: Some(Self::set_rxfh_fields),
+        supported_coalesce_params: bindings::COALESCE_PARAMS,
+        get_coalesce: Some(Self::get_coalesce),
+        set_coalesce: Some(Self::set_coalesce),
+        get_per_queue_coalesce: Some(Self::get_per_queue_coalesce),
+        set_per_queue_coalesce: Some(Self::set_per_queue_coalesce),
         ..pin_init::zeroed()
     };
 

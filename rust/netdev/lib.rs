@@ -46,7 +46,9 @@ pub use self::{
     },
     ethtool::{
         rss,
+        Coalesce,
         LinkSettings,
+        Moderation,
         RingSizes, //
     },
     features::Features,

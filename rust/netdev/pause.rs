@@ -143,7 +143,7 @@ impl<T: Driver> Device<T> {
 
     /// Whether the interface is up: whether the NAPI contexts are enabled. It changes only with the
     /// rtnl lock held.
-    pub(crate) fn is_up(&self) -> bool {
+    pub fn is_up(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_running(self.as_raw()) }
     }

@@ -62,6 +62,10 @@ pub(crate) const MQ: Feature = Feature::new(22);
 pub(crate) const CTRL_MAC_ADDR: Feature = Feature::new(23);
 /// `VIRTIO_RING_F_INDIRECT_DESC`: a buffer of several segments takes one descriptor of the ring.
 pub(crate) const INDIRECT: Feature = Feature::new(28);
+/// `VIRTIO_NET_F_VQ_NOTF_COAL`: the device puts off interrupts, of each queue in its own way.
+pub(crate) const VQ_NOTF_COAL: Feature = Feature::new(52);
+/// `VIRTIO_NET_F_NOTF_COAL`: the device puts off interrupts, of all queues in the same way.
+pub(crate) const NOTF_COAL: Feature = Feature::new(53);
 /// `VIRTIO_NET_F_GUEST_USO4`: several UDP datagrams over IPv4 may be received as one packet.
 pub(crate) const GUEST_USO4: Feature = Feature::new(54);
 /// `VIRTIO_NET_F_GUEST_USO6`: several UDP datagrams over IPv6 may be received as one packet.
@@ -100,6 +104,8 @@ macro_rules! with_common {
 
 /// The features of a device that follows virtio 1.0 or later.
 pub(crate) const MODERN: &[Feature] = with_common![
+    VQ_NOTF_COAL,
+    NOTF_COAL,
     RSS,
     SPEED_DUPLEX,
     GUEST_UDP_TUNNEL_GSO,
@@ -118,8 +124,8 @@ const COMMANDS: &[(Feature, &str)] = &[
     (GUEST_ANNOUNCE, "VIRTIO_NET_F_GUEST_ANNOUNCE"),
     (MQ, "VIRTIO_NET_F_MQ"),
     (CTRL_MAC_ADDR, "VIRTIO_NET_F_CTRL_MAC_ADDR"),
-    (Feature::new(52), "VIRTIO_NET_F_VQ_NOTF_COAL"),
-    (Feature::new(53), "VIRTIO_NET_F_NOTF_COAL"),
+    (VQ_NOTF_COAL, "VIRTIO_NET_F_VQ_NOTF_COAL"),
+    (NOTF_COAL, "VIRTIO_NET_F_NOTF_COAL"),
     (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),
     (RSS, "VIRTIO_NET_F_RSS"),
 ];

@@ -3,6 +3,7 @@
 //! The sizes of the rings, and changing them while the interface is up.
 
 use crate::{
+    coalesce,
     rx,
     tx,
     VirtioNet, //
@@ -95,6 +96,7 @@ impl Rings {
 /// - `EINVAL`, after a line in the log, if a ring of that size is not possible, or could not hold
 ///   the longest packet: C takes such sizes for receive queues, which are stuck then.
 /// - `ENOENT` if the device cannot reset a queue.
+/// - What [`coalesce::restore_tx`] says. The queue has its size, and the others keep theirs.
 /// - `ENOMEM` or what the device's transport says, after a line in the log about the first queue
 ///   that failed. Those before it have been changed.
 pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::Held) -> Result {
@@ -111,9 +113,11 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::He
     for (index, (rx, tx)) in (0..device.max_queues()).zip(rings.rx.iter().zip(&rings.tx)) {
         if tx.load(Relaxed) != wanted.tx {
             resize_tx(device, index, tx, wanted.tx, rtnl)?;
+            coalesce::restore_tx(device.shared(), index)?;
         }
         if rx.load(Relaxed) != wanted.rx {
             resize_rx(device, index, rx, wanted.rx, rtnl)?;
+            coalesce::restore_rx(device.shared(), index)?;
         }
     }
     Ok(())

@@ -11,12 +11,15 @@
 //! | what to receive          | `Device::rx_mode`                                           |
 //! | VLANs                    | [`Vlans`](crate::vlan::Vlans), since the stack shows none    |
 //! | number of queues         | `Device::num_queues`                                        |
+//! | hashes and their queues  | [`Rss`](crate::rss::Rss)                                     |
+//! | interrupts               | [`Moderations`](crate::coalesce::Moderations)                |
 //! | whether packets are uncut| `Device::features`                                          |
 //! | sizes of the rings       | [`Rings`](crate::rings::Rings)                              |
 
 use crate::{
     address,
     channels,
+    coalesce,
     offloads,
     rx_mode,
     vlan,
@@ -54,4 +57,5 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
         rx_mode::set(device, &device.rx_mode(rtnl)),
     );
     report("filter of VLANs", vlan::replay(shared));
+    report("interrupts", coalesce::replay(device, rtnl));
 }

@@ -76,6 +76,25 @@ impl Queue {
         stats.drops.add(self.queue.close().into());
     }
 
+    /// Whether packets are kept until NAPI finds that the device has sent them.
+    pub(crate) fn has_napi(&self) -> bool {
+        !self.orphan
+    }
+
+    /// Changes that, while the interface is down. The byte queue limits have to forget about the
+    /// queue before and after.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if the device still has packets: what is known about them depends on it.
+    pub(crate) fn set_napi(&mut self, on: bool) -> Result {
+        if self.queue.num_free() != self.queue.size() {
+            return Err(EBUSY);
+        }
+        self.orphan = !on;
+        Ok(())
+    }
+
     fn is_full(&self) -> bool {
         self.queue.num_free() < self.reserve
     }

@@ -11,6 +11,7 @@
 mod address;
 mod affinity;
 mod channels;
+mod coalesce;
 mod config;
 mod control;
 mod features;
@@ -33,6 +34,7 @@ use self::{
     affinity::Affinity,
     control::Control, //
 };
+use coalesce::Moderations;
 use kernel::{
     device::{
         Bound,
@@ -51,6 +53,7 @@ use kernel::{
             RxTotals,
             TxTotals, //
         },
+        Coalesce,
         Device,
         Done,
         DriverInfo,
@@ -97,6 +100,7 @@ pub struct Shared {
     control: Option<Control>,
     rings: Rings,
     link: Link,
+    moderation: Moderations,
     /// What the device hashes, if it does.
     rss: Option<Rss>,
     /// Which CPUs the queues are for.
@@ -269,6 +273,19 @@ impl net::Driver for VirtioNet {
         _rtnl: &rtnl::Held,
     ) -> Result {
         rss::set_fields(device, flow, fields)
+    }
+
+    fn coalesce(device: &Device<Self>, queue: Option<u16>) -> Coalesce {
+        coalesce::get(device.shared(), queue)
+    }
+
+    fn set_coalesce(
+        device: &Device<Self>,
+        queue: Option<u16>,
+        wanted: Coalesce,
+        rtnl: &rtnl::Held,
+    ) -> Result {
+        coalesce::set(device, queue, wanted, rtnl)
     }
 
     fn link_settings(device: &Device<Self>) -> LinkSettings {

@@ -4,6 +4,7 @@
 
 use super::Command;
 use kernel::{
+    net::Moderation,
     prelude::*,
     virtio::queue::Message, //
 };
@@ -199,4 +200,53 @@ impl Command for SetHash<'_> {
         body.u8(u8::try_from(self.key.len())?)?;
         body.bytes(self.key)
     }
+}
+
+/// `VIRTIO_NET_CTRL_NOTF_COAL_TX_SET`: when to raise the interrupts of all transmit queues. With
+/// [`NOTF_COAL`](crate::features::NOTF_COAL), as the next one.
+pub(crate) struct SetTxModeration(pub(crate) Moderation);
+
+impl Command for SetTxModeration {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_NOTF_COAL_TX_SET";
+    const CLASS: u8 = 6;
+    const CODE: u8 = 0;
+
+    fn write(&self, body: &mut Message) -> Result {
+        write_moderation(self.0, body)
+    }
+}
+
+/// `VIRTIO_NET_CTRL_NOTF_COAL_RX_SET`: when to raise the interrupts of all receive queues.
+pub(crate) struct SetRxModeration(pub(crate) Moderation);
+
+impl Command for SetRxModeration {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_NOTF_COAL_RX_SET";
+    const CLASS: u8 = 6;
+    const CODE: u8 = 1;
+
+    fn write(&self, body: &mut Message) -> Result {
+        write_moderation(self.0, body)
+    }
+}
+
+/// `VIRTIO_NET_CTRL_NOTF_COAL_VQ_SET`: when to raise the interrupt of the virtqueue of this number.
+/// With [`VQ_NOTF_COAL`](crate::features::VQ_NOTF_COAL).
+pub(crate) struct SetQueueModeration(pub(crate) u16, pub(crate) Moderation);
+
+impl Command for SetQueueModeration {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_NOTF_COAL_VQ_SET";
+    const CLASS: u8 = 6;
+    const CODE: u8 = 2;
+
+    fn write(&self, body: &mut Message) -> Result {
+        body.u16(self.0)?;
+        // Reserved.
+        body.u16(0)?;
+        write_moderation(self.1, body)
+    }
+}
+
+fn write_moderation(moderation: Moderation, body: &mut Message) -> Result {
+    body.u32(moderation.frames)?;
+    body.u32(moderation.usecs)
 }

@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How long the device may put off interrupts (virtio 1.3, section 5.1.6.5.8), and whether NAPI frees
+//! what has been sent: as in C, 0 frames to be sent turn that off, while the interface is down.
+
+use crate::{
+    control::{
+        commands::{
+            SetQueueModeration,
+            SetRxModeration,
+            SetTxModeration, //
+        },
+        Control, //
+    },
+    features,
+    parameters,
+    tx,
+    Shared,
+    VirtioNet, //
+};
+use core::ops::Range;
+use kernel::{
+    net::{
+        not_supported,
+        rtnl,
+        Coalesce,
+        Device,
+        Moderation, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex, //
+};
+
+/// What has been set, and is true of the device.
+pub(crate) struct Moderations(Pin<KBox<Mutex<State>>>);
+
+struct State {
+    /// Of all queues but those that have been given another.
+    all: Coalesce,
+    pairs: KVec<Pair>,
+}
+
+/// A pair of queues.
+struct Pair {
+    own: Coalesce,
+    /// Whether NAPI frees what has been sent.
+    napi: bool,
+}
+
+/// What is shown of a device that puts off nothing, at each packet of `rx` frames.
+fn immediate(rx: u32, napi: bool) -> Coalesce {
+    Coalesce {
+        rx: Moderation {
+            usecs: 0,
+            frames: rx,
+        },
+        tx: Moderation {
+            usecs: 0,
+            frames: napi.into(),
+        },
+    }
+}
+
+impl Moderations {
+    /// As it is at first.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are no queues; `ENOMEM`.
+    pub(crate) fn of(queues: &[tx::Queue]) -> Result<Self> {
+        let mut pairs = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
+        for queue in queues {
+            let napi = queue.has_napi();
+            let own = immediate(0, napi);
+            pairs.push(Pair { own, napi }, GFP_KERNEL)?;
+        }
+        let all = pairs.first().ok_or(EINVAL)?.own;
+        let state = State { all, pairs };
+        Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+}
+
+/// The setting of all queues, or of one pair. C functions: `virtnet_get_coalesce()`,
+/// `virtnet_get_per_queue_coalesce()`.
+pub(crate) fn get(shared: &Shared, queue: Option<u16>) -> Coalesce {
+    let state = shared.moderation.0.lock();
+    let pair = state.pairs.get(usize::from(queue.unwrap_or(0)));
+    match (queue, pair) {
+        (None, _) if shared.device.has(features::NOTF_COAL) => state.all,
+        (Some(_), Some(pair)) if shared.device.has(features::VQ_NOTF_COAL) => pair.own,
+        (_, pair) => immediate(1, pair.is_some_and(|pair| pair.napi)),
+    }
+}
+
+/// Changes the setting of all queues, or of one pair. C functions: `virtnet_set_coalesce()`,
+/// `virtnet_set_per_queue_coalesce()`.
+///
+/// # Errors
+///
+/// All is as before then.
+///
+/// - `EBUSY` if NAPI for what is sent is turned on or off and the interface is up, or the device
+///   still has packets to be sent.
+/// - `EOPNOTSUPP` for times, and `EINVAL` for numbers of packets that put off interrupts, if the
+///   device cannot do that.
+/// - What [`Control::send`] says.
+pub(crate) fn set(
+    device: &Device<VirtioNet>,
+    queue: Option<u16>,
+    wanted: Coalesce,
+    rtnl: &rtnl::Held,
+) -> Result {
+    let shared = device.shared();
+    let chosen = match queue {
+        Some(queue) => queue..queue.saturating_add(1),
+        None => 0..device.max_queues(),
+    };
+    let feature = match queue {
+        Some(_) => features::VQ_NOTF_COAL,
+        None => features::NOTF_COAL,
+    };
+    let napi = wanted.tx.frames != 0;
+    let mut state = shared.moderation.0.lock();
+
+    if device.is_up() && state.others(&chosen, napi).next().is_some() {
+        return Err(EBUSY);
+    }
+    let control = shared.control_for(feature);
+    if control.is_none() {
+        check_immediate(wanted)?;
+    }
+    state
+        .switch(device, &chosen, napi, rtnl)
+        .and_then(|()| match (control, queue) {
+            (None, _) => Ok(()),
+            (Some(control), None) => state.tell_all(shared, control, wanted),
+            (Some(control), Some(queue)) => state.tell_pair(shared, control, queue, wanted),
+        })
+        .inspect_err(|_| state.switch_back(device, &chosen, napi, rtnl))?;
+    for index in chosen {
+        if let Some(pair) = state.pairs.get_mut(usize::from(index)) {
+            pair.napi = napi;
+        }
+    }
+    Ok(())
+}
+
+/// C function: `virtnet_coal_params_supported()`.
+fn check_immediate(wanted: Coalesce) -> Result {
+    if wanted.rx.usecs != 0 || wanted.tx.usecs != 0 {
+        return Err(not_supported());
+    }
+    if wanted.tx.frames > 1 || wanted.rx.frames != 1 {
+        return Err(EINVAL);
+    }
+    Ok(())
+}
+
+/// Turns NAPI for what is sent on or off, while the interface is down.
+fn toggle(device: &Device<VirtioNet>, index: u16, napi: bool, rtnl: &rtnl::Held) -> Result {
+    device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
+        paused.stats.stop.add(1);
+        paused.state.set_napi(napi)?;
+        paused.forget_sent();
+        Ok(())
+    })?
+}
+
+impl State {
+    /// Which of the `chosen` pairs NAPI is to be turned on or off for.
+    fn others<'a>(&'a self, chosen: &Range<u16>, napi: bool) -> impl Iterator<Item = u16> + 'a {
+        chosen
+            .clone()
+            .zip(self.pairs.iter().skip(chosen.start.into()))
+            .filter(move |(_, pair)| pair.napi != napi)
+            .map(|(index, _)| index)
+    }
+
+    fn switch(
+        &self,
+        device: &Device<VirtioNet>,
+        chosen: &Range<u16>,
+        napi: bool,
+        rtnl: &rtnl::Held,
+    ) -> Result {
+        self.others(chosen, napi)
+            .try_for_each(|index| toggle(device, index, napi, rtnl))
+    }
+
+    /// Undoes [`switch`](Self::switch), also one that has not come to its end.
+    fn switch_back(
+        &self,
+        device: &Device<VirtioNet>,
+        chosen: &Range<u16>,
+        napi: bool,
+        rtnl: &rtnl::Held,
+    ) {
+        for index in self.others(chosen, napi) {
+            // One that fails has packets, so it has not been switched.
+            let _ = toggle(device, index, !napi, rtnl);
+        }
+    }
+
+    /// Tells the device what holds for all queues. C function: `virtnet_send_notf_coal_cmds()`.
+    fn tell_all(&mut self, shared: &Shared, control: &Control, wanted: Coalesce) -> Result {
+        control
+            .send(&SetTxModeration(wanted.tx))
+            .and_then(|()| control.send(&SetRxModeration(wanted.rx)))
+            .inspect_err(|error| self.refused(shared, *error))?;
+        self.all = wanted;
+        for pair in &mut self.pairs {
+            pair.own = wanted;
+        }
+        Ok(())
+    }
+
+    /// Tells the device what holds for one pair. C function: `virtnet_send_notf_coal_vq_cmds()`.
+    fn tell_pair(
+        &mut self,
+        shared: &Shared,
+        control: &Control,
+        index: u16,
+        wanted: Coalesce,
+    ) -> Result {
+        send_pair(control, index, wanted).inspect_err(|error| self.refused(shared, *error))?;
+        if let Some(pair) = self.pairs.get_mut(usize::from(index)) {
+            pair.own = wanted;
+        }
+        Ok(())
+    }
+
+    /// Has the device forget about what it has taken of a setting that it has refused.
+    fn refused(&self, shared: &Shared, error: Error) {
+        dev_warn!(
+            shared.device,
+            "device does not change when it raises interrupts: {error:?}\n"
+        );
+        // If it refuses this too there is nothing that could be done.
+        let _ = self.replay(shared);
+    }
+
+    fn replay(&self, shared: &Shared) -> Result {
+        if let Some(control) = shared.control_for(features::NOTF_COAL) {
+            control.send(&SetTxModeration(self.all.tx))?;
+            control.send(&SetRxModeration(self.all.rx))?;
+        }
+        if let Some(control) = shared.control_for(features::VQ_NOTF_COAL) {
+            for (index, pair) in (0..).zip(&self.pairs) {
+                send_pair(control, index, pair.own)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Makes what has been set true again of a device that has been reset, and of its new queues.
+///
+/// Process context. May sleep.
+///
+/// # Errors
+///
+/// What [`Control::send`] says.
+pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+    let state = device.shared().moderation.0.lock();
+    for (index, pair) in (0..).zip(&state.pairs) {
+        if pair.napi != parameters::NAPI_TX.get() {
+            toggle(device, index, pair.napi, rtnl)?;
+        }
+    }
+    state.replay(device.shared())
+}
+
+/// The numbers of the virtqueues of a pair: receive and transmit queue.
+fn virtqueues(index: u16) -> (u16, u16) {
+    // There are at most 32768 pairs.
+    let receive = index.wrapping_mul(2);
+    (receive, receive.wrapping_add(1))
+}
+
+fn send_pair(control: &Control, index: u16, wanted: Coalesce) -> Result {
+    let (receive, transmit) = virtqueues(index);
+    control.send(&SetQueueModeration(receive, wanted.rx))?;
+    control.send(&SetQueueModeration(transmit, wanted.tx))
+}
+
+/// Tells the device about the receive queue `index` again, which has been reset: it has the setting
+/// of all queues now, at best.
+///
+/// # Errors
+///
+/// What [`Control::send`] says; then it keeps that.
+pub(crate) fn restore_rx(shared: &Shared, index: u16) -> Result {
+    restore(shared, index, virtqueues(index).0, |coalesce| {
+        &mut coalesce.rx
+    })
+}
+
+/// As [`restore_rx`], for the transmit queue.
+///
+/// # Errors
+///
+/// As there.
+pub(crate) fn restore_tx(shared: &Shared, index: u16) -> Result {
+    restore(shared, index, virtqueues(index).1, |coalesce| {
+        &mut coalesce.tx
+    })
+}
+
+fn restore(
+    shared: &Shared,
+    index: u16,
+    virtqueue: u16,
+    side: fn(&mut Coalesce) -> &mut Moderation,
+) -> Result {
+    let Some(control) = shared.control_for(features::VQ_NOTF_COAL) else {
+        return Ok(());
+    };
+    let mut state = shared.moderation.0.lock();
+    let mut all = state.all;
+    let pair = state.pairs.get_mut(usize::from(index)).ok_or(EINVAL)?;
+    let own = side(&mut pair.own);
+    control
+        .send(&SetQueueModeration(virtqueue, *own))
+        .inspect_err(|error| {
+            *own = *side(&mut all);
+            dev_warn!(
+                shared.device,
+                "device raises interrupts of virtqueue {virtqueue} as of all queues: {error:?}\n"
+            );
+        })
+}

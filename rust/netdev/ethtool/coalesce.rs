@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `ethtool -c` and `-C`, also with `-Q`: how long the device may put off an interrupt.
+
+use super::EthtoolOps;
+use crate::{
+    bindings,
+    rtnl,
+    Device,
+    Driver, //
+};
+use kernel::{
+    error::from_result,
+    prelude::*, //
+};
+
+/// When a device raises the interrupt of a queue: at the latest of these two, whichever comes first.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moderation {
+    /// So long after a packet, in microseconds.
+    pub usecs: u32,
+    /// After so many packets.
+    pub frames: u32,
+}
+
+/// The moderation of both directions.
+#[derive(Clone, Copy)]
+pub struct Coalesce {
+    /// Of received packets.
+    pub rx: Moderation,
+    /// Of sent packets.
+    pub tx: Moderation,
+}
+
+impl Coalesce {
+    fn read(from: &bindings::ethtool_coalesce) -> Self {
+        Self {
+            rx: Moderation {
+                usecs: from.rx_coalesce_usecs,
+                frames: from.rx_max_coalesced_frames,
+            },
+            tx: Moderation {
+                usecs: from.tx_coalesce_usecs,
+                frames: from.tx_max_coalesced_frames,
+            },
+        }
+    }
+
+    fn write(self, to: &mut bindings::ethtool_coalesce) {
+        to.rx_coalesce_usecs = self.rx.usecs;
+        to.rx_max_coalesced_frames = self.rx.frames;
+        to.tx_coalesce_usecs = self.tx.usecs;
+        to.tx_max_coalesced_frames = self.tx.frames;
+    }
+}
+
+/// The number of a pair of queues, if there is one of that number.
+fn pair<T: Driver>(device: &Device<T>, queue: u32) -> Result<u16> {
+    match u16::try_from(queue) {
+        Ok(pair) if pair < device.max_queues() => Ok(pair),
+        _ => Err(EINVAL),
+    }
+}
+
+impl<T: Driver> EthtoolOps<T> {
+    /// `get_coalesce`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `coalesce` is valid for reads and writes.
+    pub(super) unsafe extern "C" fn get_coalesce(
+        dev: *mut kernel::bindings::net_device,
+        coalesce: *mut bindings::ethtool_coalesce,
+        _kernel_coalesce: *mut bindings::kernel_ethtool_coalesce,
+        _extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: See the type. The stack passes a zeroed structure.
+        let (device, out) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *coalesce) };
+        T::coalesce(device, None).write(out);
+        0
+    }
+
+    /// `set_coalesce`.
+    ///
+    /// # Safety
+    ///
+    /// See the type. `coalesce` is valid for reads.
+    pub(super) unsafe extern "C" fn set_coalesce(
+        dev: *mut kernel::bindings::net_device,
+        coalesce: *mut bindings::ethtool_coalesce,
+        _kernel_coalesce: *mut bindings::kernel_ethtool_coalesce,
+        _extack: *mut bindings::netlink_ext_ack,
+    ) -> c_int {
+        // SAFETY: See the type. The stack holds the rtnl lock during the call.
+        let (device, wanted, held) = unsafe {
+            let device = Device::<T>::from_raw(dev.cast());
+            (device, Coalesce::read(&*coalesce), rtnl::Held::assume())
+        };
+        from_result(|| {
+            T::set_coalesce(device, None, wanted, &held)?;
+            Ok(0)
+        })
+    }
+
+    /// `get_per_queue_coalesce`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`get_coalesce`](Self::get_coalesce).
+    pub(super) unsafe extern "C" fn get_per_queue_coalesce(
+        dev: *mut kernel::bindings::net_device,
+        queue: u32,
+        coalesce: *mut bindings::ethtool_coalesce,
+    ) -> c_int {
+        // SAFETY: As for `get_coalesce`.
+        let (device, out) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *coalesce) };
+        from_result(|| {
+            T::coalesce(device, Some(pair(device, queue)?)).write(out);
+            Ok(0)
+        })
+    }
+
+    /// `set_per_queue_coalesce`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`set_coalesce`](Self::set_coalesce).
+    pub(super) unsafe extern "C" fn set_per_queue_coalesce(
+        dev: *mut kernel::bindings::net_device,
+        queue: u32,
+        coalesce: *mut bindings::ethtool_coalesce,
+    ) -> c_int {
+        // SAFETY: As for `set_coalesce`.
+        let (device, wanted, held) = unsafe {
+            let device = Device::<T>::from_raw(dev.cast());
+            (device, Coalesce::read(&*coalesce), rtnl::Held::assume())
+        };
+        from_result(|| {
+            T::set_coalesce(device, Some(pair(device, queue)?), wanted, &held)?;
+            Ok(0)
+        })
+    }
+}
