@@ -179,6 +179,10 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
                 binding: UnsafeCell::new(None),
             }))?;
 
+            // SAFETY: The device is valid, and the bus holds changes back until this function returns.
+            // The driver that had the device before, such as C's, may have left them off.
+            unsafe { bindings::virtio_config_driver_enable(vdev) };
+
             // SAFETY: `release` is called below if the probe fails, else by `remove_callback`.
             let anchor = unsafe { Anchor::new(device) }?;
 

@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from support import exchange
+from lab import driver as drivers
+from support import binding, exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY
 
@@ -53,6 +54,25 @@ def test_carrier_follows_the_device(guest, number):
         guest.set_link(nic, True)
         wait_for_carrier(guest, name, 1)
         exchange.ping(guest.run, nic.host4)
+    exchange.everything(guest, nic)
+
+
+def test_carrier_after_another_driver(guest, driver):
+    """One that had the device before may have turned off the news of its configuration."""
+    if driver is drivers.C:
+        pytest.skip("the driver under test is the C driver itself")
+    nic = guest.nics[0]
+    device = guest.virtio_device(nic)
+    binding.hand_over(guest, [device], driver, drivers.C)
+    name = guest.bring_up(nic)
+    wait_for_carrier(guest, name, 1)
+    binding.unbind(guest, drivers.C, device)
+    binding.bind(guest, driver, device)
+    drivers.C.unload(guest)
+    name = guest.bring_up(nic)
+    for up in (False, True):
+        guest.set_link(nic, up)
+        wait_for_carrier(guest, name, int(up))
     exchange.everything(guest, nic)
 
 
