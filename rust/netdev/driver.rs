@@ -149,7 +149,7 @@ pub trait Driver: Sized + 'static {
     /// # Errors
     ///
     /// Any; the address stays as it is.
-    fn set_mac(device: &Device<Self>, address: [u8; 6]) -> Result;
+    fn set_mac(device: &Device<Self>, address: [u8; 6], rtnl: &rtnl::Held) -> Result;
 
     /// Has the device receive what the stack wants. Called when the interface is set up, and when
     /// something of it has changed while it is up.

@@ -259,7 +259,8 @@ impl<T: Driver> Ops<T> {
                 let data = core::ptr::addr_of!((*address.cast::<bindings::sockaddr>()).sa_data);
                 data.cast::<[u8; 6]>().read()
             };
-            T::set_mac(device, wanted)?;
+            // SAFETY: The lock is held, as long as this function takes.
+            T::set_mac(device, wanted, &unsafe { rtnl::Held::assume() })?;
             // SAFETY: As above.
             unsafe { bindings::eth_commit_mac_addr_change(dev, address) };
             Ok(0)

@@ -24,6 +24,8 @@ const ATTEMPTS: u32 = 8;
 
 /// What a network device should receive besides its own address and broadcasts.
 pub struct RxMode {
+    /// The device's own address, which a device that has not been told needs to know too.
+    pub own: [u8; 6],
     /// Everything (`IFF_PROMISC`).
     pub promiscuous: bool,
     /// All packets to groups (`IFF_ALLMULTI`).
@@ -36,12 +38,13 @@ pub struct RxMode {
 
 impl<T: Driver> Device<T> {
     /// What the stack wants to receive now. Process context. May sleep.
-    pub fn rx_mode(&self, _rtnl: &rtnl::Held) -> RxMode {
+    pub fn rx_mode(&self, rtnl: &rtnl::Held) -> RxMode {
         let dev = self.as_raw();
         // SAFETY: By the type invariant. The flags change with the rtnl lock held only.
         unsafe {
             let flags = (*dev).flags;
             RxMode {
+                own: self.mac(rtnl),
                 promiscuous: flags & bindings::net_device_flags_IFF_PROMISC != 0,
                 all_multicast: flags & bindings::net_device_flags_IFF_ALLMULTI != 0,
                 unicast: self.copy_addresses(addr_of!((*dev).uc)),

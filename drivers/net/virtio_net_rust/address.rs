@@ -6,6 +6,7 @@ use crate::{
     config,
     control::commands::SetMac,
     features,
+    rx_mode,
     Shared,
     VirtioNet, //
 };
@@ -60,7 +61,32 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     }
 }
 
-/// Tells the device its address, if it has a way to.
+/// Changes the address. A device that cannot be told its own has it in its filter, as that of a
+/// station which the guest wants to receive for; the C driver receives nothing then.
+///
+/// Process context, rtnl held. May sleep. C function: `virtnet_set_mac_address()`.
+///
+/// # Errors
+///
+/// What [`Control::send`](crate::control::Control::send) says.
+pub(crate) fn change(device: &Device<VirtioNet>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
+    let shared = device.shared();
+    set(shared, address)?;
+    if can_be_told(&shared.device) {
+        return Ok(());
+    }
+    let mut wanted = device.rx_mode(rtnl);
+    wanted.own = address;
+    rx_mode::set(device, &wanted)
+}
+
+/// Whether there is a way to tell the device its address.
+pub(crate) fn can_be_told(device: &virtio::Device) -> bool {
+    device.has(features::CTRL_MAC_ADDR)
+        || (device.has(features::MAC) && !device.has(Feature::VERSION_1))
+}
+
+/// Tells the device its address, if there is a way to.
 ///
 /// Process context, rtnl held. May sleep. C function: `virtnet_set_mac_address()`.
 ///
@@ -71,9 +97,7 @@ pub(crate) fn set(shared: &Shared, address: [u8; 6]) -> Result {
     let device = &shared.device;
     match shared.control_for(features::CTRL_MAC_ADDR) {
         Some(control) => control.send(&SetMac(address)),
-        None if device.has(features::MAC) && !device.has(Feature::VERSION_1) => {
-            device.write_config(&config::MAC, address)
-        }
+        None if can_be_told(device) => device.write_config(&config::MAC, address),
         None => Ok(()),
     }
 }

@@ -4,6 +4,7 @@
 //! 5.1.6.5.1 and 5.1.6.5.2).
 
 use crate::{
+    address,
     control::commands::{
         SetAllMulticast,
         SetMacTable,
@@ -41,7 +42,13 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: &RxMode) -> Result {
     let Some(control) = shared.control_for(features::CTRL_RX) else {
         return Ok(());
     };
-    let (unicast, multicast) = (wanted.unicast.as_deref(), wanted.multicast.as_deref());
+    let mut with_own = KVec::new();
+    let unicast = if address::can_be_told(&shared.device) {
+        wanted.unicast.as_deref()
+    } else {
+        add_own(wanted, &mut with_own)
+    };
+    let multicast = wanted.multicast.as_deref();
     let table = SetMacTable {
         unicast: unicast.unwrap_or_default(),
         multicast: multicast.unwrap_or_default(),
@@ -54,6 +61,14 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: &RxMode) -> Result {
     tell(control, shared, &SetPromiscuous(promiscuous))?;
     tell(control, shared, &SetAllMulticast(all_multicast))?;
     Ok(())
+}
+
+/// The addresses of stations, with the device's own, or `None` if there is no memory for them.
+fn add_own<'a>(wanted: &RxMode, list: &'a mut KVec<[u8; 6]>) -> Option<&'a [[u8; 6]]> {
+    let others = wanted.unicast.as_deref()?;
+    list.push(wanted.own, GFP_KERNEL).ok()?;
+    list.extend_from_slice(others, GFP_KERNEL).ok()?;
+    Some(list)
 }
 
 /// Sends a command, and says whether the device has done it.

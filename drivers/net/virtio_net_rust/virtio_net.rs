@@ -228,8 +228,8 @@ impl net::Driver for VirtioNet {
         rings::set(device, sizes, rtnl)
     }
 
-    fn set_mac(device: &Device<Self>, address: [u8; 6]) -> Result {
-        address::set(device.shared(), address)
+    fn set_mac(device: &Device<Self>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
+        address::change(device, address, rtnl)
     }
 
     fn set_rx_mode(device: &Device<Self>, wanted: &RxMode) -> Result {
