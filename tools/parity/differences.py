@@ -3,7 +3,28 @@
 
 import re
 
-MEANT = ()
+MEANT = (
+    (
+        r"ip -details .* \(small\)",
+        "C allows an MTU whose packets its buffers cannot hold, and loses them. Here it ends at what a buffer holds.",
+    ),
+    (
+        r"cat \S*/phys_port_name .*",
+        "The file says that a device is the standby of another one. A driver that is never one does not have it.",
+    ),
+    (
+        r"ethtool -G NIC rx 100; .*",
+        "A ring whose size is no power of two cannot be: that is a wrong argument, and not for want of memory.",
+    ),
+    (
+        r".*ethtool -c NIC .*|ethtool -C NIC adaptive-rx on .*",
+        "Interrupts that adapt to the traffic are not there yet. C takes the setting on this device, where it does nothing.",
+    ),
+    (
+        r".*mergeable_rx_buffer_size .*|ls /sys/class/net/NIC/queues/rx-0 .*",
+        "The file of the receive queues that shows the length of their buffers is not there yet.",
+    ),
+)
 
 
 def why(question):
