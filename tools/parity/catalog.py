@@ -172,7 +172,14 @@ ethtool -s NIC speed 4294967295
 ethtool -r NIC
 """,
     ),
-    *each("get_link_ksettings set_link_ksettings", "ethtool NIC\nethtool -s NIC speed 100; ethtool NIC", "speed"),
+    *each(
+        "get_link_ksettings set_link_ksettings",
+        """
+ip link set NIC up; timeout 20 sh -c 'until ethtool NIC | grep -q 10000Mb; do sleep 0.1; done'; ethtool NIC
+ethtool -s NIC speed 100; ethtool NIC
+""",
+        "speed",
+    ),
     *each(
         "get_ringparam set_ringparam",
         """
