@@ -12,7 +12,7 @@ from lab.paths import LOGS, RELEASE, REPO, die
 
 def _measured():
     """What the outcomes depend on, besides the driver."""
-    return {"kernel": RELEASE, "qemu": report.qemu_version(), "tests": os.path.basename(os.environ.get("LAB_LAYER", ""))}
+    return {"kernel": RELEASE, "qemu": report.qemu_version(), "tests": os.path.basename(os.environ.get("LAYER", ""))}
 
 
 def save(setup, tests, runs):

@@ -14,7 +14,7 @@ from lab import host
 from lab.agent import GuestDied
 from lab.guest import Guest
 
-DISK = Path(os.environ.get("LAB_LAYER", "/nowhere")) / "disk.ext4"
+DISK = Path(os.environ.get("LAYER", "/nowhere")) / "disk.ext4"
 PLACE = "/kselftest"
 TESTS, TOOLS = f"{PLACE}/tests", f"{PLACE}/tools/usr"
 

@@ -17,7 +17,7 @@ from lab.nic import Nic
 from lab.paths import LOGS, REPO, die, shown
 
 SOURCE, TARGET = REPO / "tools" / "device", REPO / "build" / "device"
-LAYER = Path(os.environ.get("LAB_LAYER", "/nowhere"))
+LAYER = Path(os.environ.get("LAYER", "/nowhere"))
 # The guest's memory, where the device can reach it; for Guest's `extra`.
 SHARED_MEMORY = ("-object", "memory-backend-memfd,id=shared,size=1G,share=on", "-machine", "memory-backend=shared")
 # linux/if_tun.h

@@ -28,9 +28,11 @@ mount --bind "$LAB_CACHE" "$root/lab/cache"
 log=/src${LAB_LOGDIR#"$LAB_REPO"}
 # An environment of its own: what the host's shell or make has set is not meant for here.
 keep=()
-for name in TERM KERNEL_SERIES DRIVER TEST KSELFTEST KSELFTEST_C BENCH LAB_LAYER; do
+for name in TERM KERNEL_SERIES DRIVER TEST KSELFTEST KSELFTEST_C BENCH; do
 	[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 done
+# Another name than the variable's that asks for a layer: what runs in the lab may run the lab's commands.
+[ -z "${LAB_LAYER:-}" ] || keep+=("LAYER=$LAB_LAYER")
 status=0
 chroot "$root" /usr/bin/env -i --chdir=/src \
 	PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 PYTHONPATH=/src/tools PYTHONDONTWRITEBYTECODE=1 \
