@@ -45,8 +45,8 @@ def qemu_version():
     return text.split("version ")[1].split()[0]
 
 
-def cell(text):
-    return text.replace("\\", "\\\\").replace("*", "\\*").replace("|", "\\|").replace("`", "\\`")
+def listed(properties):
+    return ", ".join(f"``{name}={value}``" for name, value in properties.items()) or "none"
 
 
 def table(rows):
@@ -88,7 +88,7 @@ def differences(rows):
 
 def document(rows, commit):
     same = sum(row.same for row in rows)
-    devices = "\n".join(f"- {name}: ``{properties or 'no properties'}``" for name, properties in SETUPS.items())
+    devices = "\n".join(f"- {name}: {listed(properties)}" for name, properties in SETUPS.items())
     unasked = "\n".join(f"- ``{name}``: {reason}" for name, reason in sorted(inventory.NO_DEVICE.items()))
     return f"""\
 .. SPDX-License-Identifier: GPL-2.0
