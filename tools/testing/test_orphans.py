@@ -46,7 +46,7 @@ def test_traffic(guest, device):
 @pytest.mark.parametrize("device", DEVICES)
 def test_all_that_is_sent_arrives(guest, device, pattern):
     nic = guest.nics[NAMES.index(device)]
-    pktgen.all_arrive(guest, nic, guest.interface(nic), DEVICES[device][1], **PATTERNS[pattern])
+    pktgen.all_arrive(guest, nic, guest.interface(nic), DEVICES[device][1], nudge=True, **PATTERNS[pattern])
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -3,7 +3,9 @@
 
 import json
 import re
+import signal
 import time
+from contextlib import contextmanager, nullcontext
 
 from lab import host
 from support import exchange
@@ -41,12 +43,31 @@ def statistics(guest, name):
     return {file: int(value) for file, value in (line.split(":") for line in files.splitlines())}
 
 
-def all_arrive(guest, nic, name, count, timeout=300, **options):
-    """Sends `count` packets; each is sent once, counted once and arrives once, and none is dropped anywhere."""
+@contextmanager
+def nudged(guest, nic):
+    """For a `with` block, other packets are sent now and then; gives a list that has their number in the end."""
+    numbers = []
+    with guest.spawn(["ping", "-n", "-q", "-i", "0.2", nic.host4]) as command:
+        yield numbers
+        command.stop(signal.SIGINT)
+        command.wait(check=False)
+        numbers.append(int(re.search(r"(\d+) packets transmitted", command.output())[1]))
+
+
+def all_arrive(guest, nic, name, count, timeout=300, nudge=False, **options):
+    """Sends `count` packets; each is sent once, counted once and arrives once, and none is dropped anywhere.
+
+    With `nudge` others are sent meanwhile: the generator waits until its last packet has been freed, and without an
+    interrupt that is when another one is sent.
+    """
+    # When the first is answered the device has taken all before it, and with the second they are counted.
+    exchange.ping(guest.run, nic.host4)
+    exchange.ping(guest.run, nic.host4)
     before, tap_before = statistics(guest, name), tap(nic)
-    sent, errors = send(guest, nic, name, timeout, count=count, **options)
+    with nudged(guest, nic) if nudge else nullcontext([0]) as nudges:
+        sent, errors = send(guest, nic, name, timeout, count=count, **options)
     assert errors == 0 and sent >= count
-    pings = 0
+    pings = sum(nudges)
     limit = time.monotonic() + exchange.TIMEOUT
     while statistics(guest, name)["tx_packets"] - before["tx_packets"] < sent and time.monotonic() < limit:
         # Without an interrupt, packets are counted when the next one is sent.
@@ -55,7 +76,7 @@ def all_arrive(guest, nic, name, count, timeout=300, **options):
     # The stacks at both ends may send a few packets of their own meanwhile.
     after, arrived = statistics(guest, name), tap(nic) - tap_before
     counted = after["tx_packets"] - before["tx_packets"]
-    assert sent <= counted <= sent + pings + 20
+    assert sent <= counted <= sent + pings + 20, (sent, counted, pings)
     assert abs(arrived - counted) <= 2
     assert {counter for counter in after if after[counter] != before[counter]} == {"tx_packets", "tx_bytes"}
     exchange.ping(guest.run, nic.host4)
