@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """The table: on the terminal, and as the document that is kept in Documentation."""
 
-import subprocess
 import textwrap
 from dataclasses import dataclass
 
 from kselftest import catalog
 from kselftest.compare import Verdict, compare, count
 from kselftest.runner import Run
+from lab import qemu
 from lab.paths import RELEASE
 
 HEAD = ("test", "setup", "C", "ours", "verdict")
@@ -76,11 +76,6 @@ def terminal(rows):
         yield from (f"    {text}" for text in row.details())
 
 
-def qemu_version():
-    text = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
-    return text.split("version ")[1].split()[0]
-
-
 def item(text):
     return textwrap.fill("- " + text, 100, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
@@ -104,7 +99,7 @@ The kernel's own selftests
 What ``tools/testing/selftests`` of the kernel says of the C driver and of this one, in guests of the stock kernel
 with the same devices. ``make kselftest`` makes this page anew, in ``build/kselftest.rst``.
 
-Linux {RELEASE}, QEMU {qemu_version()}, this driver at commit {commit}.
+Linux {RELEASE}, QEMU {qemu.version()}, this driver at commit {commit}.
 
 A score is ``passed/failed/skipped``, and ``+n`` for what is expected to fail. The lab adds up to three subtests to those
 of each test: that all of them ran, or the exit status, and that the kernel's log has no complaint. A ``!`` says that

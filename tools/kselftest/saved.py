@@ -5,14 +5,14 @@ import json
 import os
 from dataclasses import asdict
 
-from kselftest import report
 from kselftest.runner import Run
+from lab import qemu
 from lab.paths import LOGS, RELEASE, REPO, die
 
 
 def _measured():
     """What the outcomes depend on, besides the driver."""
-    return {"kernel": RELEASE, "qemu": report.qemu_version(), "tests": os.path.basename(os.environ.get("LAYER", ""))}
+    return {"kernel": RELEASE, "qemu": qemu.version(), "tests": os.path.basename(os.environ.get("LAYER", ""))}
 
 
 def save(setup, tests, runs):

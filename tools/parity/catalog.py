@@ -3,16 +3,8 @@
 
 from dataclasses import dataclass
 
-RSS = {"queues": 4, "rss": "on", "hash": "on"}
-NO_COMMANDS = (
-    "ctrl_vq",
-    "ctrl_rx",
-    "ctrl_rx_extra",
-    "ctrl_vlan",
-    "ctrl_mac_addr",
-    "ctrl_guest_offloads",
-    "guest_announce",
-)
+from testing.support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED
+
 # The guest has something to announce: addresses of IPv4 and no packets of its own.
 QUIET = "sysctl -q net.ipv6.conf.NIC.disable_ipv6=1; ip address add 198.51.100.7/24 dev NIC; ip link set NIC up"
 SENT = "n=$(cat /sys/class/net/NIC/statistics/tx_packets); sleep 2; test $(cat /sys/class/net/NIC/statistics/tx_packets) -gt $n"
@@ -22,11 +14,11 @@ ROUNDS = {"initial": 700, "max": 700, "rounds": 5, "step": 100}
 SETUPS = {
     "plain": {},
     "mq": {"queues": 4},
-    "rss": RSS,
-    "legacy": {"disable-modern": "on"},
-    "packed": {"packed": "on"},
+    "rss": {"queues": 4, "rss": "on", "hash": "on"},
+    "legacy": LEGACY,
+    "packed": PACKED,
     "small": {"mrg_rxbuf": "off", **{f"guest_{name}": "off" for name in ("tso4", "tso6", "ecn", "ufo", "uso4", "uso6")}},
-    "no commands": {name: "off" for name in NO_COMMANDS},
+    "no commands": NO_CONTROL_QUEUE,
     "speed": {"speed": "10000", "duplex": "full"},
     "mtu": {"host_mtu": "1400"},
 }

@@ -2,9 +2,9 @@
 """The answers side by side: on the terminal, and as the document that is kept in Documentation."""
 
 import difflib
-import subprocess
 from dataclasses import dataclass
 
+from lab import qemu
 from lab.paths import RELEASE
 from parity import inventory
 from parity.answers import Answer
@@ -38,11 +38,6 @@ def terminal(rows):
             continue
         yield f"{row.question.name}: {row.why or 'NOT EXPLAINED'}"
         yield from (f"    {line}" for line in row.changes())
-
-
-def qemu_version():
-    text = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True, check=True).stdout
-    return text.split("version ")[1].split()[0]
 
 
 def listed(properties):
@@ -102,7 +97,7 @@ driver, for each command to the device, for the features, statistics, parameters
 an answer with the same exit status and the same text, and where the device has filters, the same filters in QEMU.
 ``make parity`` makes this page anew, in ``build/parity.rst``.
 
-Linux {RELEASE}, QEMU {qemu_version()}, this driver at commit {commit}: {same} of {len(rows)} answers are the same.
+Linux {RELEASE}, QEMU {qemu.version()}, this driver at commit {commit}: {same} of {len(rows)} answers are the same.
 
 Devices, as properties of QEMU's:
 
