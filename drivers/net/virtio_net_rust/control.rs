@@ -40,9 +40,6 @@ const LONGEST_PAUSE: i64 = 1000;
 /// `VIRTIO_NET_OK`: the device has done what it was told.
 const OK: u8 = 0;
 
-/// Where an answer goes on after the byte that says whether the device has done it.
-const BODY: usize = 1;
-
 /// A command to the device.
 pub(crate) trait Command {
     /// What log lines call it.
@@ -104,12 +101,6 @@ impl Control {
     ///   broken; or if it answers with nothing, or with more than there is room for.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
-        self.exchange(command, 0).map(drop)
-    }
-
-    /// Sends a command, with `room` bytes for what the device says besides whether it has done it,
-    /// and returns the answer, of which that begins at [`BODY`].
-    fn exchange<C: Command>(&self, command: &C, room: usize) -> Result<Answered> {
         let mut guard = self.0.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
@@ -118,18 +109,17 @@ impl Control {
         message.bytes(&[C::CLASS, C::CODE])?;
         message.end_segment()?;
         command.write(&mut message)?;
-        let room = room.checked_add(BODY).ok_or(ENOMEM)?;
+        let mut ack = [!OK];
         state
             .queue
-            .ask(Exchange::new(message, room)?)
+            .ask(Exchange::new(message, ack.len())?)
             .map_err(|rejected| rejected.error)?;
         if !fault::take_kick() {
             state.queue.kick();
         }
 
         let answered = state.wait(C::NAME)?;
-        let mut ack = [!OK];
-        if answered.copy(0, &mut ack) < BODY {
+        if answered.copy(&mut ack) < ack.len() {
             dev_err!(
                 state.queue.device(),
                 "device answered {} with nothing\n",
@@ -140,7 +130,7 @@ impl Control {
         if ack != [OK] || fault::take_answer() {
             return Err(EINVAL);
         }
-        Ok(answered)
+        Ok(())
     }
 }
 
