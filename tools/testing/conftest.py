@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab import build, checks
+from lab import build, checks, device
 from lab import driver as drivers
 from lab.guest import Guest
 
@@ -71,3 +71,14 @@ def kernel_has_no_complaints():
         complaints = guest.new_kernel_reports()
         if complaints:
             pytest.fail("the guest's kernel complained:\n" + "\n".join(complaints))
+
+
+@pytest.fixture(autouse=True)
+def driver_keeps_the_rules():
+    """Those of virtio that a device of our own can see."""
+    yield
+    for guest in running:
+        for nic in guest.nics:
+            broken = nic.order("violations") if isinstance(nic, device.Device) else []
+            if broken:
+                pytest.fail("the driver broke rules:\n" + "\n".join(f"{one['section']}: {one['what']}" for one in broken))

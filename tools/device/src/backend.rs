@@ -5,16 +5,17 @@
 use crate::{
     chain::Memory,
     control::Control,
-    packets::{self, Counters},
+    features,
+    judge::{Judge, Violation},
+    lent::Lent,
+    packets::Traffic,
+    queue::{Completion, Queue, Used},
     settings::Settings,
 };
 use std::{
     fs::File,
     io,
-    sync::{
-        atomic::{AtomicU64, Ordering::Relaxed},
-        Mutex, MutexGuard,
-    },
+    sync::{Mutex, MutexGuard},
 };
 use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
 use vhost_user_backend::{VhostUserBackend, VringRwLock};
@@ -28,7 +29,6 @@ pub struct Device {
     settings: Settings,
     /// Where packets go to and come from.
     pub tap: File,
-    accepted: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -36,10 +36,68 @@ pub struct Device {
 #[derive(Default)]
 pub struct State {
     memory: Option<Memory>,
+    /// All queues, once one of them is used.
+    pub queues: Vec<Queue>,
+    /// What all queues share.
+    pub world: World,
     /// What the control queue was told, and is to answer.
     pub control: Control,
-    /// What has gone where.
-    pub counters: Counters,
+    /// Packets.
+    pub traffic: Traffic,
+}
+
+/// What all queues share.
+#[derive(Default)]
+pub struct World {
+    /// The features that the driver has accepted.
+    pub accepted: u64,
+    /// What the device has of the driver's.
+    pub lent: Lent,
+    /// What the driver has done wrong.
+    pub judge: Judge,
+}
+
+impl World {
+    /// Takes over what the driver has made available in a queue.
+    pub fn fetch(&mut self, queue: &mut Queue) -> io::Result<()> {
+        let indirect = features::has(self.accepted, features::INDIRECT_DESC);
+        queue.fetch(indirect, &mut self.lent, &mut self.judge)
+    }
+
+    /// Returns the chains of a packet to the driver.
+    pub fn complete(&mut self, queue: &Queue, entries: Vec<Used>) -> io::Result<()> {
+        let completion = Completion {
+            entries,
+            ..Completion::default()
+        };
+        queue.complete(&completion, &mut self.lent)
+    }
+}
+
+impl State {
+    /// The driver starts over.
+    fn reset(&mut self, accepted: u64) {
+        self.world.accepted = accepted;
+        self.world.lent = Lent::default();
+        self.queues.iter_mut().for_each(Queue::reset);
+        self.control.reset();
+    }
+
+    /// Does what there is to do in a queue.
+    pub fn work(&mut self, number: usize, tap: &File) -> io::Result<()> {
+        let control = self.queues.len() - 1;
+        let Some(queue) = self.queues.get_mut(number) else {
+            return Ok(());
+        };
+        if number == control {
+            self.control.work(queue, &mut self.world)
+        } else if number % 2 == 1 {
+            self.traffic.transmit(queue, tap, &mut self.world)
+        } else {
+            // Buffers for packets that come later.
+            self.world.fetch(queue)
+        }
+    }
 }
 
 impl Device {
@@ -48,7 +106,6 @@ impl Device {
         Self {
             settings,
             tap,
-            accepted: AtomicU64::new(0),
             state: Mutex::default(),
         }
     }
@@ -57,11 +114,6 @@ impl Device {
     /// more, are taken.
     pub fn tap_event(&self) -> u64 {
         self.settings.queues() as u64 + 1
-    }
-
-    /// The features that the driver has accepted.
-    pub fn accepted(&self) -> u64 {
-        self.accepted.load(Relaxed)
     }
 
     /// For the time of one event or order.
@@ -89,7 +141,7 @@ impl VhostUserBackend for Device {
     }
 
     fn acked_features(&self, features: u64) {
-        self.accepted.store(features, Relaxed);
+        self.state().reset(features);
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {
@@ -115,6 +167,7 @@ impl VhostUserBackend for Device {
         Ok(())
     }
 
+    /// An error would end the thread, and with it the device.
     fn handle_event(
         &self,
         event: u16,
@@ -122,25 +175,26 @@ impl VhostUserBackend for Device {
         rings: &[VringRwLock],
         _: usize,
     ) -> io::Result<()> {
-        let mut state = self.state();
-        let State {
-            memory: Some(memory),
-            control,
-            counters,
-        } = &mut *state
-        else {
+        let mut guard = self.state();
+        let state = &mut *guard;
+        let Some(memory) = &state.memory else {
             return Ok(());
         };
-        let (event, last) = (usize::from(event), rings.len() - 1);
-        if event as u64 == self.tap_event() {
-            packets::receive(&rings[0], memory, &self.tap, counters)
-        } else if event == last {
-            control.work(&rings[last], memory)
-        } else if event % 2 == 1 {
-            packets::transmit(&rings[event], memory, &self.tap, counters)
-        } else {
-            // Buffers for packets that come later.
-            Ok(())
+        if state.queues.is_empty() {
+            let numbered = rings.iter().cloned().enumerate();
+            let made = numbered.map(|(number, ring)| Queue::new(number, ring, memory.clone()));
+            state.queues = made.collect();
         }
+        let done = if u64::from(event) == self.tap_event() {
+            let queue = &mut state.queues[0];
+            state.traffic.receive(queue, &self.tap, &mut state.world)
+        } else {
+            state.work(event.into(), &self.tap)
+        };
+        if let Err(error) = done {
+            let what = format!("queue {event}: {error}");
+            state.world.judge.record(Violation::new("2.7", what));
+        }
+        Ok(())
     }
 }

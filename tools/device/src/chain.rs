@@ -1,81 +1,194 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the driver puts into a queue.
+//! Chains of descriptors (virtio 1.3, section 2.7.5): what the driver lends to the device.
 
-use std::io::{self, Read, Write};
-use vhost_user_backend::{VringRwLock, VringT};
-use virtio_queue::QueueT;
-use vm_memory::{GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard, GuestMemoryMmap};
+use crate::judge::Violation;
+use std::io;
+use vm_memory::{
+    Address, Bytes, GuestAddress, GuestAddressSpace, GuestMemoryAtomic, GuestMemoryLoadGuard,
+    GuestMemoryMmap,
+};
 
-/// The memory of the guest.
+/// The memory of the guest, as it is from time to time.
 pub type Memory = GuestMemoryAtomic<GuestMemoryMmap>;
+/// The memory of the guest at one time.
+pub type Guest = GuestMemoryLoadGuard<GuestMemoryMmap>;
 
-/// A chain of descriptors that the device has taken and not returned yet.
-pub struct Taken(virtio_queue::DescriptorChain<GuestMemoryLoadGuard<GuestMemoryMmap>>);
+const NEXT: u16 = 1;
+const WRITE: u16 = 2;
+const INDIRECT: u16 = 4;
+/// The length of a descriptor, in bytes.
+const DESCRIPTOR: u64 = 16;
 
-/// Takes the next chain of a queue, if the driver has set up the queue and there is one.
-pub fn take(ring: &VringRwLock, memory: &Memory) -> Option<Taken> {
-    let mut state = ring.get_mut();
-    let queue = state.get_queue_mut();
-    if !queue.ready() {
-        return None;
-    }
-    queue.pop_descriptor_chain(memory.memory()).map(Taken)
+/// A piece of the guest's memory that the device may read, or may write.
+#[derive(Clone, Copy)]
+pub struct Part {
+    /// Its first byte.
+    pub start: GuestAddress,
+    /// In bytes.
+    pub len: u32,
+    /// Whether it may be written, else read.
+    pub writable: bool,
 }
 
-/// Works off all that is in a queue, also what comes meanwhile.
-pub fn drain(ring: &VringRwLock, mut work: impl FnMut() -> io::Result<()>) -> io::Result<()> {
-    loop {
-        ring.disable_notification().map_err(io::Error::other)?;
-        work()?;
-        if !ring.enable_notification().map_err(io::Error::other)? {
-            return Ok(());
+/// A chain of descriptors.
+pub struct Chain {
+    /// The number that the driver knows it by.
+    pub id: u16,
+    /// Its pieces, in their order.
+    pub parts: Vec<Part>,
+    guest: Guest,
+}
+
+/// A table of descriptors, and what is known of it.
+struct Table {
+    start: GuestAddress,
+    size: u32,
+    /// Whether an entry may stand for another table.
+    indirect: bool,
+}
+
+impl Chain {
+    /// The chain that starts at the descriptor `id` of a queue with `size` of them from `table` on.
+    /// `indirect` says whether the driver may use tables of its own for them.
+    ///
+    /// # Errors
+    ///
+    /// What the driver must not do.
+    pub fn walk(
+        memory: &Memory,
+        table: u64,
+        size: u16,
+        id: u16,
+        indirect: bool,
+    ) -> Result<Self, Violation> {
+        let mut chain = Self {
+            id,
+            parts: Vec::new(),
+            guest: memory.memory(),
+        };
+        let table = Table {
+            start: GuestAddress(table),
+            size: size.into(),
+            indirect,
+        };
+        chain.follow(&table, id, size.into())?;
+        let order = chain
+            .parts
+            .windows(2)
+            .any(|two| two[0].writable && !two[1].writable);
+        if order {
+            return Err(Violation::new(
+                "2.7.4.2",
+                "a chain has what is read behind what is written",
+            ));
+        }
+        Ok(chain)
+    }
+
+    /// Adds what a table has from an entry on. No chain has more than `most` parts.
+    fn follow(&mut self, table: &Table, first: u16, most: u32) -> Result<(), Violation> {
+        let mut index = u32::from(first);
+        loop {
+            if index >= table.size {
+                let what = format!("descriptor {index} of a table of {}", table.size);
+                return Err(Violation::new("2.7.5", what));
+            }
+            let (start, len, flags, next) = self.descriptor(table, index)?;
+            if flags & INDIRECT == 0 {
+                self.parts.push(Part {
+                    start: GuestAddress(start),
+                    len,
+                    writable: flags & WRITE != 0,
+                });
+            } else {
+                self.follow_indirect(table, start, len, flags, most)?;
+            }
+            if self.parts.len() as u32 > most {
+                let what = format!("a chain of more than {most} descriptors, or a loop");
+                return Err(Violation::new("2.7.5.3.1", what));
+            }
+            if flags & NEXT == 0 {
+                return Ok(());
+            }
+            index = next.into();
         }
     }
-}
 
-impl Taken {
-    /// The number that the driver knows the chain by.
-    pub fn id(&self) -> u16 {
-        self.0.head_index()
+    fn follow_indirect(
+        &mut self,
+        table: &Table,
+        start: u64,
+        len: u32,
+        flags: u16,
+        most: u32,
+    ) -> Result<(), Violation> {
+        let wrong = if !table.indirect {
+            "an indirect table that is not negotiated, or is in another one"
+        } else if flags & NEXT != 0 {
+            "an indirect table with another descriptor behind it"
+        } else if len == 0 || u64::from(len) % DESCRIPTOR != 0 {
+            "an indirect table whose length is not that of descriptors"
+        } else {
+            let inner = Table {
+                start: GuestAddress(start),
+                size: len / DESCRIPTOR as u32,
+                indirect: false,
+            };
+            return self.follow(&inner, 0, most);
+        };
+        Err(Violation::new("2.7.5.3.1", wrong))
+    }
+
+    /// Address, length, flags and successor.
+    fn descriptor(&self, table: &Table, index: u32) -> Result<(u64, u32, u16, u16), Violation> {
+        let mut bytes = [0; DESCRIPTOR as usize];
+        let at = table.start.checked_add(u64::from(index) * DESCRIPTOR);
+        at.ok_or(io::ErrorKind::InvalidInput.into())
+            .and_then(|at| {
+                self.guest
+                    .read_slice(&mut bytes, at)
+                    .map_err(io::Error::other)
+            })
+            .map_err(|error| Violation::new("2.7.5", format!("a table at no memory: {error}")))?;
+        let [a0, a1, a2, a3, a4, a5, a6, a7, l0, l1, l2, l3, f0, f1, n0, n1] = bytes;
+        Ok((
+            u64::from_le_bytes([a0, a1, a2, a3, a4, a5, a6, a7]),
+            u32::from_le_bytes([l0, l1, l2, l3]),
+            u16::from_le_bytes([f0, f1]),
+            u16::from_le_bytes([n0, n1]),
+        ))
     }
 
     /// All that the device may read.
     pub fn read(&self) -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        let memory = self.0.memory();
-        let mut reader = self.0.clone().reader(memory).map_err(io::Error::other)?;
-        reader.read_to_end(&mut bytes)?;
+        for part in self.parts.iter().filter(|part| !part.writable) {
+            let start = bytes.len();
+            bytes.resize(start + part.len as usize, 0);
+            self.guest
+                .read_slice(&mut bytes[start..], part.start)
+                .map_err(io::Error::other)?;
+        }
         Ok(bytes)
     }
 
     /// How many bytes the device may write.
-    pub fn room(&self) -> io::Result<usize> {
-        let memory = self.0.memory();
-        Ok(self
-            .0
-            .clone()
-            .writer(memory)
-            .map_err(io::Error::other)?
-            .available_bytes())
+    pub fn room(&self) -> usize {
+        let writable = self.parts.iter().filter(|part| part.writable);
+        writable.map(|part| part.len as usize).sum()
     }
 
     /// Writes as much as there is room for, and says how much that is.
     pub fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let memory = self.0.memory();
-        let mut writer = self.0.clone().writer(memory).map_err(io::Error::other)?;
-        let length = bytes.len().min(writer.available_bytes());
-        writer.write_all(&bytes[..length])?;
-        Ok(length)
+        let mut done = 0;
+        for part in self.parts.iter().filter(|part| part.writable) {
+            let end = bytes.len().min(done + part.len as usize);
+            self.guest
+                .write_slice(&bytes[done..end], part.start)
+                .map_err(io::Error::other)?;
+            done = end;
+        }
+        Ok(done)
     }
-}
-
-/// Returns a chain to the driver, with what the device says it has written, and interrupts if the
-/// driver wants it.
-pub fn give_back(ring: &VringRwLock, id: u16, written: u32) -> io::Result<()> {
-    ring.add_used(id, written).map_err(io::Error::other)?;
-    if ring.needs_notification().map_err(io::Error::other)? {
-        ring.signal_used_queue()?;
-    }
-    Ok(())
 }

@@ -3,8 +3,10 @@
 //! The control queue (virtio 1.3, section 5.1.6.5): keeps what it is told, and answers as ordered.
 
 use crate::{
-    chain::{self, Memory, Taken},
+    backend::World,
+    chain::Chain,
     hex,
+    queue::{Completion, Queue, Ring, Used},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -12,7 +14,6 @@ use std::{
     io, thread,
     time::Duration,
 };
-use vhost_user_backend::VringRwLock;
 
 /// `VIRTIO_NET_OK`
 const OK: u8 = 0;
@@ -56,31 +57,31 @@ pub struct Control {
     /// What the answer to a command, by class and code, has besides the first byte.
     pub bodies: HashMap<(u8, u8), Vec<u8>>,
     /// Answers that have been written and not given back.
-    withheld: Vec<(VringRwLock, u16, u32)>,
+    withheld: Vec<(Ring, Completion)>,
 }
 
 impl Control {
     /// Works off the queue.
-    pub fn work(&mut self, ring: &VringRwLock, memory: &Memory) -> io::Result<()> {
-        chain::drain(ring, || {
-            while let Some(taken) = chain::take(ring, memory) {
-                self.obey(ring, &taken)?;
+    pub fn work(&mut self, queue: &mut Queue, world: &mut World) -> io::Result<()> {
+        queue.drain(|queue| {
+            world.fetch(queue)?;
+            while let Some(chain) = queue.take() {
+                self.obey(queue, &chain, world)?;
             }
             Ok(())
         })
     }
 
-    fn obey(&mut self, ring: &VringRwLock, taken: &Taken) -> io::Result<()> {
-        let request = taken.read()?;
+    fn obey(&mut self, queue: &Queue, chain: &Chain, world: &mut World) -> io::Result<()> {
+        let request = chain.read()?;
         let [class, code, body @ ..] = request.as_slice() else {
             return Err(io::Error::other("a command has a class and a code"));
         };
-        let room = taken.room()?;
         self.commands.push(Command {
             class: *class,
             code: *code,
             body: body.to_vec(),
-            room,
+            room: chain.room(),
         });
 
         let answer = self.script.pop_front().unwrap_or_else(|| Answer {
@@ -92,18 +93,28 @@ impl Control {
                 .unwrap_or_default(),
             ..Answer::default()
         });
-        let length = taken.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
-        let written = answer.written.unwrap_or(length as u32);
+        let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
+        let used = Used {
+            id: chain.id.into(),
+            len: answer.written.unwrap_or(length as u32),
+        };
+        if !answer.withheld && answer.delay_ms == 0 {
+            return world.complete(queue, vec![used]);
+        }
+        // Nothing else is under way in the queue until the driver has it.
+        world.lent.give_back(queue.number, chain.id);
+        let completion = Completion {
+            entries: vec![used],
+            ..Completion::default()
+        };
+        let ring = queue.ring();
         if answer.withheld {
-            self.withheld.push((ring.clone(), taken.id(), written));
-        } else if answer.delay_ms == 0 {
-            chain::give_back(ring, taken.id(), written)?;
+            self.withheld.push((ring, completion));
         } else {
-            let (ring, id) = (ring.clone(), taken.id());
             thread::spawn(move || {
                 thread::sleep(Duration::from_millis(answer.delay_ms));
                 // The driver may have reset the device by now; then nobody waits for it.
-                let _ = chain::give_back(&ring, id, written);
+                let _ = ring.complete(&completion);
             });
         }
         Ok(())
@@ -113,6 +124,11 @@ impl Control {
     pub fn release(&mut self) -> io::Result<()> {
         self.withheld
             .drain(..)
-            .try_for_each(|(ring, id, written)| chain::give_back(&ring, id, written))
+            .try_for_each(|(ring, completion)| ring.complete(&completion))
+    }
+
+    /// Forgets what was withheld: the driver has reset the device.
+    pub fn reset(&mut self) {
+        self.withheld.clear();
     }
 }

@@ -12,9 +12,14 @@
 mod backend;
 mod chain;
 mod control;
+mod features;
+mod header;
 mod hex;
+mod judge;
+mod lent;
 mod orders;
 mod packets;
+mod queue;
 mod settings;
 mod tap;
 

@@ -2,7 +2,12 @@
 
 //! What a test asks for: a line of JSON each, answered by one.
 
-use crate::{backend::Device, control::Answer, hex};
+use crate::{
+    backend::{Device, State},
+    control::Answer,
+    header::{Header, Packet},
+    hex,
+};
 use serde::Deserialize;
 use serde_json::{json, Value};
 use std::{
@@ -30,6 +35,20 @@ enum Order {
     Features,
     /// How many packets went where.
     Counters,
+    /// Has the driver receive a packet, in buffers with `most` bytes each, and says how many it took.
+    Receive {
+        #[serde(default)]
+        queue: usize,
+        #[serde(default)]
+        header: Header,
+        #[serde(deserialize_with = "hex::deserialize")]
+        bytes: Vec<u8>,
+        most: Option<usize>,
+    },
+    /// The packets that the driver has sent since the last call, 256 at most, with their queues.
+    Sent,
+    /// What the driver has done since the last call that it must not do.
+    Violations,
 }
 
 /// Serves one test at a time, for as long as the program runs.
@@ -55,8 +74,14 @@ fn serve_one(stream: UnixStream, device: &Device) -> io::Result<()> {
 }
 
 fn obey(order: Order, device: &Device) -> io::Result<Value> {
-    let mut state = device.state();
-    let control = &mut state.control;
+    let mut guard = device.state();
+    let State {
+        queues,
+        world,
+        control,
+        traffic,
+        ..
+    } = &mut *guard;
     Ok(match order {
         Order::Commands => json!({ "commands": std::mem::take(&mut control.commands) }),
         Order::Script { answers } => {
@@ -71,7 +96,21 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             control.release()?;
             json!({})
         }
-        Order::Features => json!({ "features": device.accepted() }),
-        Order::Counters => json!({ "counters": state.counters }),
+        Order::Features => json!({ "features": world.accepted }),
+        Order::Counters => json!({ "counters": traffic.counters }),
+        Order::Receive {
+            queue,
+            header,
+            bytes,
+            most,
+        } => {
+            let queue = queues.get_mut(queue);
+            let queue = queue.ok_or_else(|| io::Error::other("no such queue is in use"))?;
+            let packet = Packet { header, bytes };
+            let most = most.unwrap_or(usize::MAX);
+            json!({ "buffers": traffic.deliver(queue, packet, most, world)? })
+        }
+        Order::Sent => json!({ "sent": traffic.sent.drain(..).collect::<Vec<_>>() }),
+        Order::Violations => json!({ "violations": world.judge.take() }),
     })
 }

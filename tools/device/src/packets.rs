@@ -1,23 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Packets, between the queues and the TAP.
+//! Packets, between the queues and the TAP or a test.
 
 use crate::{
-    chain::{self, Memory},
-    tap::HEADER,
+    backend::World,
+    features,
+    header::{self, Packet},
+    queue::{Queue, Used},
+    tap,
 };
 use serde::Serialize;
 use std::{
+    collections::VecDeque,
     fs::File,
     io::{self, Read, Write},
 };
-use vhost_user_backend::VringRwLock;
 
 /// The longest that a TAP gives.
-const LONGEST: usize = HEADER + 65_536;
+const LONGEST: usize = tap::HEADER + 65_536;
 
-/// Where a header says how many buffers the packet takes.
-const NUM_BUFFERS: usize = 10;
+/// So many of the packets that the driver has sent are kept, the last ones.
+const KEPT: usize = 256;
 
 /// What has gone where.
 #[derive(Clone, Copy, Default, Serialize)]
@@ -32,51 +35,115 @@ pub struct Counters {
     refused: u64,
 }
 
-/// Hands to the TAP what the driver sends.
-pub fn transmit(
-    ring: &VringRwLock,
-    memory: &Memory,
-    mut tap: &File,
-    counters: &mut Counters,
-) -> io::Result<()> {
-    chain::drain(ring, || {
-        while let Some(taken) = chain::take(ring, memory) {
-            match tap.write(&taken.read()?) {
-                Ok(_) => counters.sent += 1,
-                Err(_) => counters.refused += 1,
-            }
-            chain::give_back(ring, taken.id(), 0)?;
-        }
-        Ok(())
-    })
+/// What the device does with packets.
+#[derive(Default)]
+pub struct Traffic {
+    /// What has gone where.
+    pub counters: Counters,
+    /// The last packets that the driver has sent, with the number of their queue.
+    pub sent: VecDeque<(usize, Packet)>,
 }
 
-/// Hands to the driver what the TAP has.
-pub fn receive(
-    ring: &VringRwLock,
-    memory: &Memory,
-    mut tap: &File,
-    counters: &mut Counters,
-) -> io::Result<()> {
-    let mut packet = [0; LONGEST];
-    loop {
-        match tap.read(&mut packet) {
-            Ok(length) if deliver(ring, memory, &mut packet[..length])? => counters.received += 1,
-            Ok(_) => counters.dropped += 1,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+impl Traffic {
+    /// Takes what the driver sends, and hands it to the TAP.
+    pub fn transmit(
+        &mut self,
+        queue: &mut Queue,
+        mut tap: &File,
+        world: &mut World,
+    ) -> io::Result<()> {
+        queue.drain(|queue| {
+            world.fetch(queue)?;
+            while let Some(chain) = queue.take() {
+                if let Some(packet) = Packet::split(chain.read()?, header::length(world.accepted)) {
+                    match tap.write(&packet.join(tap::HEADER)) {
+                        Ok(_) => self.counters.sent += 1,
+                        Err(_) => self.counters.refused += 1,
+                    }
+                    self.keep(queue.number, packet);
+                }
+                let id = chain.id.into();
+                world.complete(queue, vec![Used { id, len: 0 }])?;
+            }
+            Ok(())
+        })
+    }
+
+    fn keep(&mut self, queue: usize, packet: Packet) {
+        if self.sent.len() == KEPT {
+            self.sent.pop_front();
+        }
+        self.sent.push_back((queue, packet));
+    }
+
+    /// Hands to the driver what the TAP has.
+    pub fn receive(
+        &mut self,
+        queue: &mut Queue,
+        mut tap: &File,
+        world: &mut World,
+    ) -> io::Result<()> {
+        let mut bytes = vec![0; LONGEST];
+        loop {
+            match tap.read(&mut bytes) {
+                Ok(length) => {
+                    let packet = Packet::split(bytes[..length].to_vec(), tap::HEADER);
+                    let mut packet = packet.ok_or(io::ErrorKind::UnexpectedEof)?;
+                    packet.header.num_buffers = 0;
+                    self.deliver(queue, packet, usize::MAX, world)?;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
         }
     }
-}
 
-/// Puts a packet and its header into one buffer of the driver's, and says whether there was one. What
-/// has no room is cut off, and the driver told of what was written.
-fn deliver(ring: &VringRwLock, memory: &Memory, packet: &mut [u8]) -> io::Result<bool> {
-    packet[NUM_BUFFERS..HEADER].copy_from_slice(&1u16.to_le_bytes());
-    let Some(taken) = chain::take(ring, memory) else {
-        return Ok(false);
-    };
-    let written = taken.write(packet)?;
-    chain::give_back(ring, taken.id(), written as u32)?;
-    Ok(written == packet.len())
+    /// Puts a packet and its header into buffers of the driver's, `most` bytes into each, and returns how
+    /// many buffers it takes: none if there are too few. What has no room where only one may be used
+    /// is cut off.
+    pub fn deliver(
+        &mut self,
+        queue: &mut Queue,
+        mut packet: Packet,
+        most: usize,
+        world: &mut World,
+    ) -> io::Result<usize> {
+        world.fetch(queue)?;
+        let length = header::length(world.accepted);
+        let mergeable = features::has(world.accepted, features::MRG_RXBUF);
+        let wanted = length + packet.bytes.len();
+
+        let (mut chains, mut room) = (Vec::new(), 0);
+        while room < wanted && (mergeable || chains.is_empty()) {
+            let Some(chain) = queue.take() else {
+                chains
+                    .into_iter()
+                    .rev()
+                    .for_each(|chain| queue.put_back(chain));
+                self.counters.dropped += 1;
+                return Ok(0);
+            };
+            room += chain.room().min(most);
+            chains.push(chain);
+        }
+        if packet.header.num_buffers == 0 {
+            packet.header.num_buffers = chains.len() as u16;
+        }
+        let bytes = packet.join(length);
+        let (mut rest, mut entries) = (bytes.as_slice(), Vec::new());
+        for chain in &chains {
+            let written = chain.write(&rest[..rest.len().min(most)])?;
+            rest = &rest[written..];
+            entries.push(Used {
+                id: chain.id.into(),
+                len: written as u32,
+            });
+        }
+        match rest {
+            [] => self.counters.received += 1,
+            _ => self.counters.dropped += 1,
+        }
+        world.complete(queue, entries)?;
+        Ok(chains.len())
+    }
 }

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Packets that a device of our own has the guest receive, and what the guest sends back."""
+
+import time
+
+from lab import device, features
+from support import exchange, peer
+
+SOURCE = bytes.fromhex("020000000099")
+
+
+def made(names, pairs=1, **config):
+    """A device that offers the features of these names."""
+    numbers = {name: number for number, name in features.names().items()}
+    return device.Device([numbers[name] for name in names.split()], pairs, **config)
+
+
+def frame(nic, length, seed=0):
+    """One that the peer in the guest sends back: of `length` bytes, 14 of them for the Ethernet header."""
+    head = exchange.mac_bytes(nic.mac) + SOURCE + peer.ETHERTYPE.to_bytes(2, "big")
+    return head + peer.content(seed or length, length - len(head))
+
+
+def answer(received):
+    """What the peer makes of it."""
+    return SOURCE + received[:6] + received[12:]
+
+
+def receive(nic, data, queue=0, **order):
+    """Has the guest receive a packet, and returns how many buffers it took; `order` has `header` and `most`."""
+    return nic.order("receive", queue=queue, bytes=data.hex(), **order)
+
+
+def sent(nic, data):
+    """Waits until the guest has sent these bytes, and returns their queue and header."""
+    limit = time.monotonic() + exchange.TIMEOUT
+    while time.monotonic() < limit:
+        for queue, packet in nic.order("sent"):
+            if bytes.fromhex(packet["bytes"]) == data:
+                return queue, packet["header"]
+        time.sleep(0.02)
+    raise AssertionError(f"the guest did not send the {len(data)} bytes that were to come")
+
+
+def echo(nic, length, queue=0, seed=0, **order):
+    """A packet there and back; returns how many buffers it took."""
+    data = frame(nic, length, seed)
+    buffers = receive(nic, data, queue, **order)
+    assert buffers > 0, "the driver has lent too few buffers"
+    sent(nic, answer(data))
+    return buffers
