@@ -293,6 +293,7 @@ impl<T: Driver> Allocated<T> {
                 rss: self.rss,
                 cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
                 frozen: rtnl::Mark::new(false),
+                device_counters: Default::default(),
                 dev,
             });
             bindings::init_work((*context).service.get(), Some(Ops::<T>::service));

@@ -11,6 +11,7 @@ use crate::{
     },
     rss::RssSizes,
     rtnl,
+    stats::DeviceCounters,
     Driver,
     Features, //
 };
@@ -23,6 +24,7 @@ use kernel::{
     error::to_result,
     prelude::*,
     str::CStr,
+    sync::SetOnce,
     types::Opaque, //
 };
 
@@ -48,6 +50,8 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) cpus: cpu::Watch,
     /// Whether the queues have been taken away, see `Device::freeze`.
     pub(crate) frozen: rtnl::Mark,
+    /// Populated while the rtnl lock is held.
+    pub(crate) device_counters: SetOnce<DeviceCounters>,
     pub(crate) dev: *mut bindings::net_device,
 }
 
@@ -138,6 +142,24 @@ impl<T: Driver> Device<T> {
         to_result(unsafe {
             bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
         })
+    }
+
+    /// Names the counters that the device keeps and `ethtool -S` shows. Once; they stay the same
+    /// afterwards, so that nobody sees the names of some and the values of others.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if they have been named before.
+    pub fn set_device_counters(&self, counters: DeviceCounters, _rtnl: &rtnl::Held) -> Result {
+        match self.context().device_counters.populate(counters) {
+            true => Ok(()),
+            false => Err(EBUSY),
+        }
+    }
+
+    /// What [`set_device_counters`](Self::set_device_counters) has named.
+    pub(crate) fn device_counters(&self) -> Option<&DeviceCounters> {
+        self.context().device_counters.as_ref()
     }
 
     /// Whether somebody has set the indirection table (`ethtool -X`). It changes only while the rtnl

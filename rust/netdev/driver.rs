@@ -10,8 +10,11 @@ use crate::{
     },
     rtnl,
     stats::{
+        DeviceValues,
         Named,
+        RxReported,
         RxTotals,
+        TxReported,
         TxTotals, //
     },
     Coalesce,
@@ -106,6 +109,21 @@ pub trait Driver: Sized + 'static {
 
     /// What the stack wants to know of a transmit queue. Any context; does not sleep.
     fn tx_totals(stats: &Self::TxStats) -> TxTotals;
+
+    /// Reads the counters that [`Device::set_device_counters`] has named; those that cannot be read
+    /// stay 0. Not called if there are none.
+    ///
+    /// `get_ethtool_stats` of ethtool: process context, rtnl held, may sleep.
+    fn read_device_counters(device: &Device<Self>, values: &mut DeviceValues);
+
+    /// What the device has counted of the receive queue `queue`; of none, 0 for each counter that it
+    /// keeps.
+    ///
+    /// `get_queue_stats_rx` and `get_base_stats`: process context, rtnl held, may sleep.
+    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported;
+
+    /// As [`rx_reported`](Self::rx_reported), of a transmit queue.
+    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported;
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.
     fn service(device: &Device<Self>);

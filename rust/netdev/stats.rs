@@ -2,9 +2,16 @@
 
 //! Statistics: 64-bit counters of one queue, and what the stack wants to know of them.
 
+mod device;
 mod link;
 mod queue;
 
+pub use self::device::{
+    DeviceCounters,
+    DeviceValues,
+    RxReported,
+    TxReported, //
+};
 pub(crate) use self::{
     link::LinkStats,
     queue::QueueStatOps, //

@@ -40,6 +40,9 @@ const LONGEST_PAUSE: i64 = 1000;
 /// `VIRTIO_NET_OK`: the device has done what it was told.
 const OK: u8 = 0;
 
+/// Where an answer goes on after the byte that says whether the device has done it.
+const BODY: usize = 1;
+
 /// A command to the device.
 pub(crate) trait Command {
     /// What log lines call it.
@@ -101,6 +104,25 @@ impl Control {
     ///   broken; or if it answers with nothing, or with more than there is room for.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
+        self.exchange(command, 0).map(drop)
+    }
+
+    /// Sends a command that the device answers with up to `room` bytes besides whether it has done
+    /// it, and returns these. They are a copy: the device cannot change them any more.
+    ///
+    /// As for [`send`](Self::send). C function: `virtnet_send_command_reply()`.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn ask<C: Command>(&self, command: &C, room: usize) -> Result<KVec<u8>> {
+        let mut body = KVec::from_elem(0, room, GFP_KERNEL)?;
+        let len = self.exchange(command, room)?.copy(BODY, &mut body);
+        body.truncate(len);
+        Ok(body)
+    }
+
+    fn exchange<C: Command>(&self, command: &C, room: usize) -> Result<Answered> {
         let mut guard = self.0.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
@@ -109,17 +131,18 @@ impl Control {
         message.bytes(&[C::CLASS, C::CODE])?;
         message.end_segment()?;
         command.write(&mut message)?;
-        let mut ack = [!OK];
+        let room = room.checked_add(BODY).ok_or(ENOMEM)?;
         state
             .queue
-            .ask(Exchange::new(message, ack.len())?)
+            .ask(Exchange::new(message, room)?)
             .map_err(|rejected| rejected.error)?;
         if !fault::take_kick() {
             state.queue.kick();
         }
 
         let answered = state.wait(C::NAME)?;
-        if answered.copy(&mut ack) < ack.len() {
+        let mut ack = [!OK];
+        if answered.copy(0, &mut ack) < BODY {
             dev_err!(
                 state.queue.device(),
                 "device answered {} with nothing\n",
@@ -130,7 +153,7 @@ impl Control {
         if ack != [OK] || fault::take_answer() {
             return Err(EINVAL);
         }
-        Ok(())
+        Ok(answered)
     }
 }
 

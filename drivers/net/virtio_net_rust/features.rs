@@ -62,6 +62,8 @@ pub(crate) const MQ: Feature = Feature::new(22);
 pub(crate) const CTRL_MAC_ADDR: Feature = Feature::new(23);
 /// `VIRTIO_RING_F_INDIRECT_DESC`: a buffer of several segments takes one descriptor of the ring.
 pub(crate) const INDIRECT: Feature = Feature::new(28);
+/// `VIRTIO_NET_F_DEVICE_STATS`: the device counts what its queues do.
+pub(crate) const DEVICE_STATS: Feature = Feature::new(50);
 /// `VIRTIO_NET_F_VQ_NOTF_COAL`: the device puts off interrupts, of each queue in its own way.
 pub(crate) const VQ_NOTF_COAL: Feature = Feature::new(52);
 /// `VIRTIO_NET_F_NOTF_COAL`: the device puts off interrupts, of all queues in the same way.
@@ -104,6 +106,7 @@ macro_rules! with_common {
 
 /// The features of a device that follows virtio 1.0 or later.
 pub(crate) const MODERN: &[Feature] = with_common![
+    DEVICE_STATS,
     VQ_NOTF_COAL,
     NOTF_COAL,
     RSS,
@@ -124,6 +127,7 @@ const COMMANDS: &[(Feature, &str)] = &[
     (GUEST_ANNOUNCE, "VIRTIO_NET_F_GUEST_ANNOUNCE"),
     (MQ, "VIRTIO_NET_F_MQ"),
     (CTRL_MAC_ADDR, "VIRTIO_NET_F_CTRL_MAC_ADDR"),
+    (DEVICE_STATS, "VIRTIO_NET_F_DEVICE_STATS"),
     (VQ_NOTF_COAL, "VIRTIO_NET_F_VQ_NOTF_COAL"),
     (NOTF_COAL, "VIRTIO_NET_F_NOTF_COAL"),
     (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),

@@ -8,6 +8,7 @@ use crate::{
     channels,
     coalesce::Moderations,
     control::Control,
+    device_stats,
     features,
     link::Link,
     offloads,
@@ -81,12 +82,14 @@ pub(crate) fn probe(
         rss,
         affinity,
         vlans: Vlans::none(),
+        device_stats: Default::default(),
     };
     // Nobody can open the interface before the device has been told to start.
     netdev.register(shared, queues.rx, queues.tx, |netdev, rtnl| {
         device.ready();
         channels::start(netdev, rtnl);
         address::start(netdev, rtnl);
+        device_stats::start(netdev, rtnl);
     })
 }
 

@@ -14,6 +14,7 @@ mod channels;
 mod coalesce;
 mod config;
 mod control;
+mod device_stats;
 mod features;
 mod link;
 mod offloads;
@@ -35,6 +36,7 @@ use self::{
     control::Control, //
 };
 use coalesce::Moderations;
+use device_stats::DeviceStats;
 use kernel::{
     device::{
         Bound,
@@ -49,8 +51,11 @@ use kernel::{
         },
         rtnl,
         stats::{
+            DeviceValues,
             Named,
+            RxReported,
             RxTotals,
+            TxReported,
             TxTotals, //
         },
         Coalesce,
@@ -106,6 +111,7 @@ pub struct Shared {
     /// Which CPUs the queues are for.
     affinity: Affinity,
     vlans: vlan::Vlans,
+    device_stats: DeviceStats,
 }
 
 impl Shared {
@@ -202,6 +208,18 @@ impl net::Driver for VirtioNet {
 
     fn tx_totals(stats: &stats::Tx) -> TxTotals {
         stats.totals()
+    }
+
+    fn read_device_counters(device: &Device<Self>, values: &mut DeviceValues) {
+        device_stats::read(device, values);
+    }
+
+    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported {
+        device_stats::rx(device.shared(), queue)
+    }
+
+    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported {
+        device_stats::tx(device.shared(), queue)
     }
 
     fn service(device: &Device<Self>) {

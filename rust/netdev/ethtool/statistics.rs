@@ -2,16 +2,20 @@
 
 //! `ethtool -S`.
 //!
-//! First come the sums, then the queues that are used now: all counters of the receive queues, then
-//! of the transmit queues. The names are those of the driver's tables, after `rx_` and `tx_` for a
-//! sum, `rx0_` and so on for a queue.
+//! First come the sums and the control queue, then the queues that are used now: all counters of the
+//! receive queues, then of the transmit queues. The names are those of the driver's tables and then
+//! those of the device's counters, after `rx_` and `tx_` for a sum, `rx0_` and so on for a queue.
 //!
 //! The sums are over all queues: so they do not go backwards when fewer queues are used.
 
 use super::EthtoolOps;
 use crate::{
     bindings,
-    stats::Named,
+    stats::{
+        DeviceCounters,
+        DeviceValues,
+        Named, //
+    },
     Device,
     Driver, //
 };
@@ -29,7 +33,7 @@ const NAME_LEN: usize = bindings::ETH_GSTRING_LEN as usize;
 #[derive(Clone, Copy)]
 enum Owner {
     All(&'static str),
-    Queue(&'static str, usize),
+    Queue(&'static str, u16),
 }
 
 impl fmt::Display for Owner {
@@ -41,44 +45,94 @@ impl fmt::Display for Owner {
     }
 }
 
-fn visit_sums<'a, S: 'static, I: Iterator<Item = &'a S>>(
-    kind: &'static str,
-    table: &[Named<S>],
-    queues: impl Fn() -> I,
+/// Calls `visit` for the counters of one owner: those of the driver, then those of the device.
+fn visit_owner<S: 'static>(
+    owner: Owner,
+    (table, of_driver): (&[Named<S>], impl Fn(&Named<S>) -> u64),
+    (names, of_device): (&[&str], impl Fn(usize) -> u64),
     visit: &mut impl FnMut(Owner, &str, u64),
 ) {
     for counter in table {
-        let sum = queues().fold(0u64, |sum, stats| sum.wrapping_add((counter.value)(stats)));
-        visit(Owner::All(kind), counter.name, sum);
+        visit(owner, counter.name, of_driver(counter));
+    }
+    for (index, name) in names.iter().enumerate() {
+        visit(owner, name, of_device(index));
     }
 }
 
-fn visit_queues<'a, S: 'static>(
+/// Calls `visit` for the sums over all queues of one direction.
+fn visit_sums<'a, S: 'static, I: Iterator<Item = &'a S>>(
     kind: &'static str,
-    table: &[Named<S>],
-    queues: impl Iterator<Item = &'a S>,
+    (table, queues): (&[Named<S>], impl Fn() -> I),
+    (names, of_device): (&[&str], impl Fn(u16, usize) -> u64),
     visit: &mut impl FnMut(Owner, &str, u64),
 ) {
-    for (index, stats) in queues.enumerate() {
-        for counter in table {
-            visit(
-                Owner::Queue(kind, index),
-                counter.name,
-                (counter.value)(stats),
-            );
-        }
+    let sum = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::wrapping_add);
+    visit_owner(
+        Owner::All(kind),
+        (table, |counter| {
+            sum(&mut queues().map(|stats| (counter.value)(stats)))
+        }),
+        (names, |counter| {
+            sum(&mut (0..)
+                .zip(queues())
+                .map(|(queue, _)| of_device(queue, counter)))
+        }),
+        visit,
+    );
+}
+
+/// Calls `visit` for `queues` of one direction.
+fn visit_queues<'a, S: 'static>(
+    kind: &'static str,
+    (table, queues): (&[Named<S>], impl Iterator<Item = &'a S>),
+    (names, of_device): (&[&str], impl Fn(u16, usize) -> u64),
+    visit: &mut impl FnMut(Owner, &str, u64),
+) {
+    for (queue, stats) in (0..).zip(queues) {
+        visit_owner(
+            Owner::Queue(kind, queue),
+            (table, |counter| (counter.value)(stats)),
+            (names, |counter| of_device(queue, counter)),
+            visit,
+        );
     }
 }
 
-/// Calls `visit` for all counters in their order.
-fn visit_all<T: Driver>(device: &Device<T>, mut visit: impl FnMut(Owner, &str, u64)) {
+/// Calls `visit` for all counters in their order. `values` are the device's.
+fn visit_all<T: Driver>(
+    device: &Device<T>,
+    values: &DeviceValues,
+    mut visit: impl FnMut(Owner, &str, u64),
+) {
     let used = device.num_queues().into();
     let (rx, tx) = (|| device.rx_stats(), || device.tx_stats());
+    let none = DeviceCounters::default();
+    let names = device.device_counters().unwrap_or(&none);
+    let rx_of_device = |queue, counter| values.rx_value(queue, counter);
+    let tx_of_device = |queue, counter| values.tx_value(queue, counter);
+    let (rx_table, tx_table) = (T::RX_COUNTERS, T::TX_COUNTERS);
 
-    visit_sums("rx", T::RX_COUNTERS, rx, &mut visit);
-    visit_sums("tx", T::TX_COUNTERS, tx, &mut visit);
-    visit_queues("rx", T::RX_COUNTERS, rx().take(used), &mut visit);
-    visit_queues("tx", T::TX_COUNTERS, tx().take(used), &mut visit);
+    visit_sums("rx", (rx_table, rx), (&names.rx, rx_of_device), &mut visit);
+    visit_sums("tx", (tx_table, tx), (&names.tx, tx_of_device), &mut visit);
+    for (counter, name) in names.control.iter().enumerate() {
+        visit(Owner::All("cq"), name, values.control_value(counter));
+    }
+    let (rx, tx) = (rx().take(used), tx().take(used));
+    visit_queues("rx", (rx_table, rx), (&names.rx, rx_of_device), &mut visit);
+    visit_queues("tx", (tx_table, tx), (&names.tx, tx_of_device), &mut visit);
+}
+
+/// Has the driver read the device's counters, if there are any. Without memory they are not read.
+fn read_device<T: Driver>(device: &Device<T>) -> DeviceValues {
+    let values = device
+        .device_counters()
+        .and_then(|counters| DeviceValues::new(counters, device.max_queues()).ok());
+    let Some(mut values) = values else {
+        return DeviceValues::default();
+    };
+    T::read_device_counters(device, &mut values);
+    values
 }
 
 impl<T: Driver> EthtoolOps<T> {
@@ -97,7 +151,7 @@ impl<T: Driver> EthtoolOps<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev.cast()) };
         let mut count = 0;
-        visit_all(device, |_, _, _| count += 1);
+        visit_all(device, &DeviceValues::default(), |_, _, _| count += 1);
         count
     }
 
@@ -119,7 +173,7 @@ impl<T: Driver> EthtoolOps<T> {
         let device = unsafe { Device::<T>::from_raw(dev.cast()) };
         let mut next = names.cast::<[u8; NAME_LEN]>();
 
-        visit_all(device, |owner, name, _| {
+        visit_all(device, &DeviceValues::default(), |owner, name, _| {
             let mut text = [0; NAME_LEN];
             if let Some(mut to) = NullTerminatedFormatter::new(&mut text) {
                 // One that is too long is cut off, as in C.
@@ -149,7 +203,7 @@ impl<T: Driver> EthtoolOps<T> {
         let device = unsafe { Device::<T>::from_raw(dev.cast()) };
         let mut next = values;
 
-        visit_all(device, |_, _, value| {
+        visit_all(device, &read_device(device), |_, _, value| {
             // SAFETY: As for `get_strings`.
             unsafe {
                 next.write(value);

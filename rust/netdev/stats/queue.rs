@@ -53,6 +53,8 @@ impl<T: Driver> QueueStatOps<T> {
         // CAST: A negative index becomes one that no queue has.
         if let Some(slot) = device.context().rx.get(index as usize) {
             report_rx(stats, &T::rx_totals(RxSlot::stats(slot)));
+            // CAST: There are no more queues than a `u16` can count.
+            T::rx_reported(device, Some(index as u16)).report(stats);
         }
     }
 
@@ -71,6 +73,8 @@ impl<T: Driver> QueueStatOps<T> {
         // CAST: As above.
         if let Some(slot) = device.context().tx.get(index as usize) {
             report_tx(stats, &T::tx_totals(TxSlot::stats(slot)));
+            // CAST: As above.
+            T::tx_reported(device, Some(index as u16)).report(stats);
         }
     }
 
@@ -88,9 +92,12 @@ impl<T: Driver> QueueStatOps<T> {
         // SAFETY: See the type. The sum is over queues that `get_queue_stats_rx` and
         // `get_queue_stats_tx` know.
         unsafe {
-            let context = Device::<T>::from_raw(dev).context();
+            let device = Device::<T>::from_raw(dev);
+            let context = device.context();
             report_rx(&mut *rx, &RxTotals::default());
             report_tx(&mut *tx, &TxTotals::default());
+            T::rx_reported(device, None).report(&mut *rx);
+            T::tx_reported(device, None).report(&mut *tx);
             bindings::netdev_stat_queue_sum(
                 dev,
                 (*dev).real_num_rx_queues as c_int,

@@ -191,16 +191,18 @@ impl Answered {
         self.written
     }
 
-    /// Copies the answer out, as much as has been written and fits into `to`. Returns how many bytes
-    /// that are.
-    pub fn copy(&self, to: &mut [u8]) -> usize {
-        let len = self.written.min(to.len());
-        // SAFETY: By the type invariant `written` bytes can be read. They are plain bytes, of which
-        // a device without an IOMMU may change any at any time; so there is no reference to them.
+    /// Copies the answer out from byte `start` on, as much as has been written and fits into `to`.
+    /// Returns how many bytes that are.
+    pub fn copy(&self, start: usize, to: &mut [u8]) -> usize {
+        let start = start.min(self.written);
+        let len = (self.written - start).min(to.len());
+        // SAFETY: By the type invariant `written` bytes can be read, and `start + len` is not more.
+        // They are plain bytes, of which a device without an IOMMU may change any at any time; so
+        // there is no reference to them.
         unsafe {
-            to.as_mut_ptr()
-                .copy_from_nonoverlapping(self.exchange.0.answer.as_ptr(), len)
-        };
+            let from = self.exchange.0.answer.as_ptr().add(start);
+            to.as_mut_ptr().copy_from_nonoverlapping(from, len);
+        }
         len
     }
 }

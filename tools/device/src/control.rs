@@ -7,6 +7,7 @@ use crate::{
     chain::Chain,
     hex,
     queue::{Completion, Queue, Ring, Used},
+    stats::{self, Stats},
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -56,6 +57,8 @@ pub struct Control {
     pub script: VecDeque<Answer>,
     /// What the answer to a command, by class and code, has besides the first byte.
     pub bodies: HashMap<(u8, u8), Vec<u8>>,
+    /// What is counted.
+    pub stats: Stats,
     /// Answers that have been written and not given back.
     withheld: Vec<(Ring, Completion)>,
 }
@@ -86,11 +89,11 @@ impl Control {
 
         let answer = self.script.pop_front().unwrap_or_else(|| Answer {
             ack: OK,
-            body: self
-                .bodies
-                .get(&(*class, *code))
-                .cloned()
-                .unwrap_or_default(),
+            body: match self.bodies.get(&(*class, *code)) {
+                Some(set) => set.clone(),
+                None if (*class, *code) == stats::GET => self.stats.answer(body),
+                None => Vec::new(),
+            },
             ..Answer::default()
         });
         let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;

@@ -21,6 +21,7 @@ mod orders;
 mod packets;
 mod queue;
 mod settings;
+mod stats;
 mod tap;
 
 use backend::Device;

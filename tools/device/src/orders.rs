@@ -29,6 +29,11 @@ enum Order {
         #[serde(deserialize_with = "hex::deserialize")]
         body: Vec<u8>,
     },
+    /// The statistics of a virtqueue and type that the header says, from now on.
+    Count {
+        #[serde(deserialize_with = "hex::deserialize")]
+        entry: Vec<u8>,
+    },
     /// Gives back the answers that were withheld.
     Release,
     /// The features that the driver has accepted, as a mask.
@@ -90,6 +95,10 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         }
         Order::Body { class, code, body } => {
             control.bodies.insert((class, code), body);
+            json!({})
+        }
+        Order::Count { entry } => {
+            control.stats.put(entry);
             json!({})
         }
         Order::Release => {

@@ -202,6 +202,40 @@ impl Command for SetHash<'_> {
     }
 }
 
+/// `VIRTIO_NET_CTRL_STATS_QUERY`: which types of statistics the device keeps, as a set of bits (64
+/// bits, little-endian). With [`DEVICE_STATS`](crate::features::DEVICE_STATS).
+pub(crate) struct QueryStats;
+
+impl Command for QueryStats {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_STATS_QUERY";
+    const CLASS: u8 = 8;
+    const CODE: u8 = 0;
+
+    fn write(&self, _body: &mut Message) -> Result {
+        Ok(())
+    }
+}
+
+/// `VIRTIO_NET_CTRL_STATS_GET`: the statistics of virtqueues, each by its number and the set of the
+/// types that are wanted. With [`DEVICE_STATS`](crate::features::DEVICE_STATS).
+pub(crate) struct GetStats<'a>(pub(crate) &'a [(u16, u64)]);
+
+impl Command for GetStats<'_> {
+    const NAME: &'static str = "VIRTIO_NET_CTRL_STATS_GET";
+    const CLASS: u8 = 8;
+    const CODE: u8 = 1;
+
+    fn write(&self, body: &mut Message) -> Result {
+        for &(virtqueue, types) in self.0 {
+            body.u16(virtqueue)?;
+            // Reserved.
+            body.bytes(&[0; 6])?;
+            body.u64(types)?;
+        }
+        Ok(())
+    }
+}
+
 /// `VIRTIO_NET_CTRL_NOTF_COAL_TX_SET`: when to raise the interrupts of all transmit queues. With
 /// [`NOTF_COAL`](crate::features::NOTF_COAL), as the next one.
 pub(crate) struct SetTxModeration(pub(crate) Moderation);

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Statistics (virtio 1.3, section 5.1.6.5.9): those that a test has put there.
+
+use std::collections::HashMap;
+
+/// `VIRTIO_NET_CTRL_STATS` and `VIRTIO_NET_CTRL_STATS_GET`.
+pub const GET: (u8, u8) = (8, 1);
+
+/// The length of what is asked for of a virtqueue: its number, 6 reserved bytes, the set of types.
+const ASKED: usize = 16;
+
+/// Statistics with their headers, by the number of their virtqueue and of their type.
+#[derive(Default)]
+pub struct Stats(HashMap<(u16, u8), Vec<u8>>);
+
+impl Stats {
+    /// Puts one there. The header says which it is.
+    pub fn put(&mut self, entry: Vec<u8>) {
+        if let [kind, _, low, high, ..] = entry[..] {
+            self.0
+                .insert((u16::from_le_bytes([low, high]), kind), entry);
+        }
+    }
+
+    /// What is answered to a request, in its order.
+    pub fn answer(&self, request: &[u8]) -> Vec<u8> {
+        let mut answer = Vec::new();
+        for asked in request.chunks_exact(ASKED) {
+            let queue = u16::from_le_bytes([asked[0], asked[1]]);
+            let types = (0..64).filter(|kind| asked[8 + kind / 8] >> (kind % 8) & 1 == 1);
+            for entry in types.filter_map(|kind| self.0.get(&(queue, kind as u8))) {
+                answer.extend_from_slice(entry);
+            }
+        }
+        answer
+    }
+}
