@@ -7,6 +7,7 @@
 #include <linux/ethtool.h>
 #include <linux/phy.h>
 
+#include <linux/dim.h>
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
@@ -19,9 +20,13 @@
 #include <net/page_pool/helpers.h>
 
 /* `bindgen` drops macros that are not plain literals. */
+const unsigned char RUST_CONST_HELPER_DIM_PROFILE_RX = DIM_PROFILE_RX;
+const unsigned char RUST_CONST_HELPER_DIM_COALESCE_FLAGS =
+	DIM_COALESCE_USEC | DIM_COALESCE_PKTS;
 const gfp_t RUST_CONST_HELPER_GFP_ATOMIC_NOWARN = GFP_ATOMIC | __GFP_NOWARN;
 const unsigned int RUST_CONST_HELPER_COALESCE_PARAMS =
-	ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES;
+	ETHTOOL_COALESCE_USECS | ETHTOOL_COALESCE_MAX_FRAMES |
+	ETHTOOL_COALESCE_USE_ADAPTIVE_RX;
 const unsigned int RUST_CONST_HELPER_SKB_SHARED_INFO_ROOM =
 	SKB_DATA_ALIGN(sizeof(struct skb_shared_info));
 /* NET_SKB_PAD, whose max() is no constant expression at file scope */

@@ -13,6 +13,7 @@
 #endif
 
 #include "cpu.c"
+#include "dim.c"
 #ifdef FAULTS
 #include "fault.c"
 #endif

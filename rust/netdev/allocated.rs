@@ -6,6 +6,10 @@ use crate::{
     bindings,
     cpu,
     device::Context,
+    dim::{
+        self,
+        Dim, //
+    },
     ethtool::EthtoolOps,
     napi::Direction,
     ops::Ops,
@@ -245,6 +249,23 @@ impl<T: Driver> Allocated<T> {
         self.rss = sizes;
     }
 
+    /// Says that the device can put off the interrupts of single queues, so that moderation can adapt
+    /// to what is received: see [`Driver::moderate_rx`]. Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if that has been said before; `ENOMEM`.
+    pub fn adapt_moderation(&mut self) -> Result {
+        let dev = self.as_raw();
+        // SAFETY: The device is valid and not registered; `Drop` undoes this.
+        unsafe {
+            if !(*dev).irq_moder.is_null() {
+                return Err(EBUSY);
+            }
+            dim::prepare::<T>(dev)
+        }
+    }
+
     /// Registers the device, with what the driver keeps for it and for its queues.
     ///
     /// `started` is called when the device is registered but nobody can have opened it, since the
@@ -269,7 +290,9 @@ impl<T: Driver> Allocated<T> {
         let dev = self.as_raw();
         let mut rx_slots = KVec::with_capacity(rx.len(), GFP_KERNEL)?;
         for (napi, state) in self.rx.iter().zip(rx) {
-            rx_slots.push(RxSlot::new(napi.clone(), state), GFP_KERNEL)?;
+            // SAFETY: The slots are dropped before the device is freed.
+            let dim = unsafe { Dim::new(dev, napi.index()) }?;
+            rx_slots.push(RxSlot::new(napi.clone(), dim, state), GFP_KERNEL)?;
         }
         let mut tx_slots = KVec::with_capacity(tx.len(), GFP_KERNEL)?;
         for (napi, state) in self.tx.iter().zip(tx) {
@@ -325,6 +348,7 @@ impl<T: Driver> Drop for Allocated<T> {
             for napi in Iterator::chain(self.rx.iter(), &self.tx) {
                 napi.delete();
             }
+            dim::finish(self.as_raw());
             bindings::free_netdev(self.as_raw());
         }
     }

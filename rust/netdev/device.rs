@@ -5,6 +5,7 @@
 use crate::{
     bindings,
     cpu,
+    not_supported,
     queues::{
         RxSlot,
         TxSlot, //
@@ -142,6 +143,19 @@ impl<T: Driver> Device<T> {
         to_result(unsafe {
             bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
         })
+    }
+
+    /// Turns adaptive moderation of the receive queue `queue` on or off. Any context. Once it is off
+    /// there may be one more call of [`Driver::moderate_rx`].
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no such queue; `EOPNOTSUPP` unless
+    /// [`adapt_moderation`](crate::Allocated::adapt_moderation) has been called.
+    pub fn set_adaptive_rx(&self, queue: u16, on: bool) -> Result {
+        let slot = self.context().rx.get(usize::from(queue)).ok_or(EINVAL)?;
+        slot.dim.as_ref().ok_or_else(not_supported)?.turn(on);
+        Ok(())
     }
 
     /// Names the counters that the device keeps and `ethtool -S` shows. Once; they stay the same

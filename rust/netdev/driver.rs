@@ -23,6 +23,7 @@ use crate::{
     Exclusive,
     Features,
     LinkSettings,
+    Moderation,
     Napi,
     RingSizes,
     RxMode,
@@ -273,6 +274,12 @@ pub trait Driver: Sized + 'static {
         wanted: Coalesce,
         rtnl: &rtnl::Held,
     ) -> Result;
+
+    /// Puts off the interrupts of the receive queue `queue` like this, which adaptive moderation has
+    /// found to be best: see [`Device::set_adaptive_rx`].
+    ///
+    /// Process context, may sleep. Must not take the rtnl lock: somebody who holds it may be waiting.
+    fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation);
 
     /// What `ethtool -i` shows. Process context, rtnl held.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;

@@ -19,6 +19,7 @@ use netdev_bindings as bindings;
 mod allocated;
 pub mod cpu;
 mod device;
+mod dim;
 mod driver;
 mod ethtool;
 mod features;

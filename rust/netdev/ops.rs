@@ -157,6 +157,10 @@ impl<T: Driver> Ops<T> {
                 bindings::napi_disable(napi.as_raw());
             }
         }
+        for dim in device.context().rx.iter().flat_map(|slot| &slot.dim) {
+            // SAFETY: The contexts have just been disabled.
+            unsafe { dim.settle() };
+        }
     }
 
     /// The NAPI contexts of all queues, with the kind of the queue.

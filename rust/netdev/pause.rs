@@ -75,6 +75,10 @@ impl<T: Driver> Device<T> {
         slot.paused.set(true);
         if up {
             self.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX, &slot.napi);
+            if let Some(dim) = &slot.dim {
+                // SAFETY: The context has just been disabled.
+                unsafe { dim.settle() };
+            }
         }
         let result = action(RxPaused {
             // SAFETY: The context is disabled, and the rtnl lock is held. `paused` makes this the

@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    dim::Dim,
     Device,
     Driver,
     Exclusive,
@@ -34,6 +35,8 @@ use kernel::{
 /// A receive queue of a device.
 pub(crate) struct RxSlot<T: Driver> {
     pub(crate) napi: Arc<Napi>,
+    /// Adaptive moderation, if the device can do that.
+    pub(crate) dim: Option<Pin<KBox<Dim>>>,
     stats: T::RxStats,
     /// It is there unless the device is frozen, which pauses the queue.
     state: UnsafeCell<Option<T::Rx>>,
@@ -47,9 +50,10 @@ pub(crate) struct RxSlot<T: Driver> {
 unsafe impl<T: Driver> Sync for RxSlot<T> {}
 
 impl<T: Driver> RxSlot<T> {
-    pub(crate) fn new(napi: Arc<Napi>, state: T::Rx) -> Self {
+    pub(crate) fn new(napi: Arc<Napi>, dim: Option<Pin<KBox<Dim>>>, state: T::Rx) -> Self {
         Self {
             napi,
+            dim,
             stats: T::RxStats::default(),
             state: UnsafeCell::new(Some(state)),
             paused: Cell::new(false),
@@ -469,6 +473,11 @@ impl<'a, T: Driver> RxPoll<'a, T> {
     pub fn complete(self, received: u32, armed: &impl Rearm) -> Done {
         // CAST: A context that is completed must return less than the budget.
         let received = received.min(self.budget().wrapping_sub(1)) as c_int;
+        if let Some(dim) = self.slot.dim.as_ref().filter(|dim| dim.is_on()) {
+            let totals = T::rx_totals(self.slot.stats());
+            // SAFETY: The poll function is running.
+            unsafe { dim.sample(totals.packets, totals.bytes) };
+        }
         complete(&self.slot.napi, received, armed, || ())
     }
 }

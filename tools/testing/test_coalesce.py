@@ -178,4 +178,4 @@ def test_without_napi_from_the_start(boot, driver):
 def test_adaptive_needs_a_device_for_it(guest, nic, driver):
     if driver is drivers.C:
         pytest.skip("the C driver reports success, and does nothing")
-    assert "unsupported" in change(guest, nic, "adaptive-rx on", check=False).stderr
+    assert "not supported" in change(guest, nic, "adaptive-rx on", check=False).stderr

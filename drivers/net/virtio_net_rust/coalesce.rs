@@ -2,23 +2,26 @@
 
 //! How long the device may put off interrupts (virtio 1.3, section 5.1.6.5.8), and whether NAPI frees
 //! what has been sent: as in C, 0 frames to be sent turn that off, while the interface is down.
+//!
+//! That of received packets may be left to the kernel, which adapts it to each queue: then it is not
+//! set by hand.
 
+mod state;
+
+use self::state::{
+    toggle,
+    virtqueues,
+    Pair,
+    State, //
+};
 use crate::{
-    control::{
-        commands::{
-            SetQueueModeration,
-            SetRxModeration,
-            SetTxModeration, //
-        },
-        Control, //
-    },
+    control::commands::SetQueueModeration,
     features,
     parameters,
     tx,
     Shared,
     VirtioNet, //
 };
-use core::ops::Range;
 use kernel::{
     net::{
         not_supported,
@@ -35,19 +38,6 @@ use kernel::{
 /// What has been set, and is true of the device.
 pub(crate) struct Moderations(Pin<KBox<Mutex<State>>>);
 
-struct State {
-    /// Of all queues but those that have been given another.
-    all: Coalesce,
-    pairs: KVec<Pair>,
-}
-
-/// A pair of queues.
-struct Pair {
-    own: Coalesce,
-    /// Whether NAPI frees what has been sent.
-    napi: bool,
-}
-
 /// What is shown of a device that puts off nothing, at each packet of `rx` frames.
 fn immediate(rx: u32, napi: bool) -> Coalesce {
     Coalesce {
@@ -55,6 +45,7 @@ fn immediate(rx: u32, napi: bool) -> Coalesce {
             usecs: 0,
             frames: rx,
         },
+        adaptive_rx: false,
         tx: Moderation {
             usecs: 0,
             frames: napi.into(),
@@ -102,9 +93,10 @@ pub(crate) fn get(shared: &Shared, queue: Option<u16>) -> Coalesce {
 ///
 /// - `EBUSY` if NAPI for what is sent is turned on or off and the interface is up, or the device
 ///   still has packets to be sent.
-/// - `EOPNOTSUPP` for times, and `EINVAL` for numbers of packets that put off interrupts, if the
-///   device cannot do that.
-/// - What [`Control::send`] says.
+/// - `EOPNOTSUPP` for times and for adapting, and `EINVAL` for numbers of packets that put off
+///   interrupts, if the device cannot do that. C takes adapting, and does nothing.
+/// - `EINVAL` if that of received packets is changed and is to be adapted.
+/// - What [`Control::send`](crate::control::Control::send) says.
 pub(crate) fn set(
     device: &Device<VirtioNet>,
     queue: Option<u16>,
@@ -130,6 +122,9 @@ pub(crate) fn set(
     if control.is_none() {
         check_immediate(wanted)?;
     }
+    if wanted.adaptive_rx {
+        state.check_adaptive(shared, queue, wanted)?;
+    }
     state
         .switch(device, &chosen, napi, rtnl)
         .and_then(|()| match (control, queue) {
@@ -139,6 +134,9 @@ pub(crate) fn set(
         })
         .inspect_err(|_| state.switch_back(device, &chosen, napi, rtnl))?;
     for index in chosen {
+        if shared.device.has(features::VQ_NOTF_COAL) {
+            device.set_adaptive_rx(index, wanted.adaptive_rx)?;
+        }
         if let Some(pair) = state.pairs.get_mut(usize::from(index)) {
             pair.napi = napi;
         }
@@ -157,110 +155,13 @@ fn check_immediate(wanted: Coalesce) -> Result {
     Ok(())
 }
 
-/// Turns NAPI for what is sent on or off, while the interface is down.
-fn toggle(device: &Device<VirtioNet>, index: u16, napi: bool, rtnl: &rtnl::Held) -> Result {
-    device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
-        paused.stats.stop.add(1);
-        paused.state.set_napi(napi)?;
-        paused.forget_sent();
-        Ok(())
-    })?
-}
-
-impl State {
-    /// Which of the `chosen` pairs NAPI is to be turned on or off for.
-    fn others<'a>(&'a self, chosen: &Range<u16>, napi: bool) -> impl Iterator<Item = u16> + 'a {
-        chosen
-            .clone()
-            .zip(self.pairs.iter().skip(chosen.start.into()))
-            .filter(move |(_, pair)| pair.napi != napi)
-            .map(|(index, _)| index)
-    }
-
-    fn switch(
-        &self,
-        device: &Device<VirtioNet>,
-        chosen: &Range<u16>,
-        napi: bool,
-        rtnl: &rtnl::Held,
-    ) -> Result {
-        self.others(chosen, napi)
-            .try_for_each(|index| toggle(device, index, napi, rtnl))
-    }
-
-    /// Undoes [`switch`](Self::switch), also one that has not come to its end.
-    fn switch_back(
-        &self,
-        device: &Device<VirtioNet>,
-        chosen: &Range<u16>,
-        napi: bool,
-        rtnl: &rtnl::Held,
-    ) {
-        for index in self.others(chosen, napi) {
-            // One that fails has packets, so it has not been switched.
-            let _ = toggle(device, index, !napi, rtnl);
-        }
-    }
-
-    /// Tells the device what holds for all queues. C function: `virtnet_send_notf_coal_cmds()`.
-    fn tell_all(&mut self, shared: &Shared, control: &Control, wanted: Coalesce) -> Result {
-        control
-            .send(&SetTxModeration(wanted.tx))
-            .and_then(|()| control.send(&SetRxModeration(wanted.rx)))
-            .inspect_err(|error| self.refused(shared, *error))?;
-        self.all = wanted;
-        for pair in &mut self.pairs {
-            pair.own = wanted;
-        }
-        Ok(())
-    }
-
-    /// Tells the device what holds for one pair. C function: `virtnet_send_notf_coal_vq_cmds()`.
-    fn tell_pair(
-        &mut self,
-        shared: &Shared,
-        control: &Control,
-        index: u16,
-        wanted: Coalesce,
-    ) -> Result {
-        send_pair(control, index, wanted).inspect_err(|error| self.refused(shared, *error))?;
-        if let Some(pair) = self.pairs.get_mut(usize::from(index)) {
-            pair.own = wanted;
-        }
-        Ok(())
-    }
-
-    /// Has the device forget about what it has taken of a setting that it has refused.
-    fn refused(&self, shared: &Shared, error: Error) {
-        dev_warn!(
-            shared.device,
-            "device does not change when it raises interrupts: {error:?}\n"
-        );
-        // If it refuses this too there is nothing that could be done.
-        let _ = self.replay(shared);
-    }
-
-    fn replay(&self, shared: &Shared) -> Result {
-        if let Some(control) = shared.control_for(features::NOTF_COAL) {
-            control.send(&SetTxModeration(self.all.tx))?;
-            control.send(&SetRxModeration(self.all.rx))?;
-        }
-        if let Some(control) = shared.control_for(features::VQ_NOTF_COAL) {
-            for (index, pair) in (0..).zip(&self.pairs) {
-                send_pair(control, index, pair.own)?;
-            }
-        }
-        Ok(())
-    }
-}
-
 /// Makes what has been set true again of a device that has been reset, and of its new queues.
 ///
 /// Process context. May sleep.
 ///
 /// # Errors
 ///
-/// What [`Control::send`] says.
+/// What [`Control::send`](crate::control::Control::send) says.
 pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     let state = device.shared().moderation.0.lock();
     for (index, pair) in (0..).zip(&state.pairs) {
@@ -271,17 +172,28 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     state.replay(device.shared())
 }
 
-/// The numbers of the virtqueues of a pair: receive and transmit queue.
-fn virtqueues(index: u16) -> (u16, u16) {
-    // There are at most 32768 pairs.
-    let receive = index.wrapping_mul(2);
-    (receive, receive.wrapping_add(1))
-}
-
-fn send_pair(control: &Control, index: u16, wanted: Coalesce) -> Result {
-    let (receive, transmit) = virtqueues(index);
-    control.send(&SetQueueModeration(receive, wanted.rx))?;
-    control.send(&SetQueueModeration(transmit, wanted.tx))
+/// Puts off the interrupts of the receive queue `index` as the kernel has found to be best, unless
+/// that is set by hand by now. C function: `virtnet_rx_dim_work()`.
+///
+/// Process context. May sleep. What the device refuses stays as it is.
+pub(crate) fn adapt_rx(shared: &Shared, index: u16, found: Moderation) {
+    let Some(control) = shared.control_for(features::VQ_NOTF_COAL) else {
+        return;
+    };
+    let mut state = shared.moderation.0.lock();
+    let Some(pair) = state.pairs.get_mut(usize::from(index)) else {
+        return;
+    };
+    if !pair.own.adaptive_rx || pair.own.rx == found {
+        return;
+    }
+    match control.send(&SetQueueModeration(virtqueues(index).0, found)) {
+        Ok(()) => pair.own.rx = found,
+        Err(error) => dev_dbg!(
+            shared.device,
+            "device does not adapt the interrupts of receive queue {index}: {error:?}\n"
+        ),
+    }
 }
 
 /// Tells the device about the receive queue `index` again, which has been reset: it has the setting
@@ -289,7 +201,7 @@ fn send_pair(control: &Control, index: u16, wanted: Coalesce) -> Result {
 ///
 /// # Errors
 ///
-/// What [`Control::send`] says; then it keeps that.
+/// What [`Control::send`](crate::control::Control::send) says; then it keeps that.
 pub(crate) fn restore_rx(shared: &Shared, index: u16) -> Result {
     restore(shared, index, virtqueues(index).0, |coalesce| {
         &mut coalesce.rx

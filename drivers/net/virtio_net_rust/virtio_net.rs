@@ -66,6 +66,7 @@ use kernel::{
         Features,
         Framing,
         LinkSettings,
+        Moderation,
         Napi,
         Registration,
         RingSizes,
@@ -304,6 +305,10 @@ impl net::Driver for VirtioNet {
         rtnl: &rtnl::Held,
     ) -> Result {
         coalesce::set(device, queue, wanted, rtnl)
+    }
+
+    fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation) {
+        coalesce::adapt_rx(device.shared(), queue, moderation);
     }
 
     fn link_settings(device: &Device<Self>) -> LinkSettings {

@@ -28,6 +28,8 @@ pub struct Moderation {
 pub struct Coalesce {
     /// Of received packets.
     pub rx: Moderation,
+    /// Whether that of received packets adapts to what is received.
+    pub adaptive_rx: bool,
     /// Of sent packets.
     pub tx: Moderation,
 }
@@ -39,6 +41,7 @@ impl Coalesce {
                 usecs: from.rx_coalesce_usecs,
                 frames: from.rx_max_coalesced_frames,
             },
+            adaptive_rx: from.use_adaptive_rx_coalesce != 0,
             tx: Moderation {
                 usecs: from.tx_coalesce_usecs,
                 frames: from.tx_max_coalesced_frames,
@@ -49,6 +52,7 @@ impl Coalesce {
     fn write(self, to: &mut bindings::ethtool_coalesce) {
         to.rx_coalesce_usecs = self.rx.usecs;
         to.rx_max_coalesced_frames = self.rx.frames;
+        to.use_adaptive_rx_coalesce = self.adaptive_rx.into();
         to.tx_coalesce_usecs = self.tx.usecs;
         to.tx_max_coalesced_frames = self.tx.frames;
     }

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What has been set of interrupts, and telling the device.
+
+use crate::{
+    control::{
+        commands::{
+            SetQueueModeration,
+            SetRxModeration,
+            SetTxModeration, //
+        },
+        Control, //
+    },
+    features,
+    tx,
+    Shared,
+    VirtioNet, //
+};
+use core::ops::Range;
+use kernel::{
+    net::{
+        not_supported,
+        rtnl,
+        Coalesce,
+        Device, //
+    },
+    prelude::*, //
+};
+
+/// What has been set, and is true of the device.
+pub(super) struct State {
+    /// Of all queues but those that have been given another.
+    pub(super) all: Coalesce,
+    pub(super) pairs: KVec<Pair>,
+}
+
+/// A pair of queues.
+pub(super) struct Pair {
+    pub(super) own: Coalesce,
+    /// Whether NAPI frees what has been sent.
+    pub(super) napi: bool,
+}
+
+impl State {
+    /// C functions: `virtnet_send_rx_notf_coal_cmds()`, `virtnet_send_rx_notf_coal_vq_cmds()`.
+    pub(super) fn check_adaptive(
+        &self,
+        shared: &Shared,
+        queue: Option<u16>,
+        wanted: Coalesce,
+    ) -> Result {
+        let now = match queue {
+            Some(queue) => self.pairs.get(usize::from(queue)).ok_or(EINVAL)?.own,
+            None if shared.device.has(features::NOTF_COAL) => self.all,
+            None => return Err(not_supported()),
+        };
+        if !shared.device.has(features::VQ_NOTF_COAL) {
+            return Err(not_supported());
+        }
+        if wanted.rx != now.rx {
+            return Err(EINVAL);
+        }
+        Ok(())
+    }
+
+    /// Which of the `chosen` pairs NAPI is to be turned on or off for.
+    pub(super) fn others<'a>(
+        &'a self,
+        chosen: &Range<u16>,
+        napi: bool,
+    ) -> impl Iterator<Item = u16> + 'a {
+        chosen
+            .clone()
+            .zip(self.pairs.iter().skip(chosen.start.into()))
+            .filter(move |(_, pair)| pair.napi != napi)
+            .map(|(index, _)| index)
+    }
+
+    pub(super) fn switch(
+        &self,
+        device: &Device<VirtioNet>,
+        chosen: &Range<u16>,
+        napi: bool,
+        rtnl: &rtnl::Held,
+    ) -> Result {
+        self.others(chosen, napi)
+            .try_for_each(|index| toggle(device, index, napi, rtnl))
+    }
+
+    /// Undoes [`switch`](Self::switch), also one that has not come to its end.
+    pub(super) fn switch_back(
+        &self,
+        device: &Device<VirtioNet>,
+        chosen: &Range<u16>,
+        napi: bool,
+        rtnl: &rtnl::Held,
+    ) {
+        for index in self.others(chosen, napi) {
+            // One that fails has packets, so it has not been switched.
+            let _ = toggle(device, index, !napi, rtnl);
+        }
+    }
+
+    /// Tells the device what holds for all queues. C function: `virtnet_send_notf_coal_cmds()`.
+    pub(super) fn tell_all(
+        &mut self,
+        shared: &Shared,
+        control: &Control,
+        wanted: Coalesce,
+    ) -> Result {
+        let told = match wanted.adaptive_rx {
+            true => control.send(&SetTxModeration(wanted.tx)),
+            false => send_all(control, wanted),
+        };
+        told.inspect_err(|error| self.refused(shared, *error))?;
+        self.all = wanted;
+        for pair in &mut self.pairs {
+            let rx = match wanted.adaptive_rx {
+                true => pair.own.rx,
+                false => wanted.rx,
+            };
+            pair.own = Coalesce { rx, ..wanted };
+        }
+        Ok(())
+    }
+
+    /// Tells the device what holds for one pair. C function: `virtnet_send_notf_coal_vq_cmds()`.
+    pub(super) fn tell_pair(
+        &mut self,
+        shared: &Shared,
+        control: &Control,
+        index: u16,
+        wanted: Coalesce,
+    ) -> Result {
+        send_pair(control, index, wanted).inspect_err(|error| self.refused(shared, *error))?;
+        if let Some(pair) = self.pairs.get_mut(usize::from(index)) {
+            pair.own = wanted;
+        }
+        Ok(())
+    }
+
+    /// Has the device forget about what it has taken of a setting that it has refused.
+    fn refused(&self, shared: &Shared, error: Error) {
+        dev_warn!(
+            shared.device,
+            "device does not change when it raises interrupts: {error:?}\n"
+        );
+        // If it refuses this too there is nothing that could be done.
+        let _ = self.replay(shared);
+    }
+
+    pub(super) fn replay(&self, shared: &Shared) -> Result {
+        if let Some(control) = shared.control_for(features::NOTF_COAL) {
+            send_all(control, self.all)?;
+        }
+        if let Some(control) = shared.control_for(features::VQ_NOTF_COAL) {
+            for (index, pair) in (0..).zip(&self.pairs) {
+                send_pair(control, index, pair.own)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Turns NAPI for what is sent on or off, while the interface is down.
+pub(super) fn toggle(
+    device: &Device<VirtioNet>,
+    index: u16,
+    napi: bool,
+    rtnl: &rtnl::Held,
+) -> Result {
+    device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
+        paused.stats.stop.add(1);
+        paused.state.set_napi(napi)?;
+        paused.forget_sent();
+        Ok(())
+    })?
+}
+
+/// The numbers of the virtqueues of a pair: receive and transmit queue.
+pub(super) fn virtqueues(index: u16) -> (u16, u16) {
+    // There are at most 32768 pairs.
+    let receive = index.wrapping_mul(2);
+    (receive, receive.wrapping_add(1))
+}
+
+fn send_all(control: &Control, wanted: Coalesce) -> Result {
+    control.send(&SetTxModeration(wanted.tx))?;
+    control.send(&SetRxModeration(wanted.rx))
+}
+
+fn send_pair(control: &Control, index: u16, wanted: Coalesce) -> Result {
+    let (receive, transmit) = virtqueues(index);
+    control.send(&SetQueueModeration(receive, wanted.rx))?;
+    control.send(&SetQueueModeration(transmit, wanted.tx))
+}
