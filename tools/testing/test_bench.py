@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from bench import chart, counting, profile, rest, symbols, table, wall, workloads
+from bench import chart, compare, counting, profile, rest, symbols, table, wall, workloads
 from bench.rows import COUNTED, EVENTS, LATENCY, THROUGHPUT, Row
 from lab import build, host
 from lab import driver as drivers
@@ -97,6 +97,22 @@ def test_picture():
     assert all(float(bar.get("x")) + float(bar.get("width")) <= chart.WIDTH for bar in bars)
     labels = {text.text for text in picture if text.tag.endswith("text")}
     assert {"0.90", "3.00", "unsteady"} <= labels
+
+
+def test_runs_that_say_the_same(tmp_path, capsys):
+    def saved(name, *rows):
+        (tmp_path / name).write_text(table.as_json(rows, FACTS))
+        return tmp_path / name
+
+    first = saved("first", row(), row(EVENTS))
+    near = saved("near", row(ours=(91, 91, 91)), row(EVENTS, ours=(50, 50, 50)))
+    far = saved("far", row(ours=(92, 92, 92)))
+    none = saved("none", row(c=(100, 100, 150)))
+    assert [compare.main([first, other]) for other in (near, far, none)] == [0, 1, 1]
+    said = capsys.readouterr().out
+    assert "1 ratios in both runs, 1.11% apart at most; 0 differences" in said
+    assert "transmit, instructions/packet: 0.900 and 0.920, 2.2% apart" in said
+    assert "transmit, instructions/packet: a result in the first run only" in said
 
 
 # --- Workloads ------------------------------------------------------------------
