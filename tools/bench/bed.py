@@ -17,6 +17,15 @@ SOURCE = Path(__file__).with_name("traffic.c")
 BUS = "/sys/bus/virtio/drivers"
 # What a TAP holds until QEMU takes it: all that a workload sends at once.
 BACKLOG = 100_000
+QUIET = (
+    "vm.stat_interval=3600",
+    "vm.compaction_proactiveness=0",
+    "vm.dirty_writeback_centisecs=0",
+    "net.ipv6.conf.all.disable_ipv6=1",
+    "net.ipv6.conf.default.disable_ipv6=1",
+)
+# How often to look until the host's answer is there too, see `Counter.wait`.
+ANSWERED = 12
 # The address of nobody.
 NOBODY = "52:54:00:ff:ff:ff"
 
@@ -64,9 +73,11 @@ class Bed:
         guest = self.guest
         if self.counter:
             self.counter.connect()
-        # Nothing that happens by itself: no samples of memory, no neighbours to look for, no routers to ask.
+        # Nothing that happens by itself: no samples of memory, no small pages to put together, nothing to write back, no
+        # neighbours to look for, no routers to ask.
         guest.run("echo N >/sys/module/damon_stat/parameters/enabled", check=False)
-        guest.run("sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1")
+        guest.run("echo never >/sys/kernel/mm/transparent_hugepage/enabled")
+        guest.run(["sysctl", "-qw", *QUIET])
         drivers.C.load(guest)
         devices = {nic: guest.virtio_device(nic) for nic in guest.nics}
         if self.driver is not drivers.C:

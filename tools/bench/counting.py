@@ -40,6 +40,8 @@ def measure(bed, workload, entries):
     sides = bed.sides[workload.kind]
     for side in sides:
         workload.prepare(bed, side)
+        # Memory is taken from lists that are empty at first.
+        workload.run(bed, side, workload.counts[0])
     runs = [[figures(bed, workload, side, entries) for side in sides] for _ in range(workload.runs)]
     for what in (COUNTED, *entries):
         c, ours = ([pair[i][what] for pair in runs] for i in range(2))

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Traffic to the guest."""
 
+from bench.bed import ANSWERED
+
+# The host's kernel goes on with a stream in a thread of its own.
+FILLED = 30
+
 
 def drop_at_ingress(bed, side):
     let_in(bed, side)
@@ -66,17 +71,13 @@ def to_socket(bed, side, count):
 
 
 def stream(bed, side, count):
-    with bed.prompt():
+    with bed.prompt(FILLED):
         return bed.cost(lambda: bed.stream_to(side, count << 10))
-
-
-# Long enough that the next request is there before the guest goes on.
-LOOKS = 12
 
 
 def transactions(what):
     def run(bed, side, count):
-        with bed.prompt(LOOKS):
+        with bed.prompt(ANSWERED):
             return bed.cost(lambda: bed.from_host(what, side.nic.guest4, count))
 
     return run

@@ -3,7 +3,7 @@
  * Traffic that costs the guest as little as can be beside what the kernel does for it. Runs at both ends.
  *
  * traffic serve reads              sinks and echoes for TCP and UDP, until it is killed
- * traffic serve discards           the same, but the sink for TCP acknowledges all at once, and drops it now and then
+ * traffic serve discards           the same, but the sink for TCP acknowledges all at once, and drops it in the end
  * traffic tcp ADDRESS BYTES        sends a stream to the sink; ends when all of it has been taken
  * traffic queued ADDRESS BYTES     the same, in steps: says "connected", waits for a line, gives all to the kernel, and
  *                                  says "queued"
@@ -11,9 +11,12 @@
  * traffic tcp-rr ADDRESS COUNT     sends a byte to the echo and waits for it, COUNT times
  * traffic udp-rr ADDRESS COUNT     the same with datagrams
  * traffic frames DEVICE MAC COUNT SIZE   sends frames that no protocol takes, of SIZE bytes with the header
+ * traffic bind FOLDER DEVICE COUNT   unbinds a device and binds it again, COUNT times; says how many ns of CPU time it
+ *                                  takes to bind it
  */
 #include <arpa/inet.h>
 #include <err.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -23,6 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SINK = 7001, ECHO = 7002 };
@@ -30,8 +34,10 @@ enum { SINK = 7001, ECHO = 7002 };
 #define ETHERTYPE 0x88b5
 /* What waits at a sink is not lost. */
 #define BUFFER (64 << 20)
-/* What waits at a sink that discards before it looks. */
-#define LOWAT (8 << 20)
+/* What waits at a sink that reads: were it left to the kernel, it would depend on how long the way seems to be. */
+#define WINDOW (1 << 20)
+/* A sink that discards looks at the end: meanwhile it has the socket, and nothing is acknowledged. */
+#define LOWAT (256 << 20)
 /* A stream can be in the kernel as a whole. */
 #define SEND_BUFFER (1 << 30)
 
@@ -63,8 +69,10 @@ static void serve_tcp(int port, bool echo, bool discard)
 	int server = at(SOCK_STREAM, "0.0.0.0", port, bind);
 
 	if (discard) {
-		set(server, SOL_SOCKET, SO_RCVBUFFORCE, BUFFER);
+		set(server, SOL_SOCKET, SO_RCVBUFFORCE, 2 * LOWAT);
 		set(server, SOL_SOCKET, SO_RCVLOWAT, LOWAT);
+	} else if (!echo) {
+		set(server, SOL_SOCKET, SO_RCVBUFFORCE, WINDOW);
 	}
 	listen(server, 16);
 	for (;;) {
@@ -179,6 +187,43 @@ static void transactions(int fd, long count)
 			err(1, "transaction");
 }
 
+/* In a guest whose clock is the count of its instructions, a ns is one of them. What others execute meanwhile is not in
+ * it, nor is what a processor does while this program sleeps. */
+static long long cpu_time(void)
+{
+	struct timespec now;
+
+	if (clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now))
+		err(1, "clock_gettime");
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void put(const char *folder, const char *file, const char *text)
+{
+	char path[256];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/%s", folder, file);
+	fd = open(path, O_WRONLY);
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		err(1, "%s", path);
+	close(fd);
+}
+
+static void bind_again(const char *folder, const char *device, long count)
+{
+	long long all = 0;
+	long i;
+
+	for (i = 0; i < count; i++) {
+		put(folder, "unbind", device);
+		all -= cpu_time();
+		put(folder, "bind", device);
+		all += cpu_time();
+	}
+	printf("%lld\n", all / count);
+}
+
 int main(int argc, char **argv)
 {
 	const char *what = argc > 1 ? argv[1] : "";
@@ -197,6 +242,8 @@ int main(int argc, char **argv)
 		transactions(at(SOCK_DGRAM, argv[2], ECHO, connect), atol(argv[3]));
 	else if (argc == 6 && !strcmp(what, "frames"))
 		send_frames(argv[2], argv[3], atol(argv[4]), atol(argv[5]));
+	else if (argc == 5 && !strcmp(what, "bind"))
+		bind_again(argv[2], argv[3], atol(argv[4]));
 	else
 		errx(2, "see the start of traffic.c");
 	return 0;
