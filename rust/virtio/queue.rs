@@ -26,6 +26,7 @@
 
 mod exchange;
 mod find;
+mod request;
 mod resize;
 mod set;
 pub mod sg;
@@ -42,7 +43,10 @@ pub use self::{
     },
     find::{
         find,
-        Found,
+        Found, //
+    },
+    request::{
+        Name,
         Request, //
     },
     resize::Resized,

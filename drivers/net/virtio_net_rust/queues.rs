@@ -15,7 +15,6 @@ use kernel::{
         Framing, //
     },
     prelude::*,
-    str::CString,
     sync::Arc,
     virtio::{
         fault,
@@ -23,6 +22,7 @@ use kernel::{
             self,
             Exchange,
             Found,
+            Name,
             Request,
             Vectors,
             Virtqueue, //
@@ -97,12 +97,12 @@ fn request(
     for i in 0..pairs {
         let napi = netdev.rx_napi(i).ok_or(EINVAL)?.clone();
         let receive = Request::with_callback(
-            CString::try_from_fmt(fmt!("input.{i}"))?,
+            Name::new(fmt!("input.{i}"))?,
             Arc::new(rx::RecvDone(napi), GFP_KERNEL)?,
         );
         let napi = netdev.tx_napi(i).ok_or(EINVAL)?.clone();
         let transmit = Request::with_callback(
-            CString::try_from_fmt(fmt!("output.{i}"))?,
+            Name::new(fmt!("output.{i}"))?,
             Arc::new(tx::XmitDone(napi), GFP_KERNEL)?,
         );
         let receive = if mode.has_context() {
@@ -114,7 +114,7 @@ fn request(
         requests.push(transmit, GFP_KERNEL)?;
     }
     if device.has(features::CTRL_VQ) {
-        let control = Request::polled(CString::try_from_fmt(fmt!("control"))?);
+        let control = Request::polled(Name::new(fmt!("control"))?);
         requests.push(control, GFP_KERNEL)?;
     }
 

@@ -3,14 +3,9 @@
 //! Asking the transport for virtqueues.
 
 use super::{
-    resize::Released,
-    set::{
-        Set,
-        Slot,
-        Target, //
-    },
+    set::Set,
     Buffer,
-    Callback,
+    Request,
     Vectors,
     Virtqueue, //
 };
@@ -28,59 +23,13 @@ use kernel::{
     device::Core,
     error::to_result,
     prelude::*,
-    str::CString,
     sync::Arc, //
 };
-
-/// What a driver wants of one virtqueue.
-pub struct Request {
-    slot: Slot,
-    context: bool,
-}
-
-impl Request {
-    /// A queue without interrupts, that is polled.
-    ///
-    /// `name` is seen in `/proc/interrupts`.
-    pub fn polled(name: CString) -> Self {
-        Self {
-            slot: Slot {
-                name,
-                target: None,
-                released: Released::default(),
-            },
-            context: false,
-        }
-    }
-
-    /// A queue whose interrupts go to `callback`.
-    pub fn with_callback<C: Callback>(name: CString, callback: Arc<C>) -> Self {
-        Self {
-            slot: Slot {
-                name,
-                target: Some(Target::new(callback)),
-                released: Released::default(),
-            },
-            context: false,
-        }
-    }
-
-    /// Keeps a word beside each buffer, for a [`Buffer`] that says [`Buffer::CONTEXT`].
-    ///
-    /// The virtio core uses no indirect descriptors on such a queue.
-    pub fn with_context(self) -> Self {
-        Self {
-            context: true,
-            ..self
-        }
-    }
-}
 
 /// The virtqueues of a device, to be taken one after the other in the order of the requests.
 pub struct Found {
     set: Arc<Set>,
-    queues: KVec<NonNull<bindings::virtqueue>>,
-    contexts: KVec<bool>,
+    queues: KVec<*mut bindings::virtqueue>,
     next: usize,
     vectors_taken: bool,
 }
@@ -105,27 +54,19 @@ pub fn find(
         return Err(EINVAL);
     }
     let count = requests.len();
-    let mut slots = KVec::with_capacity(count, GFP_KERNEL)?;
-    let mut contexts = KVec::with_capacity(count, GFP_KERNEL)?;
-    for request in requests {
-        slots.push(request.slot, GFP_KERNEL)?;
-        contexts.push(request.context, GFP_KERNEL)?;
-    }
-
-    let set = Set::new(attached.clone(), slots)?;
+    let set = Set::new(attached.clone(), requests)?;
     let mut infos = KVec::with_capacity(count, GFP_KERNEL)?;
-    for (slot, &ctx) in set.slots().iter().zip(&contexts) {
+    for request in set.requests() {
         infos.push(
             bindings::virtqueue_info {
-                name: slot.name.as_char_ptr(),
-                callback: slot.target.as_ref().map(|target| target.interrupt),
-                ctx,
+                name: request.name.as_char_ptr(),
+                callback: request.target.as_ref().map(|target| target.interrupt),
+                ctx: request.context,
             },
             GFP_KERNEL,
         )?;
     }
-    let mut raw = KVec::from_elem(null_mut(), count, GFP_KERNEL)?;
-    let mut queues = KVec::with_capacity(count, GFP_KERNEL)?;
+    let mut queues = KVec::from_elem(null_mut(), count, GFP_KERNEL)?;
 
     fault::point("find_vqs")?;
     let find_vqs = device.ops().find_vqs.ok_or(ENODEV)?;
@@ -135,19 +76,15 @@ pub fn find(
         find_vqs(
             device.as_raw(),
             count as u32,
-            raw.as_mut_ptr(),
+            queues.as_mut_ptr(),
             infos.as_mut_ptr(),
             null_mut(),
         )
     })?;
 
-    for queue in raw {
-        queues.push(NonNull::new(queue).ok_or(ENODEV)?, GFP_KERNEL)?;
-    }
     Ok(Found {
         set,
         queues,
-        contexts,
         next: 0,
         vectors_taken: false,
     })
@@ -176,10 +113,12 @@ impl Found {
     ///
     /// - `ENOENT` if all queues have been taken.
     /// - `EINVAL` if the request does not agree with [`Buffer::CONTEXT`].
-    /// - `ENOMEM`.
+    /// - `ENODEV` if the transport has not set it up; `ENOMEM`.
     pub fn take<B: Buffer>(&mut self) -> Result<Virtqueue<B>> {
         let queue = *self.queues.get(self.next).ok_or(ENOENT)?;
-        if self.contexts.get(self.next) != Some(&B::CONTEXT) {
+        let queue = NonNull::new(queue).ok_or(ENODEV)?;
+        let request = self.set.requests().get(self.next).ok_or(ENOENT)?;
+        if request.context != B::CONTEXT {
             return Err(EINVAL);
         }
         self.next += 1;

@@ -49,14 +49,14 @@ pub(super) struct Released {
     all: AtomicBool,
 }
 
-/// What `vq` tells of its buffers, if it has a slot.
+/// What `vq` tells of its buffers, if it was asked for.
 ///
 /// # Safety
 ///
 /// `vq` belongs to a [`Set`], which exists for the lifetime `'a`.
 unsafe fn released<'a>(vq: *mut bindings::virtqueue) -> Option<&'a Released> {
     // SAFETY: By the requirement of this function, and by the invariant of `Set`.
-    unsafe { Set::slot_of(vq) }.map(|slot| &slot.released)
+    unsafe { Set::request_of(vq) }.map(|request| &request.released)
 }
 
 /// Takes back a buffer of a queue that is in reset.

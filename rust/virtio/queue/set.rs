@@ -3,9 +3,9 @@
 //! What the queues of a device share.
 
 use super::{
-    resize::Released,
     virtqueue::Callback,
-    Interrupted, //
+    Interrupted,
+    Request, //
 };
 use crate::{
     bindings,
@@ -20,7 +20,6 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    str::CString,
     sync::{
         Arc,
         UniqueArc, //
@@ -35,14 +34,7 @@ use kernel::{
 /// this.
 pub(super) struct Set {
     device: Attached,
-    slots: KVec<Slot>,
-}
-
-/// The part of a queue that its interrupt needs.
-pub(super) struct Slot {
-    pub(super) name: CString,
-    pub(super) target: Option<Target>,
-    pub(super) released: Released,
+    requests: KVec<Request>,
 }
 
 /// An `Arc` of some [`Callback`].
@@ -88,10 +80,10 @@ impl Drop for Target {
 ///
 /// # Safety
 ///
-/// `vq` belongs to a [`Set`], and the target of its slot has been made from an `Arc<C>`.
+/// `vq` belongs to a [`Set`], and the target of its request has been made from an `Arc<C>`.
 unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
     // SAFETY: `vq` belongs to a set, which exists as long as there are interrupts.
-    let target = unsafe { Set::slot_of(vq) }.and_then(|slot| slot.target.as_ref());
+    let target = unsafe { Set::request_of(vq) }.and_then(|request| request.target.as_ref());
 
     if let Some(target) = target {
         // SAFETY: By the requirement of this function; the set owns the `Arc`.
@@ -101,40 +93,40 @@ unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
 }
 
 impl Set {
-    /// Takes the device's `priv`, so that interrupts find the slots.
+    /// Takes the device's `priv`, so that interrupts find their targets.
     ///
     /// # Errors
     ///
     /// `EBUSY` if the device has queues already.
-    pub(super) fn new(device: Attached, slots: KVec<Slot>) -> Result<Arc<Self>> {
+    pub(super) fn new(device: Attached, requests: KVec<Request>) -> Result<Arc<Self>> {
         let set = UniqueArc::new_uninit(GFP_KERNEL)?;
         if !device.claim_queues() {
             return Err(EBUSY);
         }
         let raw = device.as_raw();
-        let set = Arc::from(set.write(Self { device, slots }));
+        let set = Arc::from(set.write(Self { device, requests }));
         // SAFETY: The device is valid, and `priv` has been claimed. INVARIANT: No queue has been
         // found yet.
         unsafe { (*raw).priv_ = Arc::as_ptr(&set).cast_mut().cast() };
         Ok(set)
     }
 
-    /// The slot of a queue.
+    /// What was asked for as a queue.
     ///
     /// # Safety
     ///
     /// `vq` belongs to a [`Set`], which exists for the lifetime `'a`.
-    pub(super) unsafe fn slot_of<'a>(vq: *mut bindings::virtqueue) -> Option<&'a Slot> {
+    pub(super) unsafe fn request_of<'a>(vq: *mut bindings::virtqueue) -> Option<&'a Request> {
         // SAFETY: `vq` and its device are valid. By the type invariant, `priv` points to a set,
-        // which has a slot for each queue, in the order of their indices.
+        // which has a request for each queue, in the order of their indices.
         unsafe {
             let set = (*(*vq).vdev).priv_.cast::<Self>();
-            (*set).slots.get((*vq).index as usize)
+            (*set).requests.get((*vq).index as usize)
         }
     }
 
-    pub(super) fn slots(&self) -> &[Slot] {
-        &self.slots
+    pub(super) fn requests(&self) -> &[Request] {
+        &self.requests
     }
 
     pub(super) fn device(&self) -> &Attached {

@@ -40,11 +40,8 @@ impl Mapped {
 
 impl Table {
     pub(super) fn new(entries: usize) -> Result<Self> {
-        let mut table = KVec::with_capacity(entries, GFP_KERNEL)?;
-        for _ in 0..entries {
-            table.push(bindings::scatterlist::default(), GFP_KERNEL)?;
-        }
-        Ok(Self { entries: table })
+        let entries = KVec::from_elem(bindings::scatterlist::default(), entries, GFP_KERNEL)?;
+        Ok(Self { entries })
     }
 
     /// The number of entries.

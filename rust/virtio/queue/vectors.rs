@@ -36,12 +36,11 @@ impl Vectors {
     /// # Safety
     ///
     /// `queues` are those of `set`, for which there is no other handle of this type.
-    pub(super) unsafe fn new(
-        queues: &[NonNull<bindings::virtqueue>],
-        set: Arc<Set>,
-    ) -> Result<Self> {
+    pub(super) unsafe fn new(queues: &[*mut bindings::virtqueue], set: Arc<Set>) -> Result<Self> {
         let mut all = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
-        all.extend_from_slice(queues, GFP_KERNEL)?;
+        for queue in queues {
+            all.push(NonNull::new(*queue).ok_or(ENODEV)?, GFP_KERNEL)?;
+        }
         Ok(Self { queues: all, set })
     }
 

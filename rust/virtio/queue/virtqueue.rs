@@ -411,6 +411,8 @@ impl<B: Buffer> Virtqueue<B> {
     }
 
     /// Resets the device, and releases what is lent. Returns how many buffers that were.
+    // Whatever can fail while there is a queue has a path that ends here.
+    #[inline(never)]
     fn release_all(&mut self) -> u32 {
         let mut released = 0u32;
         // Afterwards the device has no access to any buffer, and no callback is running.
