@@ -32,5 +32,6 @@ const unsigned int RUST_CONST_HELPER_SKB_SHARED_INFO_ROOM =
 /* NET_SKB_PAD, whose max() is no constant expression at file scope */
 const unsigned int RUST_CONST_HELPER_RX_HEADROOM =
 	(L1_CACHE_BYTES > 32 ? L1_CACHE_BYTES : 32) + NET_IP_ALIGN;
+const unsigned char RUST_CONST_HELPER_NET_ADDR_RANDOM = NET_ADDR_RANDOM;
 const unsigned int RUST_CONST_HELPER_MAX_SKB_FRAGS = MAX_SKB_FRAGS;
 const unsigned int RUST_CONST_HELPER_SKB_ALIGN = SMP_CACHE_BYTES;

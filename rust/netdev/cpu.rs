@@ -49,7 +49,7 @@ impl Online {
     }
 
     /// The CPUs that are online, by their numbers.
-    pub fn cpus(&self) -> impl Iterator<Item = CpuId> + '_ {
+    pub fn cpus(&self) -> impl Iterator<Item = CpuId> + Clone + '_ {
         // SAFETY: The mask always exists, and does not change meanwhile.
         let mask = unsafe { Cpumask::from_raw(core::ptr::addr_of!(bindings::__cpu_online_mask)) };
         (0..nr_cpu_ids())

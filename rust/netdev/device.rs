@@ -106,6 +106,12 @@ impl<T: Driver> Device<T> {
         unsafe { (*self.as_raw()).dev_addr.cast::<[u8; 6]>().read() }
     }
 
+    /// Whether the MAC address has been made up here, as there was none that a station can have.
+    pub fn has_random_mac(&self, _rtnl: &rtnl::Held) -> bool {
+        // SAFETY: By the type invariant. The field changes with the rtnl lock held only.
+        unsafe { (*self.as_raw()).addr_assign_type == bindings::NET_ADDR_RANDOM }
+    }
+
     /// The MTU, as it is now, in bytes.
     #[inline]
     pub fn mtu(&self) -> u32 {

@@ -47,6 +47,7 @@ impl Feature {
     }
 
     /// Whether this bit is set in `words`.
+    #[inline]
     fn is_in(self, words: &[u64; 2]) -> bool {
         words[(self.0 / 64) as usize] >> (self.0 % 64) & 1 == 1
     }
@@ -64,6 +65,7 @@ impl Device {
     /// Any context. Until [`Driver::validate`](crate::Driver::validate) has returned, the answer
     /// may still change. Unlike C's `virtio_has_feature()` this may be asked of any feature: one
     /// that is in no table of the driver has not been negotiated.
+    #[inline]
     pub fn has(&self, feature: Feature) -> bool {
         // SAFETY: `self.as_raw()` is valid, and the union's arms are arrays of the same bits, of
         // which nothing writes to any after feature negotiation.

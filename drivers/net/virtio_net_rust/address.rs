@@ -48,16 +48,14 @@ pub(crate) fn take(netdev: &mut Allocated<VirtioNet>, device: &virtio::Device<Co
 /// one that filters passes nothing on otherwise. One that does not want to know may work all the same.
 pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     let shared = device.shared();
-    let address = device.mac(rtnl);
-    let own = shared.device.has(features::MAC)
-        && (shared.device.read_config(&config::MAC)).is_ok_and(|own| own == address);
-    if !own {
-        if let Err(error) = set(shared, address) {
-            dev_warn!(
-                shared.device,
-                "device does not take a MAC address: {error:?}\n"
-            );
-        }
+    if !device.has_random_mac(rtnl) {
+        return;
+    }
+    if let Err(error) = set(shared, device.mac(rtnl)) {
+        dev_warn!(
+            shared.device,
+            "device does not take a MAC address: {error:?}\n"
+        );
     }
 }
 

@@ -82,17 +82,13 @@ impl State {
         let Some(vectors) = &mut self.vectors else {
             return Ok(());
         };
-        let mut cpus = KVec::new();
-        for cpu in online.cpus() {
-            cpus.push(cpu, GFP_KERNEL)?;
-        }
-        let pairs = usize::from(self.pairs);
+        let (cpus, pairs) = (online.cpus().count(), usize::from(self.pairs));
         let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
-        let mut next = cpus.iter().copied().cycle();
+        let mut next = online.cpus().cycle();
 
         for (i, pair) in (0..self.pairs).enumerate() {
             // The first ones get one more if it does not come out even.
-            let count = (cpus.len() / pairs + usize::from(i < cpus.len() % pairs)).max(1);
+            let count = (cpus / pairs + usize::from(i < cpus % pairs)).max(1);
             let group = next.clone();
             for cpu in next.by_ref().take(count) {
                 mask.set(cpu);

@@ -27,10 +27,15 @@ use kernel::{
 
 /// The sizes of all rings, for those who do not have the queues. Changed with the rtnl lock held.
 pub(crate) struct Rings {
-    rx: KVec<AtomicU32>,
-    tx: KVec<AtomicU32>,
+    pairs: KVec<Pair>,
     max: RingSizes,
     min: RingSizes,
+}
+
+/// The sizes of the rings of a pair of queues.
+struct Pair {
+    rx: AtomicU32,
+    tx: AtomicU32,
 }
 
 impl Rings {
@@ -41,9 +46,16 @@ impl Rings {
     /// `EINVAL` if there are none; `ENOMEM`.
     pub(crate) fn of(rx: &[rx::Queue], tx: &[tx::Queue]) -> Result<Self> {
         let (first_rx, first_tx) = (rx.first().ok_or(EINVAL)?, tx.first().ok_or(EINVAL)?);
-        let mut rings = Self {
-            rx: KVec::with_capacity(rx.len(), GFP_KERNEL)?,
-            tx: KVec::with_capacity(tx.len(), GFP_KERNEL)?,
+        let mut pairs = KVec::with_capacity(rx.len(), GFP_KERNEL)?;
+        for (rx, tx) in rx.iter().zip(tx) {
+            let pair = Pair {
+                rx: AtomicU32::new(rx.size()),
+                tx: AtomicU32::new(tx.size()),
+            };
+            pairs.push(pair, GFP_KERNEL)?;
+        }
+        Ok(Self {
+            pairs,
             max: RingSizes {
                 rx: first_rx.max_size(),
                 tx: first_tx.max_size(),
@@ -52,33 +64,25 @@ impl Rings {
                 rx: first_rx.min_size(),
                 tx: tx::MIN_SIZE,
             },
-        };
-        for queue in rx {
-            rings.rx.push(AtomicU32::new(queue.size()), GFP_KERNEL)?;
-        }
-        for queue in tx {
-            rings.tx.push(AtomicU32::new(queue.size()), GFP_KERNEL)?;
-        }
-        Ok(rings)
+        })
     }
 
     /// Takes the sizes of other queues' rings, as many as before.
     pub(crate) fn renew(&self, rx: &[rx::Queue], tx: &[tx::Queue]) {
-        for (size, queue) in self.rx.iter().zip(rx) {
-            size.store(queue.size(), Relaxed);
-        }
-        for (size, queue) in self.tx.iter().zip(tx) {
-            size.store(queue.size(), Relaxed);
+        for (pair, (rx, tx)) in self.pairs.iter().zip(rx.iter().zip(tx)) {
+            pair.rx.store(rx.size(), Relaxed);
+            pair.tx.store(tx.size(), Relaxed);
         }
     }
 
     /// The sizes of the first rings, which are those of all unless a change has failed.
     pub(crate) fn sizes(&self) -> RingSizes {
-        let first = |sizes: &[AtomicU32]| sizes.first().map_or(0, |size| size.load(Relaxed));
-        RingSizes {
-            rx: first(&self.rx),
-            tx: first(&self.tx),
-        }
+        self.pairs
+            .first()
+            .map_or(RingSizes { rx: 0, tx: 0 }, |pair| RingSizes {
+                rx: pair.rx.load(Relaxed),
+                tx: pair.tx.load(Relaxed),
+            })
     }
 
     /// The largest sizes.
@@ -101,16 +105,14 @@ impl Rings {
 ///   that failed. Those before it have been changed.
 pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::Held) -> Result {
     let rings = &device.shared().rings;
-    let differ = |sizes: &[AtomicU32], wanted| sizes.iter().any(|it| it.load(Relaxed) != wanted);
-    let (rx, tx) = (differ(&rings.rx, wanted.rx), differ(&rings.tx, wanted.tx));
-
-    if tx {
+    let mut pairs = rings.pairs.iter();
+    if pairs.clone().any(|pair| pair.tx.load(Relaxed) != wanted.tx) {
         check(device, "transmit", wanted.tx, rings.min.tx)?;
     }
-    if rx {
+    if pairs.any(|pair| pair.rx.load(Relaxed) != wanted.rx) {
         check(device, "receive", wanted.rx, rings.min.rx)?;
     }
-    for (index, (rx, tx)) in (0..device.max_queues()).zip(rings.rx.iter().zip(&rings.tx)) {
+    for (index, Pair { rx, tx }) in (0..).zip(&rings.pairs) {
         if tx.load(Relaxed) != wanted.tx {
             resize_tx(device, index, tx, wanted.tx, rtnl)?;
             coalesce::restore_tx(device.shared(), index)?;
