@@ -17,6 +17,7 @@
 #include <linux/virtio_net.h>
 #include <linux/workqueue.h>
 #include <net/netdev_queues.h>
+#include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 
 /* `bindgen` drops macros that are not plain literals. */

@@ -2,6 +2,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include <net/netdev_rx_queue.h>
 
 __rust_helper void rust_helper_eth_hw_addr_set(struct net_device *dev, const u8 *addr)
 {
@@ -33,6 +34,11 @@ __rust_helper void rust_helper_netif_addr_lock_bh(struct net_device *dev)
 __rust_helper void rust_helper_netif_addr_unlock_bh(struct net_device *dev)
 {
 	netif_addr_unlock_bh(dev);
+}
+
+__rust_helper unsigned int rust_helper_get_netdev_rx_queue_index(struct netdev_rx_queue *queue)
+{
+	return get_netdev_rx_queue_index(queue);
 }
 
 __rust_helper bool rust_helper_is_valid_ether_addr(const u8 *addr)

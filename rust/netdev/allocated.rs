@@ -19,6 +19,7 @@ use crate::{
     },
     rss::RssSizes,
     rtnl,
+    rx_file::RxFile,
     stats::QueueStatOps,
     Device,
     Driver,
@@ -242,6 +243,13 @@ impl<T: Driver> Allocated<T> {
     pub fn filter_vlans(&mut self) {
         // SAFETY: The device is valid and not registered.
         unsafe { (*self.as_raw()).features |= Features::VLAN_FILTER.bits() };
+    }
+
+    /// Gives each receive queue the file [`Driver::RX_BUFFER_FILE`] in sysfs, which shows how long its
+    /// buffers are.
+    pub fn show_rx_buffer_len(&mut self) {
+        // SAFETY: The device is valid and not registered.
+        unsafe { (*self.as_raw()).sysfs_rx_queue_group = RxFile::<T>::FOLDER };
     }
 
     /// Sets how much of receive side scaling can be set: nothing, unless this is called.

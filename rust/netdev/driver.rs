@@ -68,6 +68,11 @@ pub trait Driver: Sized + 'static {
     /// The counters of a transmit queue that `ethtool -S` shows, in this order.
     const TX_COUNTERS: &'static [Named<Self::TxStats>];
 
+    /// The names of the folder and of the file, in that of a receive queue in sysfs, that show the
+    /// length of its buffers: see
+    /// [`Allocated::show_rx_buffer_len`](crate::Allocated::show_rx_buffer_len).
+    const RX_BUFFER_FILE: (&'static CStr, &'static CStr);
+
     /// Prepares a receive queue that is used before polling starts: fills its ring.
     ///
     /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first
@@ -125,6 +130,10 @@ pub trait Driver: Sized + 'static {
 
     /// As [`rx_reported`](Self::rx_reported), of a transmit queue.
     fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported;
+
+    /// The length of the buffers of a receive queue, in bytes. Process context, without the rtnl lock;
+    /// may sleep.
+    fn rx_buffer_len(device: &Device<Self>, stats: &Self::RxStats) -> u32;
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.
     fn service(device: &Device<Self>);

@@ -30,6 +30,7 @@ mod page_pool;
 mod pause;
 mod queues;
 pub mod rtnl;
+mod rx_file;
 mod rx_mode;
 mod skbuff;
 pub mod stats;

@@ -18,6 +18,7 @@ pub(crate) use self::{
 };
 
 use core::sync::atomic::{
+    AtomicU32,
     AtomicU64,
     Ordering::Relaxed, //
 };
@@ -39,6 +40,25 @@ impl Counter {
     /// The value.
     #[inline]
     pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A number of 32 bits with one writer at a time and any number of readers, for whom it is enough to
+/// see one that was true of late.
+#[derive(Default)]
+pub struct Gauge(AtomicU32);
+
+impl Gauge {
+    /// Changes the value: a plain store.
+    #[inline]
+    pub fn set(&self, value: u32) {
+        self.0.store(value, Relaxed);
+    }
+
+    /// The value.
+    #[inline]
+    pub fn get(&self) -> u32 {
         self.0.load(Relaxed)
     }
 }

@@ -35,7 +35,8 @@ def reduced(question, text, name, module):
         text = NUMBER.sub("", text)
     for pattern, instead in NOISE:
         text = pattern.sub(instead, text)
-    return text.replace(name, "NIC").replace(module, "MODULE").strip()
+    # The folder of a receive queue is not called after the module.
+    return re.sub(rf"(?<!/rx-0/){module}", "MODULE", text.replace(name, "NIC")).strip()
 
 
 def ranges(numbers):

@@ -309,7 +309,7 @@ cd /sys/module/MODULE/parameters && stat -c '%n %a' napi_weight csum gso napi_tx
     *each(
         "sysfs",
         """
-ls /sys/class/net/NIC/queues/rx-0 /sys/class/net/NIC/queues/tx-0
+ls -d /sys/class/net/NIC/queues/rx-0/* /sys/class/net/NIC/queues/tx-0/*
 cat /sys/class/net/NIC/queues/rx-0/virtio_net/mergeable_rx_buffer_size
 """,
     ),

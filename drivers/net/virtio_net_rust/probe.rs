@@ -64,6 +64,9 @@ pub(crate) fn probe(
     if device.has(features::VQ_NOTF_COAL) {
         netdev.adapt_moderation()?;
     }
+    if mode.is_mergeable() {
+        netdev.show_rx_buffer_len();
+    }
     netdev.set_rss_sizes(rss.as_ref().map_or_else(Default::default, Rss::sizes));
     set_napi_weight(&mut netdev, device)?;
     netdev.set_needed_headroom(framing.needed_headroom());

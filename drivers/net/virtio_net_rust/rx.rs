@@ -114,7 +114,7 @@ trait Ring {
     fn resize(&mut self, size: u32) -> Resized;
 
     /// The length of the buffers to be lent now, in bytes.
-    fn buffer_len(&self, shared: &Shared) -> u32;
+    fn buffer_len(&self, shared: &Shared, stats: &stats::Rx) -> u32;
 
     /// Lends a buffer of `len` bytes to the device.
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent;
@@ -211,10 +211,15 @@ impl Queue {
     }
 }
 
+/// What the file of a receive queue in sysfs shows. C function: `mergeable_rx_buffer_size_show()`.
+pub(crate) fn shown_buffer_len(shared: &Shared, stats: &stats::Rx) -> u32 {
+    single::shown_len(shared, stats)
+}
+
 /// See [`Queue::fill`]. C function: `try_fill_recv()`.
 #[inline]
 fn fill<R: Ring>(ring: &mut R, shared: &Shared, stats: &stats::Rx, owner: &Exclusive<'_>) {
-    let len = ring.buffer_len(shared);
+    let len = ring.buffer_len(shared, stats);
     while ring.queue().num_free() != 0 {
         match ring.lend(len, owner) {
             Lent::Yes => {}

@@ -7,6 +7,7 @@
 
 use kernel::net::stats::{
     Counter,
+    Gauge,
     Named,
     RxTotals,
     TxTotals, //
@@ -37,6 +38,8 @@ pub struct Rx {
     pub(crate) frame_errors: Counter,
     /// How often there was no memory for a buffer, which is tried again.
     pub(crate) alloc_fail: Counter,
+    /// The average length of packets when buffers were lent last, in bytes; 0 if none have been.
+    pub(crate) average: Gauge,
 }
 
 /// The counters of a transmit queue.

@@ -162,6 +162,9 @@ impl net::Driver for VirtioNet {
     const RX_COUNTERS: &'static [Named<stats::Rx>] = stats::RX;
     const TX_COUNTERS: &'static [Named<stats::Tx>] = stats::TX;
 
+    const RX_BUFFER_FILE: (&'static CStr, &'static CStr) =
+        (c"virtio_net", c"mergeable_rx_buffer_size");
+
     fn open_rx(
         device: &Device<Self>,
         queue: &mut rx::Queue,
@@ -221,6 +224,10 @@ impl net::Driver for VirtioNet {
 
     fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported {
         device_stats::tx(device.shared(), queue)
+    }
+
+    fn rx_buffer_len(device: &Device<Self>, stats: &stats::Rx) -> u32 {
+        rx::shown_buffer_len(device.shared(), stats)
     }
 
     fn service(device: &Device<Self>) {

@@ -8,7 +8,10 @@ use super::{
     Mode,
     Ring, //
 };
-use crate::Shared;
+use crate::{
+    stats,
+    Shared, //
+};
 use kernel::{
     net::{
         Chain,
@@ -97,7 +100,7 @@ impl Ring for Chained {
         self.queue.resize(size)
     }
 
-    fn buffer_len(&self, _shared: &Shared) -> u32 {
+    fn buffer_len(&self, _shared: &Shared, _stats: &stats::Rx) -> u32 {
         self.longest
     }
 

@@ -97,6 +97,11 @@ impl Mode {
         self.kind
     }
 
+    /// Whether the device merges buffers.
+    pub(crate) fn is_mergeable(&self) -> bool {
+        self.kind == Kind::Mergeable
+    }
+
     /// Whether a receive queue keeps a word of context beside each buffer.
     pub(crate) fn has_context(&self) -> bool {
         self.kind != Kind::Chained

@@ -10,7 +10,10 @@ use super::{
     Mode,
     Ring, //
 };
-use crate::Shared;
+use crate::{
+    stats,
+    Shared, //
+};
 use kernel::{
     net::{
         DropReason,
@@ -30,6 +33,34 @@ use kernel::{
 
 /// The length that packets are expected to have before there are any, in bytes.
 const FIRST_GUESS: u32 = 1500 + ETH_HLEN + VLAN_HLEN;
+
+/// The length of buffers for so many bytes: half a page or a whole one. There is nothing between,
+/// since a page holds two of the one and one of the other.
+fn len_for(needed: u32) -> u32 {
+    if needed <= PoolBuffer::HALF_PAGE {
+        PoolBuffer::HALF_PAGE
+    } else {
+        PoolBuffer::WHOLE_PAGE
+    }
+}
+
+/// The length of buffers that the device merges, for packets of `average` bytes, in a ring of `size`
+/// descriptors. C function: `get_mergeable_buf_len()`.
+fn merged_len(shared: &Shared, average: u32, size: u32) -> u32 {
+    // The longest packet has to fit into the ring.
+    let least = shared.mode.longest.div_ceil(size.max(1));
+    let expected = average.saturating_add(shared.framing.len());
+    len_for(expected.max(least))
+}
+
+/// The length of the buffers of a queue whose buffers the device merges. Process context.
+pub(super) fn shown_len(shared: &Shared, stats: &stats::Rx) -> u32 {
+    let average = match stats.average.get() {
+        0 => FIRST_GUESS,
+        average => average,
+    };
+    merged_len(shared, average, shared.rings.sizes().rx)
+}
 
 /// A ring of such buffers.
 ///
@@ -111,21 +142,12 @@ impl Ring for Single {
         resized
     }
 
-    /// Half a page or a whole one: there is nothing between, since a page holds two of the one and
-    /// one of the other. C function: `get_mergeable_buf_len()`.
-    fn buffer_len(&self, shared: &Shared) -> u32 {
-        let needed = if self.mergeable {
-            // The longest packet has to fit into the ring.
-            let least = self.longest.div_ceil(self.queue.size().max(1));
-            let expected = self.average.bytes().saturating_add(shared.framing.len());
-            expected.max(least)
+    fn buffer_len(&self, shared: &Shared, stats: &stats::Rx) -> u32 {
+        if self.mergeable {
+            stats.average.set(self.average.bytes());
+            merged_len(shared, self.average.bytes(), self.queue.size())
         } else {
-            self.longest
-        };
-        if needed <= PoolBuffer::HALF_PAGE {
-            PoolBuffer::HALF_PAGE
-        } else {
-            PoolBuffer::WHOLE_PAGE
+            len_for(self.longest)
         }
     }
 
