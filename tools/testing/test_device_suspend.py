@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: GPL-2.0
+"""After the machine has slept, a device is told again all that it had been told, and nothing else."""
+
+import re
+
+import pytest
+
+from lab import device, features
+from lab import driver as drivers
+from support import exchange, suspend
+from support.kernel_log import no_errors  # noqa: F401
+
+PAIRS, TABLE, KEY = 2, 8, 40
+OFFERED = (
+    "CSUM GUEST_CSUM CTRL_GUEST_OFFLOADS MAC GUEST_TSO4 GUEST_TSO6 MRG_RXBUF STATUS CTRL_VQ CTRL_RX CTRL_VLAN MQ CTRL_MAC_ADDR "
+    "RSS NOTF_COAL VQ_NOTF_COAL DEVICE_STATS VERSION_1"
+)
+CONFIG = {"key_size": KEY, "table_size": TABLE, "hash_types": 0x1FF}
+VLAN_ADD, VLAN_DEL = (2, 0), (2, 1)
+# What is no setting: acknowledging an announcement, and asking for statistics.
+ANNOUNCE_ACK, QUERY = (3, 0), (8, 0)
+# Of all transmit queues, of all receive queues, of one queue.
+TX_SET, RX_SET, VQ_SET = (6, 0), (6, 1), (6, 2)
+# The types of statistics that the device keeps: those of the control queue.
+COUNTED = (1 << 32).to_bytes(8, "little").hex()
+# What is changed from what it is at first; each is another thing that the device is told.
+CHANGES = """
+ip link set NIC address 02:00:00:00:00:66
+ip link set NIC promisc on
+ip link set NIC allmulticast on
+bridge fdb add 02:00:00:00:00:07 dev NIC self
+ip link add link NIC name above type vlan id 7
+ip link add link NIC name beyond type vlan id 4094
+ethtool -K NIC rx-gro-hw off
+ethtool -X NIC equal 1
+ethtool -X NIC hkey HKEY
+ethtool -L NIC combined 1
+ethtool -N NIC rx-flow-hash udp4 sd
+ethtool -C NIC rx-usecs 10 rx-frames 4 tx-usecs 20 tx-frames 8
+ethtool -Q NIC queue_mask 0x2 --coalesce rx-usecs 30 rx-frames 5 tx-usecs 40 tx-frames 9
+"""
+SHOWN = """
+ip -details -oneline link show NIC
+ethtool -x NIC
+ethtool -l NIC
+ethtool -n NIC rx-flow-hash udp4
+ethtool -c NIC
+ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -k NIC
+bridge fdb show dev NIC
+"""
+
+
+@pytest.fixture(scope="module")
+def nic():
+    numbers = {name: number for number, name in features.names().items()}
+    return device.Device([numbers[name] for name in OFFERED.split()], PAIRS, **CONFIG)
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver, nic):
+    if driver is drivers.C:
+        pytest.skip("the C driver loses most of it")
+    with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+        nic.order("body", **dict(zip(("class", "code"), QUERY)), body=COUNTED)
+        driver.load(guest)
+        guest.run(["modprobe", "8021q"])
+        guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+def told(nic, state):
+    """What holds after the commands since the last call, if `state` did before: by command, what follows it."""
+    for one in nic.order("commands"):
+        code, body = (one["class"], one["code"]), one["body"]
+        if code in (VLAN_ADD, VLAN_DEL):
+            state.pop((VLAN_ADD, body), None)
+            if code == VLAN_ADD:
+                state[VLAN_ADD, body] = True
+        elif code == VQ_SET:
+            state[code, body[:8]] = body[8:]
+        elif code not in (ANNOUNCE_ACK, QUERY):
+            state[code] = body
+        if code in (TX_SET, RX_SET):
+            for queue in range(int(code == TX_SET), 2 * PAIRS, 2):
+                state[VQ_SET, f"{queue:02x}000000"] = body
+    return state
+
+
+def each(guest, nic, lines):
+    """Runs the lines one by one, and yields what they print."""
+    key = ":".join(f"{number:02x}" for number in range(KEY))
+    for line in lines.strip().splitlines():
+        yield guest.run(re.sub(r"\bNIC\b", guest.interface(nic), line).replace("HKEY", key)).stdout
+
+
+def test_everything_is_told_again(guest, nic):
+    before = told(nic, {})
+    for _ in each(guest, nic, CHANGES):
+        after = told(nic, dict(before))
+        assert after != before
+        before = after
+    shown = list(each(guest, nic, SHOWN))
+    suspend.to_memory(guest)
+    exchange.reaches(guest.run, nic.host4)
+    assert told(nic, {}) == before
+    assert list(each(guest, nic, SHOWN)) == shown
+    exchange.everything(guest, nic)
+
+
+def test_counters_and_adapting_go_on(guest, nic):
+    """What the device counts has the same names, and what adapts still does."""
+    name = guest.interface(nic)
+    guest.run(["ethtool", "-C", name, "adaptive-rx", "on"])
+    names = guest.run(f"ethtool -S {name} | cut -d: -f1").stdout
+    suspend.to_memory(guest)
+    exchange.reaches(guest.run, nic.host4)
+    assert guest.run(f"ethtool -S {name} | cut -d: -f1").stdout == names and "cq_hw_ok_num" in names
+    assert "Adaptive RX: on" in guest.run(["ethtool", "-c", name]).stdout
+    exchange.everything(guest, nic)
