@@ -28,21 +28,26 @@ TIMEOUT = 30
 LINK_UP = 1
 
 
-@cache
-def program():
-    """Builds the device from the crates that Debian packages, and returns its path."""
+def cargo(what):
+    """Builds or tests the device with the crates that Debian packages."""
     tools = LAYER / "tools" / "usr"
     registry = tools / "share" / "cargo" / "registry"
     if not registry.exists():
         die("the crates of tools/device are missing: run with LAB_LAYER=tools/device, as `make check` does")
     sources = f'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
-    command = [tools / "bin" / "cargo", "build", "--release", "--locked", "--offline", "--target-dir", TARGET]
+    command = [tools / "bin" / "cargo", what, "--release", "--locked", "--offline", "--target-dir", TARGET]
     command += [word for source in sources for word in ("--config", source)]
     environment = os.environ | {"LD_LIBRARY_PATH": f"{tools}/lib/x86_64-linux-gnu", "CARGO_HOME": "/tmp/cargo"}
-    log = LOGS / "device.log"
+    log = LOGS / f"device-{what}.log"
     with tree_lock(), open(log, "w") as output:
         if subprocess.run(command, cwd=SOURCE, env=environment, stdout=output, stderr=output).returncode != 0:
-            die(f"the device does not build; see {shown(log)}\n{log.read_text()[-2000:]}")
+            die(f"cargo {what} of the device fails; see {shown(log)}\n{log.read_text()[-2000:]}")
+
+
+@cache
+def program():
+    """Builds the device, and returns its path."""
+    cargo("build")
     return TARGET / "release" / "device"
 
 

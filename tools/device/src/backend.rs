@@ -2,16 +2,7 @@
 
 //! The device as vhost-user has it.
 
-use crate::{
-    chain::Memory,
-    control::Control,
-    features,
-    judge::{Judge, Violation},
-    lent::Lent,
-    packets::Traffic,
-    queue::{Completion, Queue, Used},
-    settings::Settings,
-};
+use crate::{chain::Memory, judge::Violation, queue::Queue, settings::Settings, state::State};
 use std::{
     fs::File,
     io,
@@ -32,81 +23,13 @@ pub struct Device {
     state: Mutex<State>,
 }
 
-/// What changes while the device is used.
-#[derive(Default)]
-pub struct State {
-    memory: Option<Memory>,
-    /// All queues, once one of them is used.
-    pub queues: Vec<Queue>,
-    /// What all queues share.
-    pub world: World,
-    /// What the control queue was told, and is to answer.
-    pub control: Control,
-    /// Packets.
-    pub traffic: Traffic,
-}
-
-/// What all queues share.
-#[derive(Default)]
-pub struct World {
-    /// The features that the driver has accepted.
-    pub accepted: u64,
-    /// What the device has of the driver's.
-    pub lent: Lent,
-    /// What the driver has done wrong.
-    pub judge: Judge,
-}
-
-impl World {
-    /// Takes over what the driver has made available in a queue.
-    pub fn fetch(&mut self, queue: &mut Queue) -> io::Result<()> {
-        let indirect = features::has(self.accepted, features::INDIRECT_DESC);
-        queue.fetch(indirect, &mut self.lent, &mut self.judge)
-    }
-
-    /// Returns the chains of a packet to the driver.
-    pub fn complete(&mut self, queue: &Queue, entries: Vec<Used>) -> io::Result<()> {
-        let completion = Completion {
-            entries,
-            ..Completion::default()
-        };
-        queue.complete(&completion, &mut self.lent)
-    }
-}
-
-impl State {
-    /// The driver starts over.
-    fn reset(&mut self, accepted: u64) {
-        self.world.accepted = accepted;
-        self.world.lent = Lent::default();
-        self.queues.iter_mut().for_each(Queue::reset);
-        self.control.reset();
-    }
-
-    /// Does what there is to do in a queue.
-    pub fn work(&mut self, number: usize, tap: &File) -> io::Result<()> {
-        let control = self.queues.len() - 1;
-        let Some(queue) = self.queues.get_mut(number) else {
-            return Ok(());
-        };
-        if number == control {
-            self.control.work(queue, &mut self.world)
-        } else if number % 2 == 1 {
-            self.traffic.transmit(queue, tap, &mut self.world)
-        } else {
-            // Buffers for packets that come later.
-            self.world.fetch(queue)
-        }
-    }
-}
-
 impl Device {
     /// A device that nobody uses yet.
     pub fn new(settings: Settings, tap: File) -> Self {
         Self {
+            state: Mutex::new(State::new(settings.pairs)),
             settings,
             tap,
-            state: Mutex::default(),
         }
     }
 
@@ -160,6 +83,18 @@ impl VhostUserBackend for Device {
             .copied()
             .chain(std::iter::repeat(0));
         bytes.skip(offset as usize).take(size as usize).collect()
+    }
+
+    fn set_config(&self, offset: u32, bytes: &[u8]) -> io::Result<()> {
+        let what = format!(
+            "{} bytes written at {offset} of the configuration",
+            bytes.len()
+        );
+        self.state()
+            .world
+            .judge
+            .record(Violation::new("5.1.4.2", what));
+        Ok(())
     }
 
     fn update_memory(&self, memory: Memory) -> io::Result<()> {

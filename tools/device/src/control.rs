@@ -3,10 +3,10 @@
 //! The control queue (virtio 1.3, section 5.1.6.5): keeps what it is told, and answers as ordered.
 
 use crate::{
-    backend::World,
     chain::Chain,
     hex,
     queue::{Completion, Queue, Ring, Used},
+    state::World,
     stats::{self, Stats},
 };
 use serde::{Deserialize, Serialize};
@@ -18,6 +18,10 @@ use std::{
 
 /// `VIRTIO_NET_OK`
 const OK: u8 = 0;
+/// `VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET` and its class.
+const PAIRS_SET: (u8, u8) = (4, 0);
+/// `VIRTIO_NET_CTRL_MQ_RSS_CONFIG` and its class.
+const RSS_CONFIG: (u8, u8) = (4, 1);
 
 /// A command of the driver's.
 #[derive(Clone, Serialize)]
@@ -48,6 +52,17 @@ pub struct Answer {
     withheld: bool,
 }
 
+/// How many transmit queues the driver uses after a command, if that is what the command sets.
+fn pairs_of(command: (u8, u8), body: &[u8]) -> Option<u16> {
+    let at = match command {
+        PAIRS_SET => 0,
+        // Behind a table of as many entries as the mask says and one, and the queue for the rest.
+        RSS_CONFIG => 10 + 2 * usize::from(u16::from_le_bytes(body.get(4..6)?.try_into().ok()?)),
+        _ => return None,
+    };
+    Some(u16::from_le_bytes(body.get(at..at + 2)?.try_into().ok()?))
+}
+
 /// The state of the control queue.
 #[derive(Default)]
 pub struct Control {
@@ -75,11 +90,15 @@ impl Control {
         })
     }
 
-    fn obey(&mut self, queue: &Queue, chain: &Chain, world: &mut World) -> io::Result<()> {
+    fn obey(&mut self, queue: &mut Queue, chain: &Chain, world: &mut World) -> io::Result<()> {
         let request = chain.read()?;
         let [class, code, body @ ..] = request.as_slice() else {
             return Err(io::Error::other("a command has a class and a code"));
         };
+        let (accepted, pairs) = (world.accepted, world.most_pairs);
+        world
+            .judge
+            .see_command((*class, *code), body, chain.room(), accepted, pairs);
         self.commands.push(Command {
             class: *class,
             code: *code,
@@ -96,13 +115,23 @@ impl Control {
             },
             ..Answer::default()
         });
+        let late = answer.withheld || answer.delay_ms != 0;
+        if let Some(pairs) = pairs_of((*class, *code), body).filter(|_| answer.ack == OK) {
+            // A driver that does not get this answer goes on with what it had before.
+            let believed = !late && answer.written.is_none();
+            world.pairs = if believed {
+                pairs
+            } else {
+                pairs.max(world.pairs)
+            };
+        }
         let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
         let used = Used {
             id: chain.id.into(),
             len: answer.written.unwrap_or(length as u32),
         };
-        if !answer.withheld && answer.delay_ms == 0 {
-            return world.complete(queue, vec![used]);
+        if !late {
+            return world.complete(queue, vec![used], None);
         }
         // Nothing else is under way in the queue until the driver has it.
         world.lent.give_back(queue.number, chain.id);

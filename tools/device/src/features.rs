@@ -1,15 +1,71 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The numbers of features (virtio 1.3, sections 5.1.3 and 6).
+//! The numbers of features (virtio 1.3, sections 5.1.3 and 6), by the names that they have there.
 
-/// `VIRTIO_NET_F_MRG_RXBUF`
-pub const MRG_RXBUF: u32 = 15;
-/// `VIRTIO_F_INDIRECT_DESC`
-pub const INDIRECT_DESC: u32 = 28;
-/// `VIRTIO_F_VERSION_1`
-pub const VERSION_1: u32 = 32;
-/// `VIRTIO_NET_F_HASH_REPORT`
-pub const HASH_REPORT: u32 = 57;
+macro_rules! numbers {
+    ($($name:ident = $number:literal),* $(,)?) => {
+        $(#[doc = concat!("`", stringify!($name), "`")] pub const $name: u32 = $number;)*
+    };
+}
+
+numbers! {
+    CSUM = 0,
+    GUEST_CSUM = 1,
+    CTRL_GUEST_OFFLOADS = 2,
+    GUEST_TSO4 = 7,
+    GUEST_TSO6 = 8,
+    GUEST_ECN = 9,
+    GUEST_UFO = 10,
+    HOST_TSO4 = 11,
+    HOST_TSO6 = 12,
+    HOST_ECN = 13,
+    HOST_UFO = 14,
+    MRG_RXBUF = 15,
+    CTRL_VQ = 17,
+    CTRL_RX = 18,
+    CTRL_VLAN = 19,
+    CTRL_RX_EXTRA = 20,
+    GUEST_ANNOUNCE = 21,
+    MQ = 22,
+    CTRL_MAC_ADDR = 23,
+    INDIRECT_DESC = 28,
+    VERSION_1 = 32,
+    DEVICE_STATS = 50,
+    VQ_NOTF_COAL = 52,
+    NOTF_COAL = 53,
+    GUEST_USO4 = 54,
+    GUEST_USO6 = 55,
+    HOST_USO = 56,
+    HASH_REPORT = 57,
+    GUEST_HDRLEN = 59,
+    RSS = 60,
+}
+
+/// Each feature that needs another, and those of which it needs one (section 5.1.3.1).
+pub const NEEDS: &[(u32, &[u32])] = &[
+    (GUEST_TSO4, &[GUEST_CSUM]),
+    (GUEST_TSO6, &[GUEST_CSUM]),
+    (GUEST_ECN, &[GUEST_TSO4, GUEST_TSO6]),
+    (GUEST_UFO, &[GUEST_CSUM]),
+    (GUEST_USO4, &[GUEST_CSUM]),
+    (GUEST_USO6, &[GUEST_CSUM]),
+    (HOST_TSO4, &[CSUM]),
+    (HOST_TSO6, &[CSUM]),
+    (HOST_ECN, &[HOST_TSO4, HOST_TSO6]),
+    (HOST_UFO, &[CSUM]),
+    (HOST_USO, &[CSUM]),
+    (CTRL_RX, &[CTRL_VQ]),
+    (CTRL_VLAN, &[CTRL_VQ]),
+    (GUEST_ANNOUNCE, &[CTRL_VQ]),
+    (MQ, &[CTRL_VQ]),
+    (CTRL_MAC_ADDR, &[CTRL_VQ]),
+    (NOTF_COAL, &[CTRL_VQ]),
+    (VQ_NOTF_COAL, &[CTRL_VQ]),
+    (RSS, &[CTRL_VQ]),
+];
+
+/// What packets may be received uncut by.
+pub const UNCUT: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6];
 
 /// Whether a feature is in a mask.
 pub fn has(mask: u64, feature: u32) -> bool {

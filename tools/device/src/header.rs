@@ -6,7 +6,7 @@ use crate::{features, hex, tap};
 use serde::{Deserialize, Serialize};
 
 /// The fields of a header, whether they have been negotiated or not.
-#[derive(Clone, Copy, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Header {
     pub flags: u8,

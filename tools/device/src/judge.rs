@@ -2,6 +2,11 @@
 
 //! What the driver must not do, and has done.
 
+mod commands;
+mod packets;
+#[cfg(test)]
+mod tests;
+
 use serde::Serialize;
 
 /// So many are kept; one is enough to fail a test.

@@ -29,11 +29,7 @@ impl Lent {
         if self.unknown.contains(&queue) {
             return;
         }
-        let others = self
-            .chains
-            .iter()
-            .filter(|((of, _), _)| !self.unknown.contains(of));
-        for ((of, id), parts) in others {
+        for ((of, id), parts) in &self.chains {
             let pairs = parts
                 .iter()
                 .flat_map(|one| chain.parts.iter().map(move |two| (one, two)));
@@ -75,5 +71,6 @@ impl Lent {
     /// From now on nobody knows what the driver takes to be lent in a queue.
     pub fn lose_track(&mut self, queue: usize) {
         self.unknown.insert(queue);
+        self.chains.retain(|(of, _), _| *of != queue);
     }
 }

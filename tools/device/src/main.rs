@@ -12,6 +12,7 @@
 mod backend;
 mod chain;
 mod control;
+mod fault;
 mod features;
 mod header;
 mod hex;
@@ -20,7 +21,9 @@ mod lent;
 mod orders;
 mod packets;
 mod queue;
+mod random;
 mod settings;
+mod state;
 mod stats;
 mod tap;
 

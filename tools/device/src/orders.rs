@@ -3,10 +3,14 @@
 //! What a test asks for: a line of JSON each, answered by one.
 
 use crate::{
-    backend::{Device, State},
+    backend::Device,
     control::Answer,
+    fault::Fault,
     header::{Header, Packet},
     hex,
+    queue::Queue,
+    random::Choice,
+    state::State,
 };
 use serde::Deserialize;
 use serde_json::{json, Value};
@@ -50,8 +54,30 @@ enum Order {
         bytes: Vec<u8>,
         most: Option<usize>,
     },
+    /// Has the driver receive a packet so many times, as fast as it lends buffers.
+    Flood {
+        queue: usize,
+        #[serde(deserialize_with = "hex::deserialize")]
+        bytes: Vec<u8>,
+        count: u64,
+    },
     /// The packets that the driver has sent since the last call, 256 at most, with their queues.
     Sent,
+    /// What is to be wrong with the next packets of a queue, if anything.
+    Faults {
+        queue: usize,
+        faults: Vec<Option<Fault>>,
+    },
+    /// What is to be wrong with packets of all queues is chosen by chance, or no longer.
+    Random { choice: Option<Choice> },
+    /// How many packets something was wrong with.
+    Faulty,
+    /// The device does nothing in a queue, or goes on.
+    Stop { queue: usize, on: bool },
+    /// There are no interrupts of a queue, or there are.
+    Mute { queue: usize, on: bool },
+    /// Interrupts of a queue, for no reason but what was to be given back later.
+    Interrupt { queue: usize, count: u32 },
     /// What the driver has done since the last call that it must not do.
     Violations,
 }
@@ -76,6 +102,11 @@ fn serve_one(stream: UnixStream, device: &Device) -> io::Result<()> {
         writeln!(answers, "{answer}")?;
     }
     Ok(())
+}
+
+fn queue_of(queues: &mut [Queue], number: usize) -> io::Result<&mut Queue> {
+    let queue = queues.get_mut(number);
+    queue.ok_or_else(|| io::Error::other("no such queue is in use"))
 }
 
 fn obey(order: Order, device: &Device) -> io::Result<Value> {
@@ -113,13 +144,49 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             bytes,
             most,
         } => {
-            let queue = queues.get_mut(queue);
-            let queue = queue.ok_or_else(|| io::Error::other("no such queue is in use"))?;
+            let queue = queue_of(queues, queue)?;
             let packet = Packet { header, bytes };
             let most = most.unwrap_or(usize::MAX);
             json!({ "buffers": traffic.deliver(queue, packet, most, world)? })
         }
+        Order::Flood {
+            queue,
+            bytes,
+            count,
+        } => {
+            let queue = queue_of(queues, queue)?;
+            let header = Header::default();
+            traffic.flood(queue, Packet { header, bytes }, count, world)?;
+            json!({})
+        }
         Order::Sent => json!({ "sent": traffic.sent.drain(..).collect::<Vec<_>>() }),
+        Order::Faults { queue, faults } => {
+            queue_of(queues, queue)?.faults.script(faults);
+            json!({})
+        }
+        Order::Random { choice } => {
+            let data = queues.split_last_mut().map(|(_, data)| data);
+            for queue in data.unwrap_or_default() {
+                queue.faults.choose(choice.clone(), queue.number);
+            }
+            json!({})
+        }
+        Order::Faulty => {
+            json!({ "faulty": queues.iter().map(|queue| queue.faults.count).sum::<u64>() })
+        }
+        Order::Stop { queue, on } => {
+            queue_of(queues, queue)?.stopped = on;
+            guard.work(queue, &device.tap)?;
+            json!({})
+        }
+        Order::Mute { queue, on } => {
+            queue_of(queues, queue)?.mute = on;
+            json!({})
+        }
+        Order::Interrupt { queue, count } => {
+            queue_of(queues, queue)?.interrupt(count, &mut world.lent)?;
+            json!({})
+        }
         Order::Violations => json!({ "violations": world.judge.take() }),
     })
 }

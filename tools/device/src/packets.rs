@@ -3,15 +3,15 @@
 //! Packets, between the queues and the TAP or a test.
 
 use crate::{
-    backend::World,
     features,
     header::{self, Packet},
     queue::{Queue, Used},
+    state::World,
     tap,
 };
 use serde::Serialize;
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     fs::File,
     io::{self, Read, Write},
 };
@@ -42,6 +42,8 @@ pub struct Traffic {
     pub counters: Counters,
     /// The last packets that the driver has sent, with the number of their queue.
     pub sent: VecDeque<(usize, Packet)>,
+    /// By queue, a packet that the driver receives again and again, and how often still.
+    floods: HashMap<usize, (Packet, u64)>,
 }
 
 impl Traffic {
@@ -55,15 +57,18 @@ impl Traffic {
         queue.drain(|queue| {
             world.fetch(queue)?;
             while let Some(chain) = queue.take() {
-                if let Some(packet) = Packet::split(chain.read()?, header::length(world.accepted)) {
+                let packet = Packet::split(chain.read()?, header::length(world.accepted));
+                let accepted = world.accepted;
+                world.judge.see_packet(&chain, packet.as_ref(), accepted);
+                if let Some(packet) = packet {
                     match tap.write(&packet.join(tap::HEADER)) {
                         Ok(_) => self.counters.sent += 1,
                         Err(_) => self.counters.refused += 1,
                     }
                     self.keep(queue.number, packet);
                 }
-                let id = chain.id.into();
-                world.complete(queue, vec![Used { id, len: 0 }])?;
+                let (id, fault) = (chain.id.into(), queue.faults.next());
+                world.complete(queue, vec![Used { id, len: 0 }], fault.as_ref())?;
             }
             Ok(())
         })
@@ -74,6 +79,36 @@ impl Traffic {
             self.sent.pop_front();
         }
         self.sent.push_back((queue, packet));
+    }
+
+    /// From now on the driver receives this packet `count` times, as fast as it lends buffers.
+    pub fn flood(
+        &mut self,
+        queue: &mut Queue,
+        packet: Packet,
+        count: u64,
+        world: &mut World,
+    ) -> io::Result<()> {
+        self.floods.insert(queue.number, (packet, count));
+        self.fill(queue, world)
+    }
+
+    /// Takes over buffers, and uses them for a flood, if there is one.
+    pub fn fill(&mut self, queue: &mut Queue, world: &mut World) -> io::Result<()> {
+        queue.drain(|queue| {
+            world.fetch(queue)?;
+            let mut flood = self.floods.remove(&queue.number);
+            while let Some((packet, left)) = &mut flood {
+                if *left == 0 || self.deliver(queue, packet.clone(), usize::MAX, world)? == 0 {
+                    break;
+                }
+                *left -= 1;
+            }
+            if let Some(flood) = flood {
+                self.floods.insert(queue.number, flood);
+            }
+            Ok(())
+        })
     }
 
     /// Hands to the driver what the TAP has.
@@ -108,6 +143,10 @@ impl Traffic {
         most: usize,
         world: &mut World,
     ) -> io::Result<usize> {
+        if queue.stopped {
+            self.counters.dropped += 1;
+            return Ok(0);
+        }
         world.fetch(queue)?;
         let length = header::length(world.accepted);
         let mergeable = features::has(world.accepted, features::MRG_RXBUF);
@@ -129,6 +168,10 @@ impl Traffic {
         if packet.header.num_buffers == 0 {
             packet.header.num_buffers = chains.len() as u16;
         }
+        let fault = queue.faults.next();
+        if let Some(fault) = &fault {
+            fault.of_header(&mut packet, chains.len() as u16);
+        }
         let bytes = packet.join(length);
         let (mut rest, mut entries) = (bytes.as_slice(), Vec::new());
         for chain in &chains {
@@ -143,7 +186,7 @@ impl Traffic {
             [] => self.counters.received += 1,
             _ => self.counters.dropped += 1,
         }
-        world.complete(queue, entries)?;
+        world.complete(queue, entries, fault.as_ref())?;
         Ok(chains.len())
     }
 }

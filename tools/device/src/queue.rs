@@ -5,6 +5,7 @@
 
 use crate::{
     chain::{Chain, Memory},
+    fault::{Fault, Faults},
     judge::Judge,
     lent::Lent,
 };
@@ -53,6 +54,12 @@ pub struct Queue {
     ring: Ring,
     /// What the driver has made available and nobody has taken.
     waiting: VecDeque<Chain>,
+    /// What is wrong with the next packets.
+    pub faults: Faults,
+    /// Whether the device does nothing in it, whatever the driver says.
+    pub stopped: bool,
+    /// Whether there are no interrupts.
+    pub mute: bool,
 }
 
 /// The rings in the guest's memory, as the one who writes used entries needs them.
@@ -70,6 +77,9 @@ impl Queue {
             number,
             ring,
             waiting: VecDeque::new(),
+            faults: Faults::default(),
+            stopped: false,
+            mute: false,
         }
     }
 
@@ -117,6 +127,11 @@ impl Queue {
         Ok(())
     }
 
+    /// What waits to be taken, in its order.
+    pub fn waiting(&self) -> &VecDeque<Chain> {
+        &self.waiting
+    }
+
     /// Takes the next chain.
     pub fn take(&mut self) -> Option<Chain> {
         self.waiting.pop_front()
@@ -139,17 +154,40 @@ impl Queue {
         }
     }
 
-    /// Returns chains to the driver.
-    pub fn complete(&self, completion: &Completion, lent: &mut Lent) -> io::Result<()> {
+    /// Returns the chains of a packet to the driver, with what is to be wrong with that.
+    pub fn complete(
+        &mut self,
+        entries: Vec<Used>,
+        fault: Option<&Fault>,
+        lent: &mut Lent,
+    ) -> io::Result<()> {
+        let mut completion = Completion {
+            entries: self.faults.order(fault, entries),
+            ..Completion::default()
+        };
+        if let Some(fault) = fault {
+            let size = self.ring.vring.get_ref().get_queue().size();
+            fault.of_completion(&mut completion, self.number, size, lent);
+        }
+        if self.mute {
+            completion.interrupts = Interrupts::Exactly(0);
+        }
         for used in &completion.entries {
             lent.give_back(self.number, used.id as u16);
         }
-        self.ring.complete(completion)
+        self.ring.complete(&completion)
+    }
+
+    /// Gives back what was to be given back later, and interrupts so many times.
+    pub fn interrupt(&mut self, count: u32, lent: &mut Lent) -> io::Result<()> {
+        let fault = Fault::Interrupts(count);
+        self.complete(Vec::new(), Some(&fault), lent)
     }
 
     /// Forgets what the driver has lent: it has reset the device.
     pub fn reset(&mut self) {
         self.waiting.clear();
+        self.faults.reset();
     }
 }
 

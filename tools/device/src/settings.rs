@@ -11,7 +11,7 @@ pub struct Settings {
     /// The numbers of the features that are offered.
     features: Vec<u32>,
     /// How many pairs of a receive and a transmit queue there are, before the control queue.
-    pub pairs: usize,
+    pub pairs: u16,
     /// The configuration space (virtio 1.3, section 5.1.4).
     #[serde(deserialize_with = "hex::deserialize")]
     pub config: Vec<u8>,
@@ -25,6 +25,6 @@ impl Settings {
 
     /// How many queues there are.
     pub fn queues(&self) -> usize {
-        2 * self.pairs + 1
+        2 * usize::from(self.pairs) + 1
     }
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the driver must keep to in receive and transmit queues.
+
+use super::Judge;
+use crate::{
+    chain::Chain,
+    features::{self, has},
+    header::{self, Packet},
+};
+
+/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`
+const NEEDS_CSUM: u8 = 1;
+/// `VIRTIO_NET_HDR_GSO_ECN`
+const ECN: u8 = 0x80;
+/// Types of packets that are to be cut, and the features that they need.
+const TYPES: [(u8, u32); 4] = [
+    (1, features::HOST_TSO4),
+    (3, features::HOST_UFO),
+    (4, features::HOST_TSO6),
+    (5, features::HOST_USO),
+];
+/// The longest packet, and the longest uncut one, in bytes.
+const LONGEST: usize = 1514;
+const LONGEST_UNCUT: usize = 65_589;
+
+const SENDING: &str = "5.1.6.2.1";
+const BUFFERS: &str = "5.1.6.3.1";
+
+impl Judge {
+    /// Looks at a buffer for packets.
+    pub fn see_buffer(&mut self, chain: &Chain, accepted: u64) {
+        let length = header::length(accepted);
+        let least = if has(accepted, features::MRG_RXBUF) {
+            length
+        } else if features::has_any(accepted, features::UNCUT) {
+            length + LONGEST_UNCUT
+        } else {
+            length + LONGEST
+        };
+        self.check(chain.room() >= least, BUFFERS, || {
+            format!("a receive buffer of {} bytes, not {least}", chain.room())
+        });
+        let all = chain.parts.iter().all(|part| part.writable);
+        self.check(all, "5.1.6.3", || {
+            "a receive buffer with parts to read".into()
+        });
+    }
+
+    /// Looks at a buffer with a packet to be sent.
+    pub fn see_packet(&mut self, chain: &Chain, packet: Option<&Packet>, accepted: u64) {
+        self.check(chain.room() == 0, "5.1.6.2", || {
+            "a packet with parts to write".into()
+        });
+        let Some(packet) = packet else {
+            return self.check(false, SENDING, || {
+                "a packet that is shorter than its header".into()
+            });
+        };
+        let header = &packet.header;
+        let mut rule = |holds, what: &str| {
+            self.check(holds, SENDING, || {
+                format!("{what}: {header:?}, {} bytes", packet.bytes.len())
+            });
+        };
+        rule(header.num_buffers == 0, "num_buffers is not 0");
+        rule(
+            header.hash_report == 0 && header.hash_value == 0,
+            "there is a hash",
+        );
+        rule(
+            header.flags & !NEEDS_CSUM == 0,
+            "a flag that only a device may set",
+        );
+        rule(
+            header.flags == 0 || has(accepted, features::CSUM),
+            "a checksum is left to the device, which is not negotiated",
+        );
+        if header.flags & NEEDS_CSUM != 0 {
+            let end = usize::from(header.csum_start) + usize::from(header.csum_offset) + 2;
+            rule(
+                end <= packet.bytes.len(),
+                "the checksum is not in the packet",
+            );
+        } else {
+            rule(
+                header.csum_start == 0 && header.csum_offset == 0,
+                "a checksum of nothing",
+            );
+        }
+        if header.gso_type == 0 {
+            return rule(header.gso_size == 0, "a size of segments and no type");
+        }
+        let kind = TYPES
+            .iter()
+            .find(|(kind, _)| *kind == header.gso_type & !ECN);
+        rule(
+            kind.is_some_and(|(_, feature)| has(accepted, *feature)),
+            "a type that is not negotiated",
+        );
+        rule(
+            header.gso_type & ECN == 0 || has(accepted, features::HOST_ECN),
+            "ECN, which is not negotiated",
+        );
+        rule(header.gso_size != 0, "segments without a size");
+        rule(header.flags & NEEDS_CSUM != 0, "segments without checksums");
+        let headers = headers(packet);
+        if has(accepted, features::GUEST_HDRLEN) {
+            rule(
+                header.hdr_len == headers,
+                "hdr_len is not the length of the headers",
+            );
+        } else {
+            rule(
+                header.hdr_len >= headers,
+                "hdr_len is less than the headers",
+            );
+        }
+    }
+}
+
+/// The length of all headers of a packet that is to be cut, in bytes, if it has them.
+fn headers(packet: &Packet) -> u16 {
+    let start = packet.header.csum_start;
+    let tcp = packet.header.gso_type & !ECN != 5 && packet.header.gso_type & !ECN != 3;
+    let words = packet
+        .bytes
+        .get(usize::from(start) + 12)
+        .map_or(0, |byte| byte >> 4);
+    start.saturating_add(if tcp { 4 * u16::from(words) } else { 8 })
+}

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What changes while the device is used.
+
+use crate::{
+    chain::Memory,
+    control::Control,
+    fault::Fault,
+    features,
+    judge::Judge,
+    lent::Lent,
+    packets::Traffic,
+    queue::{Queue, Used},
+};
+use std::{fs::File, io};
+
+/// What changes while the device is used.
+pub struct State {
+    /// The guest's, once it is there.
+    pub memory: Option<Memory>,
+    /// All queues, once one of them is used.
+    pub queues: Vec<Queue>,
+    /// What all queues share.
+    pub world: World,
+    /// What the control queue was told, and is to answer.
+    pub control: Control,
+    /// Packets.
+    pub traffic: Traffic,
+}
+
+/// What all queues share.
+pub struct World {
+    /// The features that the driver has accepted.
+    pub accepted: u64,
+    /// How many pairs of queues there are.
+    pub most_pairs: u16,
+    /// How many of them the driver may use to send.
+    pub pairs: u16,
+    /// What the device has of the driver's.
+    pub lent: Lent,
+    /// What the driver has done wrong.
+    pub judge: Judge,
+}
+
+impl World {
+    /// Takes over what the driver has made available in a queue.
+    pub fn fetch(&mut self, queue: &mut Queue) -> io::Result<()> {
+        let indirect = features::has(self.accepted, features::INDIRECT_DESC);
+        let before = queue.waiting().len();
+        queue.fetch(indirect, &mut self.lent, &mut self.judge)?;
+        let (pair, sends) = (queue.number / 2, queue.number % 2 == 1);
+        for chain in queue.waiting().iter().skip(before) {
+            if sends {
+                self.judge
+                    .check(pair < self.pairs.into(), "5.1.6.5.6.1", || {
+                        format!(
+                            "a packet in the transmit queue of pair {pair}, which is not in use"
+                        )
+                    });
+            } else if pair < self.most_pairs.into() {
+                self.judge.see_buffer(chain, self.accepted);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the chains of a packet to the driver.
+    pub fn complete(
+        &mut self,
+        queue: &mut Queue,
+        entries: Vec<Used>,
+        fault: Option<&Fault>,
+    ) -> io::Result<()> {
+        queue.complete(entries, fault, &mut self.lent)
+    }
+}
+
+impl State {
+    /// Of a device with so many pairs of queues.
+    pub fn new(pairs: u16) -> Self {
+        Self {
+            memory: None,
+            queues: Vec::new(),
+            world: World {
+                accepted: 0,
+                most_pairs: pairs,
+                pairs: 1,
+                lent: Lent::default(),
+                judge: Judge::default(),
+            },
+            control: Control::default(),
+            traffic: Traffic::default(),
+        }
+    }
+
+    /// The driver starts over.
+    pub fn reset(&mut self, accepted: u64) {
+        self.world.accepted = accepted;
+        self.world.pairs = 1;
+        self.world.judge.see_features(accepted);
+        self.world.lent = Lent::default();
+        self.queues.iter_mut().for_each(Queue::reset);
+        self.control.reset();
+    }
+
+    /// Does what there is to do in a queue.
+    pub fn work(&mut self, number: usize, tap: &File) -> io::Result<()> {
+        let control = self.queues.len().saturating_sub(1);
+        if number == control {
+            // What came before a command is judged by what was true before it.
+            for queue in &mut self.queues[..control] {
+                self.world.fetch(queue)?;
+            }
+        }
+        let Some(queue) = self.queues.get_mut(number) else {
+            return Ok(());
+        };
+        if queue.stopped {
+            return Ok(());
+        }
+        if number == control {
+            self.control.work(queue, &mut self.world)
+        } else if number % 2 == 1 {
+            self.traffic.transmit(queue, tap, &mut self.world)
+        } else {
+            self.traffic.fill(queue, &mut self.world)
+        }
+    }
+}

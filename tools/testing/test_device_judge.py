@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The device finds each rule that a driver may break, and makes the same faults from the same seed."""
+
+from lab import device
+
+
+def test_judge():
+    device.cargo("test")
