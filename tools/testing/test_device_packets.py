@@ -87,7 +87,7 @@ def test_headers_that_are_sent(nic):
     """Nothing in it that has not been negotiated."""
     data = ordered.frame(nic, 500)
     ordered.receive(nic, data)
-    _, header = ordered.sent(nic, ordered.answer(data))
+    ((_, header),) = ordered.sent(nic, ordered.answer(data))
     assert set(header.values()) == {0}
 
 

@@ -31,15 +31,16 @@ def receive(nic, data, queue=0, **order):
     return nic.order("receive", queue=queue, bytes=data.hex(), **order)
 
 
-def sent(nic, data):
-    """Waits until the guest has sent these bytes, and returns their queue and header."""
+def sent(nic, *wanted):
+    """Waits until the guest has sent all these packets, in any order; returns their queues and headers."""
+    found = {}
     limit = time.monotonic() + exchange.TIMEOUT
-    while time.monotonic() < limit:
+    while not all(data in found for data in wanted):
+        assert time.monotonic() < limit, f"the guest did not send {[len(data) for data in wanted if data not in found]} bytes"
         for queue, packet in nic.order("sent"):
-            if bytes.fromhex(packet["bytes"]) == data:
-                return queue, packet["header"]
+            found[bytes.fromhex(packet["bytes"])] = queue, packet["header"]
         time.sleep(0.02)
-    raise AssertionError(f"the guest did not send the {len(data)} bytes that were to come")
+    return [found[data] for data in wanted]
 
 
 def echo(nic, length, queue=0, seed=0, **order):

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A device that gives back what it was to send wrongly, and one that does not hear or does not speak: nothing is lost
+for good."""
+
+import re
+
+import pytest
+
+from lab import device, traffic
+from support import counters, exchange, faults, ordered
+from support.kernel_log import errors, no_errors  # noqa: F401
+
+PLAIN = "MAC STATUS CTRL_VQ VERSION_1 MRG_RXBUF"
+DEVICES = {"plain": PLAIN, "indirect, event index": PLAIN + " INDIRECT_DESC EVENT_IDX"}
+NAMES = list(DEVICES)
+RX, TX = 0, 1
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    nics = [ordered.made(names) for names in DEVICES.values()]
+    files = [exchange.PEER, counters.NETDEV]
+    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY) as guest:
+        driver.load(guest)
+        faults.bring_up(guest)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.fixture(params=NAMES)
+def nic(guest, request):
+    return guest.nics[NAMES.index(request.param)]
+
+
+def send(nic, fault):
+    """Has the guest send a packet that the device gives back with this fault."""
+    nic.order("faults", queue=TX, faults=[fault])
+    ordered.echo(nic, 200)
+
+
+# --- Which packet -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [1, 0xFFFF, 0xFFFFFFFF])
+def test_length(nic, length):
+    """The device has nothing to write, so what it says that it has written means nothing."""
+    send(nic, {"length": length})
+    ordered.echo(nic, 300)
+
+
+def test_order(guest, nic):
+    """A device may be done with packets in any order."""
+    # Or the stack sends nothing more before the first is done.
+    guest.run(f"echo 1000000 >/sys/class/net/{nic.name}/queues/tx-0/byte_queue_limits/limit_min")
+    send(nic, "later")
+    ordered.echo(nic, 300)
+    exchange.everything(guest, nic)
+
+
+def test_never(guest, driver, nic):
+    """The stack finds that nothing is sent, the driver looks whether it has missed something, and both say so."""
+    faults.bind_again(guest, driver, nic)
+    before = counters.ethtool(guest, nic.name)["tx0_tx_timeouts"]
+    nic.order("faults", queue=TX, faults=["never"] * 1000)
+    with guest.spawn(["ping", "-n", "-q", "-i", "0.2", nic.host4]):
+        said = faults.said(guest, re.compile("is stuck, polling it"))
+    assert all("NETDEV WATCHDOG" in line or "is stuck, polling it" in line for line in said), said
+    assert counters.ethtool(guest, nic.name)["tx0_tx_timeouts"] > before
+    nic.order("faults", queue=TX, faults=[])
+    faults.bind_again(guest, driver, nic)
+    exchange.everything(guest, nic)
+    # It may have come again.
+    errors(guest)
+    guest.kernel_messages()
+
+
+WRONG = {
+    "never lent": "not_lent",
+    "out of range": {"id": 256},
+    "out of range, highest": {"id": 0xFFFFFFFF},
+    "twice": "twice",
+    "index too far": {"jump": 257},
+    "index half around": {"jump": 0x8000},
+}
+
+
+@pytest.mark.parametrize("kind", WRONG)
+def test_wrong_packet(guest, driver, nic, kind):
+    """The core takes no more from the queue then, and says so; what is wrong is over when the device is bound again."""
+    send(nic, WRONG[kind])
+    # Or the driver does not look before there is more to see.
+    nic.order("interrupt", queue=TX, count=1)
+    faults.said_once(guest)
+    faults.bind_again(guest, driver, nic)
+    exchange.everything(guest, nic)
+
+
+# --- Who is not heard -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("queue", [RX, TX])
+def test_interrupts_lost(nic, queue):
+    """The next one is enough."""
+    nic.order("mute", queue=queue, on=True)
+    data = [ordered.frame(nic, 200, seed) for seed in range(1, 20)]
+    for one in data:
+        assert ordered.receive(nic, one) == 1
+    answers = [ordered.answer(one) for one in data]
+    if queue == TX:
+        ordered.sent(nic, *answers)
+    nic.order("mute", queue=queue, on=False)
+    nic.order("interrupt", queue=queue, count=1)
+    if queue == RX:
+        ordered.sent(nic, *answers)
+    ordered.echo(nic, 300)
+
+
+@pytest.mark.parametrize("queue", [RX, TX])
+def test_interrupts_without_reason(guest, nic, queue):
+    for count in (1, 10, 1000):
+        nic.order("interrupt", queue=queue, count=count)
+        ordered.echo(nic, 300)
+    exchange.everything(guest, nic)
+
+
+def test_storm_with_each_packet(guest, nic):
+    for queue in (RX, TX):
+        nic.order("faults", queue=queue, faults=[{"interrupts": 50}] * 500)
+    exchange.everything(guest, nic)
+
+
+@pytest.mark.parametrize("queues", [[TX], [RX, TX]], ids=["transmit", "both"])
+def test_device_that_stops(guest, nic, queues):
+    """It hears nothing and does nothing for a while; what was sent meanwhile is sent when it goes on."""
+    for queue in queues:
+        nic.order("stop", queue=queue, on=True)
+    done = guest.run(["ping", "-n", "-q", "-c", 3, "-i", "0.2", "-W", 1, nic.host4], check=False)
+    assert " 0 received" in done.stdout
+    for queue in queues:
+        nic.order("stop", queue=queue, on=False)
+    exchange.reaches(traffic.host_run, nic.guest4)
+    exchange.everything(guest, nic)
+    assert errors(guest) == []
