@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check kselftest parity bench profile vm clippy doc fmt-check
+.PHONY: setup module demo check check-device fuzz kselftest parity bench profile vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -41,6 +41,19 @@ demo:
 check: lab-env = LAB_LAYER=tools/device
 check:
 	@$(lab) python3 tools/testing/run.py
+
+empty :=
+space := $(empty) $(empty)
+# Those with a device of our own.
+device-files = $(notdir $(basename $(wildcard tools/testing/test_device_*.py))) test_commands
+device-tests = $(subst $(space), or ,$(strip $(device-files)))
+check-device: lab-env = LAB_LAYER=tools/device TEST="$(device-tests)"
+check-device:
+	@$(lab) python3 tools/testing/run.py
+
+fuzz: lab-env = LAB_LAYER=tools/device
+fuzz:
+	@$(lab) python3 tools/testing/fuzz.py "$(SECONDS)" "$(SEED)"
 
 # The repository's history is not in the lab.
 kselftest: lab-env = LAB_LAYER=tools/kselftest

@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make fuzz SECONDS=n SEED=m`: a device that does wrong by chance, and a guest that has to carry traffic through it.
+
+What is wrong with the n-th packet of a queue in a round follows from the seed, so the same seed makes the same faults.
+How many packets there are in the end is up to the machine. In most rounds the faults are such that the driver has to go
+on; in the others it loses a queue, and its device is bound again.
+"""
+
+import random
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from lab import device, driver
+from lab.guest import Guest
+from support import binding, counters, exchange, faults, leaks, ordered
+from support.kernel_log import errors
+
+PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
+HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
+DEVICES = {
+    "small": (PLAIN, {}),
+    "chained": (PLAIN + " GUEST_TSO4 HOST_TSO4 INDIRECT_DESC EVENT_IDX", {}),
+    "mergeable": (PLAIN + " MRG_RXBUF EVENT_IDX", {}),
+    "mergeable, uncut, hashes": (PLAIN + " GUEST_TSO4 GUEST_TSO6 MRG_RXBUF HASH_REPORT INDIRECT_DESC", HASHES),
+}
+# Seconds that a round takes, and one that a queue does not survive.
+ROUND, BREAKING = 20, 3
+# In so many rounds, one is of the second kind.
+EVERY = 3
+ONE_IN = 2
+ENDLESS = 1 << 40
+RX, TX = 0, 1
+
+
+def faulty(guest):
+    return sum(nic.order("faulty") for nic in guest.nics)
+
+
+def round_of(guest, seed, breaking):
+    """Faults for a while, under traffic to the guest and back."""
+    for number, nic in enumerate(guest.nics):
+        choice = {"seed": seed + number, "one_in": ONE_IN, "breaking": breaking}
+        nic.order("random", choice=choice)
+        length = random.Random(choice["seed"]).choice((60, 500, 1514))
+        nic.order("flood", queue=RX, bytes=ordered.frame(nic, length).hex(), count=ENDLESS)
+    end = time.monotonic() + (BREAKING if breaking else ROUND)
+    while time.monotonic() < end:
+        time.sleep(0.5)
+        for nic in guest.nics:
+            # Whoever waits for an interrupt that was lost waits no longer.
+            for queue in (RX, TX):
+                nic.order("interrupt", queue=queue, count=1)
+    for nic in guest.nics:
+        nic.order("random", choice=None)
+        nic.order("flood", queue=RX, bytes="", count=0)
+
+
+def well(guest, allowed=None):
+    """No complaint of the kernel's, no error in the log that is not `allowed`, and no rule of virtio broken."""
+    said = [line for line in errors(guest) if not (allowed and allowed.search(line))]
+    said += guest.new_kernel_reports()
+    said += [str(one) for nic in guest.nics for one in nic.order("violations")]
+    if said:
+        sys.exit("\n".join(["the guest is not well:", *said]))
+
+
+def flows(guest):
+    for nic in guest.nics:
+        exchange.reaches(guest.run, nic.host4)
+        exchange.everything(guest, nic)
+
+
+def fuzz(guest, chosen, seconds, seed):
+    end = time.monotonic() + seconds
+    number = 0
+    while time.monotonic() < end:
+        number += 1
+        breaking = number % EVERY == 0
+        round_of(guest, seed + 1000 * number, breaking)
+        if breaking:
+            for nic in guest.nics:
+                faults.bind_again(guest, chosen, nic)
+        well(guest, faults.BROKEN if breaking else None)
+        for nic in guest.nics:
+            nic.order("interrupt", queue=RX, count=1)
+            nic.order("interrupt", queue=TX, count=1)
+            exchange.reaches(guest.run, nic.host4)
+        print(f"round {number}: {faulty(guest)} faults so far", flush=True)
+
+
+def main(seconds, seed):
+    seed = int(seed) if seed else random.SystemRandom().randrange(1 << 32)
+    print(f"SEED={seed}", flush=True)
+    chosen = driver.chosen()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        nics = [ordered.made(names, **config) for names, config in DEVICES.values()]
+        files = [*chosen.payload(folder), exchange.PEER, counters.NETDEV]
+        guest = stack.enter_context(Guest(nics=nics, files=files, extra=device.SHARED_MEMORY))
+        chosen.load(guest)
+        faults.bring_up(guest)
+        stack.enter_context(exchange.peer_in(guest))
+        fuzz(guest, chosen, int(seconds or 60), seed)
+        flows(guest)
+        for nic in guest.nics:
+            binding.unbind(guest, chosen, guest.virtio_device(nic))
+        leaks.wait_for_pools(guest, 0)
+        well(guest)
+        print(f"SEED={seed}: {faulty(guest)} faults, and traffic flows")
+
+
+main(*sys.argv[1:])
