@@ -112,7 +112,12 @@ impl VhostUserBackend for Device {
     ) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
+        let is_tap = u64::from(event) == self.tap_event();
         let Some(memory) = &state.memory else {
+            // What stays in the TAP would be an event again, at once.
+            if is_tap {
+                state.traffic.discard(&self.tap);
+            }
             return Ok(());
         };
         if state.queues.is_empty() {
@@ -120,7 +125,7 @@ impl VhostUserBackend for Device {
             let made = numbered.map(|(number, ring)| Queue::new(number, ring, memory.clone()));
             state.queues = made.collect();
         }
-        let done = if u64::from(event) == self.tap_event() {
+        let done = if is_tap {
             let queue = &mut state.queues[0];
             state.traffic.receive(queue, &self.tap, &mut state.world)
         } else {

@@ -111,6 +111,14 @@ impl Traffic {
         })
     }
 
+    /// Drops what the TAP has: there is no driver yet.
+    pub fn discard(&mut self, mut tap: &File) {
+        let mut bytes = vec![0; LONGEST];
+        while tap.read(&mut bytes).is_ok() {
+            self.counters.dropped += 1;
+        }
+    }
+
     /// Hands to the driver what the TAP has.
     pub fn receive(
         &mut self,
