@@ -118,4 +118,24 @@ impl<'a> Negotiation<'a> {
         }
         Ok(())
     }
+
+    /// Does without `feature` if it has been taken and none of `needs`, on which it depends, has.
+    /// One line in the log names it by its number.
+    pub fn drop_without(&self, feature: Feature, needs: &[Feature]) {
+        if !self.device.has(feature) || needs.iter().any(|needed| self.device.has(*needed)) {
+            return;
+        }
+        dev_warn!(
+            self.device,
+            "device offers feature {} without what it depends on: doing without it\n",
+            feature.0
+        );
+        // SAFETY: The device is valid. During `validate` nobody else has a look at what has been
+        // negotiated, as the device is not bound yet. The union's arms are arrays of the same bits.
+        unsafe {
+            let words =
+                core::ptr::addr_of_mut!((*self.device.as_raw()).__bindgen_anon_1.features_array);
+            (*words)[(feature.0 / 64) as usize] &= !(1 << (feature.0 % 64));
+        }
+    }
 }

@@ -134,8 +134,24 @@ const COMMANDS: &[(Feature, &str)] = &[
     (RSS, "VIRTIO_NET_F_RSS"),
 ];
 
+/// What a device must not offer, and the driver not take, without any of others. One that something
+/// depends on itself comes first.
+const NEEDS: &[(Feature, &[Feature])] = &[
+    (GUEST_TSO4, &[GUEST_CSUM]),
+    (GUEST_TSO6, &[GUEST_CSUM]),
+    (GUEST_ECN, &[GUEST_TSO4, GUEST_TSO6]),
+    (GUEST_UFO, &[GUEST_CSUM]),
+    (GUEST_USO4, &[GUEST_CSUM]),
+    (GUEST_USO6, &[GUEST_CSUM]),
+    (HOST_TSO4, &[CSUM]),
+    (HOST_TSO6, &[CSUM]),
+    (HOST_ECN, &[HOST_TSO4, HOST_TSO6]),
+    (HOST_UFO, &[CSUM]),
+    (HOST_USO, &[CSUM]),
+];
+
 /// Refuses a device whose features or configuration contradict themselves, with one line in the
-/// log.
+/// log. An offload that depends on another is done without instead, if that one is missing.
 ///
 /// C functions: `virtnet_validate()`, `virtnet_validate_features()`. Unlike C, which ignores a bad
 /// MTU silently, this refuses the device, since whoever configured it expects that MTU to hold.
@@ -146,6 +162,9 @@ const COMMANDS: &[(Feature, &str)] = &[
 pub(crate) fn validate(device: &Negotiation<'_>) -> Result {
     for &command in COMMANDS {
         device.require(command, (CTRL_VQ, "VIRTIO_NET_F_CTRL_VQ"))?;
+    }
+    for &(feature, needs) in NEEDS {
+        device.drop_without(feature, needs);
     }
     if device.device().has(MTU) {
         let mtu = device.device().read_config(&config::MTU)?;

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Features that a device offers without those which they depend on: the driver does without them."""
+
+import pytest
+
+from lab import device, features
+from support import exchange, ordered
+from support.kernel_log import no_errors  # noqa: F401
+
+PLAIN = "MAC STATUS CTRL_VQ VERSION_1 MRG_RXBUF"
+# What is offered too, and what of it is taken.
+OFFERS = {
+    "nothing is checked": ("GUEST_TSO4 GUEST_TSO6 GUEST_ECN GUEST_UFO GUEST_USO4 GUEST_USO6", ""),
+    "nothing is summed": ("HOST_TSO4 HOST_TSO6 HOST_ECN HOST_UFO HOST_USO", ""),
+    "nothing has ECN": ("CSUM GUEST_CSUM HOST_ECN GUEST_ECN", "CSUM GUEST_CSUM"),
+    "all is there": ("CSUM GUEST_CSUM HOST_TSO4 HOST_ECN GUEST_TSO6 GUEST_ECN",) * 2,
+}
+NAMES = list(OFFERS)
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    nics = [ordered.made(f"{PLAIN} {offered}") for offered, _ in OFFERS.values()]
+    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+        driver.load(guest)
+        for nic in guest.nics:
+            guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features(guest, name):
+    nic = guest.nics[NAMES.index(name)]
+    assert set(features.negotiated(guest, nic)) == set(f"{PLAIN} {OFFERS[name][1]}".split())
+    exchange.everything(guest, nic)
