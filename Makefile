@@ -60,6 +60,7 @@ kselftest: lab-env = LAB_LAYER=tools/kselftest
 kselftest:
 	@$(lab) python3 -m kselftest "$$(git describe --always --dirty --abbrev=12)"
 
+parity: lab-env = LAB_LAYER=tools/device
 parity:
 	@$(lab) python3 -m parity "$$(git describe --always --dirty --abbrev=12)"
 

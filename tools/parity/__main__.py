@@ -7,7 +7,8 @@ import tempfile
 from lab import driver as drivers
 from lab.guest import Guest
 from lab.paths import LOGS, REPO, die, shown
-from parity import answers, differences, inventory, page
+from lab.device import SHARED_MEMORY
+from parity import answers, differences, inventory, own, page
 from parity.catalog import QUESTIONS, SETUPS
 from parity.page import Row
 
@@ -26,7 +27,9 @@ def main(commit):
         die(f"{shown(REPO / 'tools/parity/catalog.py')} asks nothing about {', '.join(missing)}")
     ours = drivers.RUST
     with tempfile.TemporaryDirectory() as folder:
-        with Guest(nics=SETUPS.values(), files=ours.payload(folder), cpus=2) as guest:
+        nics = [setup() if callable(setup) else setup for setup in SETUPS.values()]
+        with Guest(nics=nics, files=ours.payload(folder), cpus=2, extra=SHARED_MEMORY) as guest:
+            own.count(dict(zip(SETUPS, nics))[own.NAME])
             # It changes filters when it is loaded, and stays.
             guest.run(["modprobe", "8021q"])
             c, rust = (all_answers(guest, driver) for driver in (drivers.C, ours))

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 
+from parity import own
 from testing.support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED
 
 # The guest has something to announce: addresses of IPv4 and no packets of its own.
@@ -10,7 +11,7 @@ QUIET = "sysctl -q net.ipv6.conf.NIC.disable_ipv6=1; ip address add 198.51.100.7
 SENT = "n=$(cat /sys/class/net/NIC/statistics/tx_packets); sleep 2; test $(cat /sys/class/net/NIC/statistics/tx_packets) -gt $n"
 CARRIER = "timeout 20 sh -c 'until grep {} /sys/class/net/NIC/carrier; do sleep 0.1; done'"
 ROUNDS = {"initial": 700, "max": 700, "rounds": 5, "step": 100}
-# Properties of QEMU's device.
+# Properties of QEMU's device, or what makes another one.
 SETUPS = {
     "plain": {},
     "mq": {"queues": 4},
@@ -21,6 +22,7 @@ SETUPS = {
     "no commands": NO_CONTROL_QUEUE,
     "speed": {"speed": "10000", "duplex": "full"},
     "mtu": {"host_mtu": "1400"},
+    own.NAME: own.made,
 }
 
 
@@ -237,6 +239,60 @@ ethtool -Q NIC queue_mask 0x10 --coalesce rx-frames 1
 """,
         "mq",
     ),
+    *each(
+        "get_coalesce set_coalesce VIRTIO_NET_CTRL_NOTF_COAL_TX_SET VIRTIO_NET_CTRL_NOTF_COAL_RX_SET",
+        """
+ip link set NIC up && ethtool -c NIC
+ethtool -C NIC rx-usecs 10 rx-frames 4 tx-usecs 20 tx-frames 8; ethtool -c NIC
+ethtool -C NIC rx-usecs 4294967295; ethtool -c NIC
+ethtool -C NIC rx-usecs 4294967296
+ethtool -C NIC rx-usecs 10 rx-usecs-irq 1
+ethtool -C NIC tx-frames 0; ethtool -c NIC
+ethtool -C NIC adaptive-rx on rx-usecs 11; ethtool -c NIC
+ethtool -C NIC adaptive-rx on; ethtool -c NIC
+ethtool -C NIC rx-usecs 11; ethtool -c NIC
+ethtool -C NIC adaptive-tx on
+ethtool -C NIC adaptive-rx off rx-usecs 12; ethtool -c NIC
+""",
+        own.NAME,
+    ),
+    *each(
+        "get_per_queue_coalesce set_per_queue_coalesce VIRTIO_NET_CTRL_NOTF_COAL_VQ_SET VIRTIO_NET_CTRL_NOTF_COAL_VQ_GET",
+        """
+ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -Q NIC queue_mask 0x2 --coalesce rx-usecs 30 rx-frames 5 tx-usecs 40 tx-frames 9; ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -Q NIC queue_mask 0x1 --coalesce adaptive-rx on; ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -Q NIC queue_mask 0x1 --coalesce rx-usecs 31; ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -Q NIC queue_mask 0x1 --coalesce adaptive-rx off; ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -Q NIC queue_mask 0x2 --coalesce tx-frames 0; ethtool -Q NIC queue_mask 0x3 --show-coalesce
+ethtool -Q NIC queue_mask 0x4 --show-coalesce
+ethtool -Q NIC queue_mask 0x4 --coalesce rx-usecs 1
+ethtool -C NIC rx-usecs 1; ethtool -Q NIC queue_mask 0x3 --show-coalesce
+""",
+        own.NAME,
+    ),
+    *each(
+        "get_strings get_sset_count get_ethtool_stats VIRTIO_NET_CTRL_STATS_QUERY VIRTIO_NET_CTRL_STATS_GET",
+        """
+ethtool -S NIC
+ethtool -L NIC combined 2; ethtool -S NIC | grep _hw_
+ethtool -L NIC combined 1; ethtool -S NIC | grep _hw_
+""",
+        own.NAME,
+    ),
+    *each(
+        "get_rxfh set_rxfh set_rxfh_fields VIRTIO_NET_CTRL_MQ_RSS_CONFIG",
+        """
+ethtool -L NIC combined 2; ethtool -x NIC | sed 's/..:.*/KEY/'
+ethtool -X NIC equal 1; ethtool -x NIC | sed 's/..:.*/KEY/'
+ethtool -X NIC hkey 01:02:03
+ethtool -X NIC weight 0 1; ethtool -x NIC | sed 's/..:.*/KEY/'
+ethtool -N NIC rx-flow-hash tcp6 sd; ethtool -n NIC rx-flow-hash tcp6
+ethtool -N NIC rx-flow-hash udp4 r; ethtool -n NIC rx-flow-hash udp4
+""",
+        own.NAME,
+    ),
+    Question("get_link_ksettings", "timeout 20 sh -c 'until ethtool NIC | grep -q 10000Mb; do sleep 0.1; done'; ethtool NIC", own.NAME),
     *each(
         "get_rxfh_key_size get_rxfh_indir_size get_rxfh set_rxfh get_rx_ring_count VIRTIO_NET_CTRL_MQ_RSS_CONFIG",
         """

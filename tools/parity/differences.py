@@ -21,6 +21,14 @@ MEANT = (
         "This device cannot put off interrupts. C takes the setting all the same, and does nothing.",
     ),
     (
+        r"ethtool -k NIC \(own\)",
+        "A device that does not report hashes leaves none in a packet: that cannot be turned on. C lets it be.",
+    ),
+    (
+        r"ethtool -L NIC combined 1; ethtool -S NIC .*",
+        "Sums are over all queues, also those that are not used now: so they do not go backwards.",
+    ),
+    (
         r"cat \S*/mergeable_rx_buffer_size .*",
         "Buffers are half a page or a whole one, less what the packet's bookkeeping takes; C's have lengths between.",
     ),

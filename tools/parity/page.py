@@ -41,6 +41,8 @@ def terminal(rows):
 
 
 def listed(properties):
+    if callable(properties):
+        return "not QEMU's but ``tools/device``, which has all that C knows commands for"
     return ", ".join(f"``{name}={value}``" for name, value in properties.items()) or "none"
 
 
