@@ -14,10 +14,9 @@ from pathlib import Path
 from lab.agent import GuestDied
 from lab.build import tree_lock
 from lab.nic import Nic
-from lab.paths import LOGS, REPO, die, shown
+from lab.paths import LOGS, REPO, die, layer, shown
 
 SOURCE, TARGET = REPO / "tools" / "device", REPO / "build" / "device"
-LAYER = Path(os.environ.get("LAYER", "/nowhere"))
 # The guest's memory, where the device can reach it; for Guest's `extra`.
 SHARED_MEMORY = ("-object", "memory-backend-memfd,id=shared,size=1G,share=on", "-machine", "memory-backend=shared")
 # linux/if_tun.h
@@ -30,10 +29,8 @@ LINK_UP = 1
 
 def cargo(what):
     """Builds or tests the device with the crates that Debian packages."""
-    tools = LAYER / "tools" / "usr"
+    tools = layer("device") / "tools" / "usr"
     registry = tools / "share" / "cargo" / "registry"
-    if not registry.exists():
-        die("the crates of tools/device are missing: run with LAB_LAYER=tools/device, as `make check` does")
     sources = f'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
     command = [tools / "bin" / "cargo", what, "--release", "--locked", "--offline", "--target-dir", TARGET]
     command += [word for source in sources for word in ("--config", source)]

@@ -31,7 +31,7 @@ keep=()
 for name in TERM KERNEL_SERIES DRIVER TEST KSELFTEST KSELFTEST_C BENCH; do
 	[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 done
-# Another name than the variable's that asks for a layer: what runs in the lab may run the lab's commands.
+# Another name than the variable's that asks for layers: what runs in the lab may run the lab's commands.
 [ -z "${LAB_LAYER:-}" ] || keep+=("LAYER=$LAB_LAYER")
 status=0
 chroot "$root" /usr/bin/env -i --chdir=/src \

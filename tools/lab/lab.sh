@@ -4,7 +4,7 @@
 # lab.sh COMMAND...: runs COMMAND in the lab, after making what the lab lacks.
 # lab.sh          : makes what the lab lacks, and no more.
 #
-# With LAB_LAYER=FOLDER, a folder of the repository, the layer that is made from it is there too (layer.sh).
+# With LAB_LAYER=FOLDER..., folders of the repository, the layers that are made from them are there too (layer.sh).
 #
 # Called by the top Makefile. The first thing is to have the kernel kill this script when its parent dies, so
 # that no death of `make` leaves anything running.
@@ -42,6 +42,11 @@ LAB_LOG=$LAB_LOGDIR/setup.log
 . "$LAB_DIR/layer.sh"
 
 setup
-[ -z "${LAB_LAYER:-}" ] || setup_layer "$LAB_REPO/$LAB_LAYER"
+layers=
+for folder in ${LAB_LAYER:-}; do
+	setup_layer "$LAB_REPO/$folder"
+	layers="$layers $LAB_LAYER"
+done
+LAB_LAYER=${layers# }
 [ $# = 0 ] && exit
 enter "$LAB_ENTRY" "$@"

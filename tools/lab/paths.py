@@ -13,6 +13,14 @@ LOGS = Path(os.environ.get("LAB_LOGDIR", "/tmp"))
 RELEASE = (ENTRY / "release").read_text().strip() if (ENTRY / "release").exists() else ""
 
 
+def layer(name):
+    """Where the layer that is made from tools/NAME is; the Makefile says which ones a command has."""
+    for path in map(Path, os.environ.get("LAYER", "").split()):
+        if path.name.startswith(f"{name}-"):
+            return path
+    die(f"the layer of tools/{name} is not there: run with LAB_LAYER=tools/{name}")
+
+
 def shown(path):
     """The name that `path` has for the user, who knows the repository and not /src."""
     path = Path(path)

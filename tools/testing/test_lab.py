@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import host
-from lab.paths import CACHE, ENTRY, RELEASE, REPO
+from lab.paths import CACHE, ENTRY, RELEASE, REPO, layer
 
 LAB = REPO / "tools" / "lab"
 
@@ -118,6 +118,16 @@ def test_cache_outlives_the_mirror(tmp_path):
     done = host.run("env", f"LAB_CACHE={tmp_path}", LAB / "lab.sh", "cat", "/lab/entry/release")
     assert done.stdout.strip() == RELEASE
     assert "last known kernel" in done.stderr
+
+
+# --- Layers -------------------------------------------------------------------
+
+
+def test_layers_have_names(monkeypatch):
+    monkeypatch.setenv("LAYER", "/lab/cache/device-0a-7.3 /lab/cache/debug-0b-7.3")
+    assert layer("debug") == Path("/lab/cache/debug-0b-7.3")
+    with pytest.raises(SystemExit, match="tools/kselftest"):
+        layer("kselftest")
 
 
 # --- Nothing is left behind ---------------------------------------------------
