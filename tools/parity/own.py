@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """A device of tools/device, for what QEMU's does not have: it takes every command, and counts."""
 
-import struct
-
 from lab import device, features
+from testing.support import device_stats
 
 NAME = "own"
 FEATURES = (
@@ -12,9 +11,6 @@ FEATURES = (
 )
 PAIRS = 2
 CONFIG = {"key_size": 40, "table_size": 8, "hash_types": 0x3F, "speed": 10000, "duplex": 1}
-# virtio 1.3, section 5.1.6.5.9: the number of each type of statistics, and how many counters it has.
-RX, TX, CONTROL = {0: 6, 1: 4, 2: 4, 3: 2}, {16: 6, 17: 2, 18: 6, 19: 2}, {32: 2}
-QUERY = {"class": 8, "code": 0}
 
 
 def made():
@@ -24,9 +20,8 @@ def made():
 
 def count(nic):
     """Has the device say that it keeps all statistics. All are what they are, so that the drivers are told the same."""
-    nic.order("body", **QUERY, body=struct.pack("<Q", sum(1 << kind for kind in RX | TX | CONTROL)).hex())
+    nic.order("body", **device_stats.QUERY, body=device_stats.capabilities(device_stats.RX | device_stats.TX | device_stats.CONTROL))
     for queue in range(2 * PAIRS + 1):
-        kinds = CONTROL if queue == 2 * PAIRS else TX if queue % 2 else RX
-        for kind, counters in kinds.items():
-            values = struct.pack(f"<{counters}Q", *range(1000 * queue + 10 * kind, 1000 * queue + 10 * kind + counters))
-            nic.order("count", entry=(struct.pack("<BBHHH", kind, 0, queue, 0, 8 + len(values)) + values).hex())
+        for kind, counters in device_stats.types_of(queue, PAIRS).items():
+            first = 1000 * queue + 10 * kind
+            nic.order("count", entry=device_stats.entry(queue, kind, range(first, first + counters)).hex())

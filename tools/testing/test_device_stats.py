@@ -7,14 +7,12 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import binding, counters, exchange
+from support import binding, counters, device_stats, exchange
+from support.device_stats import CONTROL, QUERY, RX, TX, capabilities, types_of
 from support.kernel_log import errors
 
 PAIRS, LIMIT = 2, 1000
 OFFERED = "MAC MRG_RXBUF STATUS CTRL_VQ MQ DEVICE_STATS VERSION_1"
-QUERY = {"class": 8, "code": 0}
-# virtio 1.3, section 5.1.6.5.9: the number of each type, and how many counters it has.
-RX, TX, CONTROL = {0: 6, 1: 4, 2: 4, 3: 2}, {16: 6, 17: 2, 18: 6, 19: 2}, {32: 2}
 # Those that `ethtool -S` shows: type and place of each.
 NAMED = {
     "rx": {"packets": (0, 1), "bytes": (0, 2), "notifications": (0, 0), "interrupts": (0, 3)}
@@ -31,16 +29,7 @@ def value(queue, kind, place):
 
 
 def entry(queue, kind, places, size=None):
-    body = b"".join(struct.pack("<Q", value(queue, kind, place)) for place in range(places))
-    return struct.pack("<BBHHH", kind, 0, queue, 0, 8 + len(body) if size is None else size) + body
-
-
-def types_of(queue):
-    return CONTROL if queue == 2 * PAIRS else TX if queue % 2 else RX
-
-
-def capabilities(kinds):
-    return struct.pack("<Q", sum(1 << kind for kind in kinds)).hex()
+    return device_stats.entry(queue, kind, [value(queue, kind, place) for place in range(places)], size)
 
 
 def expected(entries):
@@ -59,7 +48,7 @@ def expected(entries):
     return shown
 
 
-ALL = {(queue, kind): count for queue in range(2 * PAIRS + 1) for kind, count in types_of(queue).items()}
+ALL = {(queue, kind): count for queue in range(2 * PAIRS + 1) for kind, count in types_of(queue, PAIRS).items()}
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +94,7 @@ def shown(guest, nic):
 def test_values(guest, nic):
     assert shown(guest, nic) == expected(ALL)
     (asked,) = nic.order("commands")
-    wanted = {queue: sum(1 << kind for kind in types_of(queue) if kind not in (2, 17)) for queue in range(2 * PAIRS + 1)}
+    wanted = {queue: sum(1 << kind for kind in types_of(queue, PAIRS) if kind not in (2, 17)) for queue in range(2 * PAIRS + 1)}
     assert asked["body"] == b"".join(struct.pack("<H6xQ", *one) for one in wanted.items()).hex()
 
 

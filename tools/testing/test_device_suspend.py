@@ -7,7 +7,7 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import exchange, suspend
+from support import device_stats, exchange, suspend
 from support.kernel_log import no_errors  # noqa: F401
 
 PAIRS, TABLE, KEY = 2, 8, 40
@@ -18,11 +18,9 @@ OFFERED = (
 CONFIG = {"key_size": KEY, "table_size": TABLE, "hash_types": 0x1FF}
 VLAN_ADD, VLAN_DEL = (2, 0), (2, 1)
 # What is no setting: acknowledging an announcement, and asking for statistics.
-ANNOUNCE_ACK, QUERY = (3, 0), (8, 0)
+ANNOUNCE_ACK, QUERY = (3, 0), tuple(device_stats.QUERY.values())
 # Of all transmit queues, of all receive queues, of one queue.
 TX_SET, RX_SET, VQ_SET = (6, 0), (6, 1), (6, 2)
-# The types of statistics that the device keeps: those of the control queue.
-COUNTED = (1 << 32).to_bytes(8, "little").hex()
 # What is changed from what it is at first; each is another thing that the device is told.
 CHANGES = """
 ip link set NIC address 02:00:00:00:00:66
@@ -62,7 +60,7 @@ def guest(boot, driver, nic):
     if driver is drivers.C:
         pytest.skip("the C driver loses most of it")
     with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        nic.order("body", **dict(zip(("class", "code"), QUERY)), body=COUNTED)
+        nic.order("body", **device_stats.QUERY, body=device_stats.capabilities(device_stats.CONTROL))
         driver.load(guest)
         guest.run(["modprobe", "8021q"])
         guest.bring_up(nic)
