@@ -467,6 +467,13 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         Done(self.budget)
     }
 
+    #[cold]
+    fn sample(&self, dim: &Dim) {
+        let totals = T::rx_totals(self.slot.stats());
+        // SAFETY: The poll function is running.
+        unsafe { dim.sample(totals.packets, totals.bytes) };
+    }
+
     /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked
     /// for.
     #[inline]
@@ -474,9 +481,7 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         // CAST: A context that is completed must return less than the budget.
         let received = received.min(self.budget().wrapping_sub(1)) as c_int;
         if let Some(dim) = self.slot.dim.as_ref().filter(|dim| dim.is_on()) {
-            let totals = T::rx_totals(self.slot.stats());
-            // SAFETY: The poll function is running.
-            unsafe { dim.sample(totals.packets, totals.bytes) };
+            self.sample(dim);
         }
         complete(&self.slot.napi, received, armed, || ())
     }

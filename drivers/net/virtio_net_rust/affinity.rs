@@ -6,6 +6,7 @@
 //! that follow one another, and if there are more pairs than CPUs, a CPU gets several pairs.
 
 use crate::VirtioNet;
+use core::num::NonZero;
 use kernel::{
     cpumask::CpumaskVar,
     net::{
@@ -79,10 +80,12 @@ impl State {
 
     /// C function: `virtnet_set_affinity()`.
     fn try_deal(&mut self, device: &Device<VirtioNet>, online: &Online) -> Result {
-        let Some(vectors) = &mut self.vectors else {
+        let (Some(vectors), Some(pairs)) =
+            (&mut self.vectors, NonZero::new(usize::from(self.pairs)))
+        else {
             return Ok(());
         };
-        let (cpus, pairs) = (online.cpus().count(), usize::from(self.pairs));
+        let cpus = online.cpus().count();
         let mut mask = CpumaskVar::new_zero(GFP_KERNEL)?;
         let mut next = online.cpus().cycle();
 

@@ -62,6 +62,24 @@ pub(crate) trait Command {
     fn write(&self, body: &mut Message) -> Result;
 }
 
+/// A command of any type, so that sending one is one piece of code.
+struct Request<'a> {
+    name: &'static str,
+    /// Class and number.
+    head: [u8; 2],
+    write: &'a dyn Fn(&mut Message) -> Result,
+}
+
+impl<'a> Request<'a> {
+    fn of<C: Command>(write: &'a dyn Fn(&mut Message) -> Result) -> Self {
+        Self {
+            name: C::NAME,
+            head: [C::CLASS, C::CODE],
+            write,
+        }
+    }
+}
+
 /// The control queue of a device; none while the device is frozen.
 pub(crate) struct Control(Pin<KBox<Mutex<Option<State>>>>);
 
@@ -104,7 +122,8 @@ impl Control {
     ///   broken; or if it answers with nothing, or with more than there is room for.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
-        self.exchange(command, 0).map(drop)
+        let write = |body: &mut Message| command.write(body);
+        self.exchange(&Request::of::<C>(&write), 0).map(drop)
     }
 
     /// Sends a command that the device answers with up to `room` bytes besides whether it has done
@@ -117,20 +136,22 @@ impl Control {
     /// As there.
     pub(crate) fn ask<C: Command>(&self, command: &C, room: usize) -> Result<KVec<u8>> {
         let mut body = KVec::from_elem(0, room, GFP_KERNEL)?;
-        let len = self.exchange(command, room)?.copy(BODY, &mut body);
+        let write = |body: &mut Message| command.write(body);
+        let answered = self.exchange(&Request::of::<C>(&write), room)?;
+        let len = answered.copy(BODY, &mut body);
         body.truncate(len);
         Ok(body)
     }
 
-    fn exchange<C: Command>(&self, command: &C, room: usize) -> Result<Answered> {
+    fn exchange(&self, request: &Request<'_>, room: usize) -> Result<Answered> {
         let mut guard = self.0.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
         state.settle()?;
         let mut message = Message::new(state.queue.device());
-        message.bytes(&[C::CLASS, C::CODE])?;
+        message.bytes(&request.head)?;
         message.end_segment()?;
-        command.write(&mut message)?;
+        (request.write)(&mut message)?;
         let room = room.checked_add(BODY).ok_or(ENOMEM)?;
         state
             .queue
@@ -140,13 +161,13 @@ impl Control {
             state.queue.kick();
         }
 
-        let answered = state.wait(C::NAME)?;
+        let answered = state.wait(request.name)?;
         let mut ack = [!OK];
         if answered.copy(0, &mut ack) < BODY {
             dev_err!(
                 state.queue.device(),
                 "device answered {} with nothing\n",
-                C::NAME
+                request.name
             );
             return Err(EIO);
         }

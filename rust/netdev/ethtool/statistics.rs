@@ -45,12 +45,15 @@ impl fmt::Display for Owner {
     }
 }
 
+/// What is called for each counter: with what it belongs to, its name and its value.
+type Visit<'a> = dyn FnMut(Owner, &str, u64) + 'a;
+
 /// Calls `visit` for the counters of one owner: those of the driver, then those of the device.
 fn visit_owner<S: 'static>(
     owner: Owner,
     (table, of_driver): (&[Named<S>], impl Fn(&Named<S>) -> u64),
     (names, of_device): (&[&str], impl Fn(usize) -> u64),
-    visit: &mut impl FnMut(Owner, &str, u64),
+    visit: &mut Visit<'_>,
 ) {
     for counter in table {
         visit(owner, counter.name, of_driver(counter));
@@ -65,7 +68,7 @@ fn visit_sums<'a, S: 'static, I: Iterator<Item = &'a S>>(
     kind: &'static str,
     (table, queues): (&[Named<S>], impl Fn() -> I),
     (names, of_device): (&[&str], impl Fn(u16, usize) -> u64),
-    visit: &mut impl FnMut(Owner, &str, u64),
+    visit: &mut Visit<'_>,
 ) {
     let sum = |values: &mut dyn Iterator<Item = u64>| values.fold(0, u64::wrapping_add);
     visit_owner(
@@ -87,7 +90,7 @@ fn visit_queues<'a, S: 'static>(
     kind: &'static str,
     (table, queues): (&[Named<S>], impl Iterator<Item = &'a S>),
     (names, of_device): (&[&str], impl Fn(u16, usize) -> u64),
-    visit: &mut impl FnMut(Owner, &str, u64),
+    visit: &mut Visit<'_>,
 ) {
     for (queue, stats) in (0..).zip(queues) {
         visit_owner(
@@ -100,11 +103,7 @@ fn visit_queues<'a, S: 'static>(
 }
 
 /// Calls `visit` for all counters in their order. `values` are the device's.
-fn visit_all<T: Driver>(
-    device: &Device<T>,
-    values: &DeviceValues,
-    mut visit: impl FnMut(Owner, &str, u64),
-) {
+fn visit_all<T: Driver>(device: &Device<T>, values: &DeviceValues, visit: &mut Visit<'_>) {
     let used = device.num_queues().into();
     let (rx, tx) = (|| device.rx_stats(), || device.tx_stats());
     let none = DeviceCounters::default();
@@ -113,14 +112,14 @@ fn visit_all<T: Driver>(
     let tx_of_device = |queue, counter| values.tx_value(queue, counter);
     let (rx_table, tx_table) = (T::RX_COUNTERS, T::TX_COUNTERS);
 
-    visit_sums("rx", (rx_table, rx), (&names.rx, rx_of_device), &mut visit);
-    visit_sums("tx", (tx_table, tx), (&names.tx, tx_of_device), &mut visit);
+    visit_sums("rx", (rx_table, rx), (&names.rx, rx_of_device), visit);
+    visit_sums("tx", (tx_table, tx), (&names.tx, tx_of_device), visit);
     for (counter, name) in names.control.iter().enumerate() {
         visit(Owner::All("cq"), name, values.control_value(counter));
     }
     let (rx, tx) = (rx().take(used), tx().take(used));
-    visit_queues("rx", (rx_table, rx), (&names.rx, rx_of_device), &mut visit);
-    visit_queues("tx", (tx_table, tx), (&names.tx, tx_of_device), &mut visit);
+    visit_queues("rx", (rx_table, rx), (&names.rx, rx_of_device), visit);
+    visit_queues("tx", (tx_table, tx), (&names.tx, tx_of_device), visit);
 }
 
 /// Has the driver read the device's counters, if there are any. Without memory they are not read.
@@ -151,7 +150,7 @@ impl<T: Driver> EthtoolOps<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev.cast()) };
         let mut count = 0;
-        visit_all(device, &DeviceValues::default(), |_, _, _| count += 1);
+        visit_all(device, &DeviceValues::default(), &mut |_, _, _| count += 1);
         count
     }
 
@@ -173,7 +172,7 @@ impl<T: Driver> EthtoolOps<T> {
         let device = unsafe { Device::<T>::from_raw(dev.cast()) };
         let mut next = names.cast::<[u8; NAME_LEN]>();
 
-        visit_all(device, &DeviceValues::default(), |owner, name, _| {
+        visit_all(device, &DeviceValues::default(), &mut |owner, name, _| {
             let mut text = [0; NAME_LEN];
             if let Some(mut to) = NullTerminatedFormatter::new(&mut text) {
                 // One that is too long is cut off, as in C.
@@ -203,7 +202,7 @@ impl<T: Driver> EthtoolOps<T> {
         let device = unsafe { Device::<T>::from_raw(dev.cast()) };
         let mut next = values;
 
-        visit_all(device, &read_device(device), |_, _, value| {
+        visit_all(device, &read_device(device), &mut |_, _, value| {
             // SAFETY: As for `get_strings`.
             unsafe {
                 next.write(value);
