@@ -66,7 +66,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 /// Changes the number of pairs that are used. C functions: `virtnet_set_channels()`,
 /// `virtnet_set_queues()`.
 ///
-/// A queue that the device does not use must not get packets (virtio 1.3, section 5.1.6.5.5.1): so
+/// A queue that the device does not use must not get packets (virtio 1.3, section 5.1.6.5.6.1): so
 /// of fewer queues the stack is told first, of more the device.
 ///
 /// # Errors

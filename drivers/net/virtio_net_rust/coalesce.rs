@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How long the device may put off interrupts (virtio 1.3, section 5.1.6.5.8), and whether NAPI frees
+//! How long the device may put off interrupts (virtio 1.3, section 5.1.6.5.9), and whether NAPI frees
 //! what has been sent: as in C, 0 frames to be sent turn that off, while the interface is down.
 //!
 //! That of received packets may be left to the kernel, which adapts it to each queue: then it is not

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the device counts of its queues (virtio 1.3, section 5.1.6.5.9): for `ethtool -S`, and for
+//! What the device counts of its queues (virtio 1.3, section 5.1.6.5.10): for `ethtool -S`, and for
 //! the stack's statistics of queues.
 //!
 //! Whatever the answer says about its own length is bounded by what was written of it, and what it
@@ -85,8 +85,8 @@ impl Queue {
     }
 }
 
-/// Asks the device which statistics it keeps, and has `ethtool -S` show them. If that fails, a line is
-/// in the log and there are none.
+/// Asks the device which statistics it keeps, and has `ethtool -S` show them. If that fails there is a
+/// line in the log, and there are none.
 ///
 /// Process context, after the device has been told to start. May sleep. C function: in
 /// `virtnet_probe()`, which fails then.

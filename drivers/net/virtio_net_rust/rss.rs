@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Receive side scaling: the device hashes what it receives, chooses a queue by the hash and a
-//! table, and reports the hash (virtio 1.3, sections 5.1.6.4.3 and 5.1.6.5.6).
+//! table, and reports the hash (virtio 1.3, sections 5.1.6.4.3 and 5.1.6.5.7).
 //!
 //! A device may do either without the other. The choice of a queue comes with the number of queues,
 //! in one command: see [`channels`](crate::channels).

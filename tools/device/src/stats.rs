@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Statistics (virtio 1.3, section 5.1.6.5.9): those that a test has put there.
+//! Statistics (virtio 1.3, section 5.1.6.5.10): those that a test has put there.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a device counts, as it says so (virtio 1.3, section 5.1.6.5.9)."""
+"""What a device counts, as it says so (virtio 1.3, section 5.1.6.5.10)."""
 
 import struct
 

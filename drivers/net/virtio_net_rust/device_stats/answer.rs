@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Taking an answer with statistics apart (virtio 1.3, section 5.1.6.5.9).
+//! Taking an answer with statistics apart (virtio 1.3, section 5.1.6.5.10).
 
 use kernel::prelude::*;
 

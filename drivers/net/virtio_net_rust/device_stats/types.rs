@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The types of statistics: what each has counters of, and who sees them (virtio 1.3, section
-//! 5.1.6.5.9).
+//! 5.1.6.5.10).
 //!
 //! Names are those of the C driver, as is which counters `ethtool -S` shows, in which order, and which
 //! of them are handed to the stack instead.

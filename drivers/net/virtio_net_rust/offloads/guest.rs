@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What may be received, and how it is changed while the device runs (virtio 1.3, section
-//! 5.1.6.5.7).
+//! 5.1.6.5.8).
 
 use crate::{
     control::commands::SetGuestOffloads,
