@@ -9,7 +9,7 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import exchange
+from support import exchange, queues
 from support.kernel_log import errors
 
 PAIRS = 2
@@ -46,7 +46,7 @@ COMMANDS = {
         "020000000055",
         "cat /sys/class/net/NIC/address",
     ),
-    "pairs": Command("ethtool -L NIC combined 1", "ethtool -L NIC combined 2", (4, 0), "0100", "ethtool -l NIC"),
+    "pairs": Command("ethtool -L NIC combined 2", "ethtool -L NIC combined 1", (4, 0), "0200", "ethtool -l NIC"),
     "offloads": Command(
         "ethtool -K NIC rx-gro-hw off",
         "ethtool -K NIC rx-gro-hw on",
@@ -93,7 +93,7 @@ def guest(boot, driver, nics):
         # It has the device pass on packets that are tagged for no VLAN, on all interfaces.
         guest.run(["modprobe", "8021q"])
         for nic in nics:
-            guest.bring_up(nic)
+            guest.run(["ethtool", "-L", guest.bring_up(nic), "combined", "1"])
         with exchange.peer_in(guest):
             yield guest
 
@@ -183,6 +183,25 @@ def test_never(guest, nic, command):
     exchange.everything(guest, nic)
     nic.order("release")
     works(guest, nic, command)
+
+
+@pytest.mark.parametrize("script, number", [({"delay_ms": LATE}, errno.ETIMEDOUT), ({"written": 0}, errno.EIO)])
+@pytest.mark.parametrize("hashes", [False, True])
+def test_fewer_queues_without_an_answer(guest, nics, hashes, script, number):
+    """The device may have done it, so nothing is sent through the others any more: it would stay there."""
+    nic = nics[hashes]
+    name = guest.interface(nic)
+    run(guest, nic, f"ethtool -L NIC combined {PAIRS}")
+    nic.order("script", answers=[script])
+    done = run(guest, nic, "ethtool -L NIC combined 1", check=False)
+    assert done.rc != 0 and MESSAGES[number] in done.stderr
+    assert queues.used(guest, name)[0] == 1
+    exchange.everything(guest, nic)
+    run(guest, nic, f"until ethtool -L NIC combined {PAIRS} 2>/dev/null; do sleep 0.1; done")
+    assert queues.used(guest, name)[0] == PAIRS
+    exchange.everything(guest, nic)
+    run(guest, nic, "ethtool -L NIC combined 1")
+    errors(guest)
 
 
 def test_filter_of_addresses(guest, nic):

@@ -71,16 +71,21 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 ///
 /// # Errors
 ///
-/// `EINVAL` if the device refuses, `ETIMEDOUT` or `EIO` if it does not answer, `ENOMEM`; the same
-/// queues as before are used then.
+/// - `EINVAL` if the device refuses, and `ENOMEM`: the same queues as before are used then.
+/// - `ETIMEDOUT` or `EIO` if it does not answer: then only those are used that it has been told to use
+///   both before and now.
 pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
     let before = device.num_queues();
 
     if pairs <= before {
         device.set_num_queues(pairs, rtnl)?;
-        tell(device, pairs, rtnl).inspect_err(|_| restore(device, before, rtnl))?;
-        spread(device, pairs);
-        return Ok(());
+        let told = tell(device, pairs, rtnl);
+        match told {
+            // Without an answer it may do it at any time. What is sent through the others is lost then.
+            Ok(()) | Err(ETIMEDOUT | EIO) => spread(device, pairs),
+            Err(_) => restore(device, before, rtnl),
+        }
+        return told;
     }
     tell(device, pairs, rtnl)?;
     // They have no buffers yet.

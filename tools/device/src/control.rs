@@ -117,13 +117,7 @@ impl Control {
         });
         let late = answer.withheld || answer.delay_ms != 0;
         if let Some(pairs) = pairs_of((*class, *code), body).filter(|_| answer.ack == OK) {
-            // A driver that does not get this answer goes on with what it had before.
-            let believed = !late && answer.written.is_none();
-            world.pairs = if believed {
-                pairs
-            } else {
-                pairs.max(world.pairs)
-            };
+            world.pairs = pairs;
         }
         let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
         let used = Used {
