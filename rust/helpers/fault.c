@@ -11,22 +11,33 @@ __rust_helper bool rust_helper_fault_point(void)
 	return fault && !--fault;
 }
 
+static int fault_class = -1;
+module_param(fault_class, int, 0644);
+MODULE_PARM_DESC(fault_class, "The class of those commands that can be hit; -1 for any");
+
+static bool take(unsigned int *left, u8 class)
+{
+	if (fault_class != -1 && fault_class != class)
+		return false;
+	return *left && (*left)--;
+}
+
 static unsigned int fault_kicks;
 module_param(fault_kicks, uint, 0644);
 MODULE_PARM_DESC(fault_kicks, "How many commands the device is not told about");
 
-__rust_helper bool rust_helper_fault_take_kick(void)
+__rust_helper bool rust_helper_fault_take_kick(u8 class)
 {
-	return fault_kicks && fault_kicks--;
+	return take(&fault_kicks, class);
 }
 
 static unsigned int fault_answers;
 module_param(fault_answers, uint, 0644);
 MODULE_PARM_DESC(fault_answers, "How many commands count as refused by the device");
 
-__rust_helper bool rust_helper_fault_take_answer(void)
+__rust_helper bool rust_helper_fault_take_answer(u8 class)
 {
-	return fault_answers && fault_answers--;
+	return take(&fault_answers, class);
 }
 
 static bool fault_memory;

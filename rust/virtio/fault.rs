@@ -5,8 +5,8 @@
 //! Debian's kernel has no fault injection of its own. In a module that was built with `FAULTS=1`, a
 //! test writes N to the module's parameter `fault`, and the N-th point that is passed from then on
 //! fails. In any other module [`point`] is a constant, and so are the other functions: with those a
-//! test takes the next N kicks or answers away from commands to the device, or the memory for receive
-//! buffers.
+//! test takes the next N kicks or answers away from commands to the device, of one class if it says so,
+//! or the memory for receive buffers.
 
 use kernel::prelude::*;
 
@@ -29,23 +29,27 @@ pub fn point(step: &str) -> Result {
     Ok(())
 }
 
-/// Whether a test wants the device not to be told about a command. Process context.
+/// Whether a test wants the device not to be told about a command of `class`. Process context.
 #[inline]
-pub fn take_kick() -> bool {
+pub fn take_kick(class: u8) -> bool {
     #[cfg(faults)]
     // SAFETY: The function has no requirements.
-    return unsafe { crate::bindings::fault_take_kick() };
-    #[cfg(not(faults))]
+    if unsafe { crate::bindings::fault_take_kick(class) } {
+        return true;
+    }
+    let _ = class;
     false
 }
 
-/// Whether a test wants the device to have refused a command. Process context.
+/// Whether a test wants the device to have refused a command of `class`. Process context.
 #[inline]
-pub fn take_answer() -> bool {
+pub fn take_answer(class: u8) -> bool {
     #[cfg(faults)]
     // SAFETY: The function has no requirements.
-    return unsafe { crate::bindings::fault_take_answer() };
-    #[cfg(not(faults))]
+    if unsafe { crate::bindings::fault_take_answer(class) } {
+        return true;
+    }
+    let _ = class;
     false
 }
 

@@ -7,9 +7,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab import driver as drivers
 from lab import host, traffic
-from support import binding, exchange, vlan
+from support import binding, commands, exchange, vlan
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, PACKED
 
@@ -242,16 +241,12 @@ def faulty(boot, driver, faulty_module):
             yield guest
 
 
-def parameter(guest, name, value):
-    guest.run(f"echo {value} >/sys/module/{drivers.RUST.name}/parameters/{name}")
-
-
 @pytest.mark.parametrize("kind, field, everything, normal", [(address, "promiscuous", True, False), (group, "multicast", "all", "normal")])
 def test_table_is_refused(faulty, kind, field, everything, normal):
     """The device passes on everything instead, until it takes a table."""
     nic = faulty.nics[0]
     name = faulty.interface(nic)
-    parameter(faulty, "fault_answers", 1)
+    commands.refuse(faulty, commands.MAC)
     change(faulty, kind, "add", name, [1])
     becomes(faulty, nic, **{field: everything})
     assert any("refuses VIRTIO_NET_CTRL_MAC_TABLE_SET" in line for line in faulty.kernel_messages())
@@ -265,22 +260,22 @@ def test_mode_is_not_answered(faulty):
     """The command ends in time, and the mode is as wanted once the device has answered."""
     nic = faulty.nics[0]
     name = faulty.interface(nic)
-    parameter(faulty, "control_timeout", 300)
+    commands.parameter(faulty, "control_timeout", 300)
     for wanted in ("on", "off"):
-        parameter(faulty, "fault_kicks", 1)
+        commands.withhold(faulty, commands.MODE)
         faulty.run(["ip", "link", "set", name, "promisc", wanted])
         assert "within 300 ms" in "\n".join(errors(faulty))
         exchange.pings(faulty, nic)
         becomes(faulty, nic, promiscuous=wanted == "on")
     assert errors(faulty) == []
-    parameter(faulty, "control_timeout", 5000)
+    commands.parameter(faulty, "control_timeout", 5000)
     exchange.everything(faulty, nic)
 
 
 def test_vlan_is_refused(faulty):
     nic = faulty.nics[0]
     name = faulty.interface(nic)
-    parameter(faulty, "fault_answers", 1)
+    commands.refuse(faulty, commands.VLAN)
     done = faulty.run(["ip", "link", "add", "link", name, "name", "refused", "type", "vlan", "id", 7], check=False)
     assert done.rc != 0 and "Invalid argument" in done.stderr, done
     assert "refused" not in faulty.run(["ip", "link"]).stdout

@@ -12,7 +12,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import traffic
-from support import exchange, flows, packets, queues, toeplitz
+from support import commands, exchange, flows, packets, queues, toeplitz
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
@@ -380,7 +380,7 @@ COMMANDS = ["-X {} equal 2", f"-X {{}} hkey {written(NEW_KEY)}", "-N {} rx-flow-
 def test_device_refuses(faulty, what):
     device = Device(faulty, faulty.nics[0])
     before = device.state(), queues.used(faulty, device.name)
-    faulty.run(f"echo 1 >/sys/module/{drivers.RUST.name}/parameters/fault_answers")
+    commands.refuse(faulty, commands.QUEUES)
     done = device.ethtool(*what.format(device.name).split(), check=False)
     assert done.rc != 0 and "Invalid argument" in done.stderr, done
     assert (device.state(), queues.used(faulty, device.name)) == before
@@ -394,8 +394,7 @@ def test_device_refuses(faulty, what):
 def test_device_refuses_one_of_two_features(faulty):
     """Then it keeps the other too: here those that the device does before the one that it refuses."""
     device = Device(faulty, faulty.nics[1])
-    answers = f"/sys/module/{drivers.RUST.name}/parameters/fault_answers"
-    faulty.run(f"echo 1 >{answers}")
+    commands.refuse(faulty, commands.QUEUES)
     assert device.ethtool("-K", device.name, "rxhash", "on", check=False).rc != 0
     assert device.hash_is_on().startswith("off")
     assert "set_features() failed (-22)" in "".join(errors(faulty))
@@ -409,7 +408,7 @@ def test_device_refuses_one_of_two_features(faulty):
 def test_device_refuses_at_first(faulty, driver):
     """It does without, and with as many queues."""
     driver.unload(faulty)
-    driver.load(faulty, "fault_answers=1")
+    driver.load(faulty, commands.refuse_first(commands.QUEUES))
     # The fault is that of the device that is probed first; both are tried.
     names = [faulty.bring_up(nic) for nic in faulty.nics]
     refused = [faulty.run(["ethtool", "-x", name], check=False).rc != 0 for name in names]

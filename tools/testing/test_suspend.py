@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lab import driver as drivers
-from support import binding, exchange, leaks, queues, suspend
+from support import binding, commands, exchange, leaks, queues, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_is_uncut
 
@@ -195,11 +195,10 @@ def test_device_refuses_what_was_set(faulty):
     nic = faulty.nics[0]
     name = faulty.interface(nic)
     queues.use(faulty, name, 2)
-    faulty.run(f"echo 1 >/sys/module/{drivers.RUST.name}/parameters/fault_answers")
+    commands.refuse(faulty, commands.QUEUES)
     suspend.to_memory(faulty)
-    # The first command is the number of queues.
     assert queues.used(faulty, name)[0] == 1
-    faulty.run(f"echo 2 >/sys/module/{drivers.RUST.name}/parameters/fault_answers")
+    commands.refuse(faulty, commands.MAC)
     suspend.to_memory(faulty)
     said = errors(faulty)
     assert len(said) == 1 and "MAC address" in said[0], said

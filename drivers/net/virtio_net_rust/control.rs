@@ -65,8 +65,8 @@ pub(crate) trait Command {
 /// A command of any type, so that sending one is one piece of code.
 struct Request<'a> {
     name: &'static str,
-    /// Class and number.
-    head: [u8; 2],
+    class: u8,
+    code: u8,
     write: &'a dyn Fn(&mut Message) -> Result,
 }
 
@@ -74,7 +74,8 @@ impl<'a> Request<'a> {
     fn of<C: Command>(write: &'a dyn Fn(&mut Message) -> Result) -> Self {
         Self {
             name: C::NAME,
-            head: [C::CLASS, C::CODE],
+            class: C::CLASS,
+            code: C::CODE,
             write,
         }
     }
@@ -149,7 +150,7 @@ impl Control {
 
         state.settle()?;
         let mut message = Message::new(state.queue.device());
-        message.bytes(&request.head)?;
+        message.bytes(&[request.class, request.code])?;
         message.end_segment()?;
         (request.write)(&mut message)?;
         let room = room.checked_add(BODY).ok_or(ENOMEM)?;
@@ -157,7 +158,7 @@ impl Control {
             .queue
             .ask(Exchange::new(message, room)?)
             .map_err(|rejected| rejected.error)?;
-        if !fault::take_kick() {
+        if !fault::take_kick(request.class) {
             state.queue.kick();
         }
 
@@ -171,7 +172,7 @@ impl Control {
             );
             return Err(EIO);
         }
-        if ack != [OK] || fault::take_answer() {
+        if ack != [OK] || fault::take_answer(request.class) {
             return Err(EINVAL);
         }
         Ok(answered)
