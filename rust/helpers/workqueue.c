@@ -2,13 +2,19 @@
 
 #include <linux/workqueue.h>
 
-__rust_helper void rust_helper_init_work(struct work_struct *work,
-					 void (*function)(struct work_struct *))
+__rust_helper void rust_helper_init_delayed_work(struct delayed_work *work,
+						 void (*function)(struct work_struct *))
 {
-	INIT_WORK(work, function);
+	INIT_DELAYED_WORK(work, function);
 }
 
-__rust_helper bool rust_helper_schedule_work(struct work_struct *work)
+__rust_helper void rust_helper_schedule_delayed_work_msecs(struct delayed_work *work,
+							   unsigned int msecs)
 {
-	return schedule_work(work);
+	schedule_delayed_work(work, msecs_to_jiffies(msecs));
+}
+
+__rust_helper void rust_helper_expedite_delayed_work(struct delayed_work *work)
+{
+	mod_delayed_work(system_percpu_wq, work, 0);
 }

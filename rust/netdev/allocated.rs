@@ -20,6 +20,7 @@ use crate::{
     rss::RssSizes,
     rtnl,
     rx_file::RxFile,
+    service::Service,
     stats::QueueStatOps,
     Device,
     Driver,
@@ -39,8 +40,7 @@ use core::{
 use kernel::{
     error::to_result,
     prelude::*,
-    sync::Arc,
-    types::Opaque, //
+    sync::Arc, //
 };
 use virtio::{
     fault,
@@ -320,14 +320,14 @@ impl<T: Driver> Allocated<T> {
                 shared,
                 rx: rx_slots,
                 tx: tx_slots,
-                service: Opaque::zeroed(),
+                service: Service::new(),
                 rss: self.rss,
                 cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
                 frozen: rtnl::Mark::new(false),
                 device_counters: Default::default(),
                 dev,
             });
-            bindings::init_work((*context).service.get(), Some(Ops::<T>::service));
+            Service::init::<T>(core::ptr::addr_of!((*context).service));
 
             let guard = rtnl::lock();
             let cpus = core::ptr::addr_of_mut!((*context).cpus);
@@ -403,7 +403,7 @@ impl<T: Driver> Drop for Registration<T> {
         // running.
         unsafe {
             let context = Context::<T>::of(dev);
-            bindings::disable_work_sync((*context).service.get());
+            (*context).service.disable();
             cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
             bindings::unregister_netdev(dev);
             // The queues release what is lent; the byte queue limits forget it.

@@ -12,6 +12,7 @@ use crate::{
     },
     rss::RssSizes,
     rtnl,
+    service::Service,
     stats::DeviceCounters,
     Driver,
     Features, //
@@ -46,7 +47,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) shared: T::Shared,
     pub(crate) rx: KVec<RxSlot<T>>,
     pub(crate) tx: KVec<TxSlot<T>>,
-    pub(crate) service: Opaque<bindings::work_struct>,
+    pub(crate) service: Service,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Watch,
     /// Whether the queues have been taken away, see `Device::freeze`.
@@ -247,8 +248,13 @@ impl<T: Driver> Device<T> {
     ///
     /// Does nothing once the device is going away.
     pub fn schedule_service(&self) {
-        // SAFETY: The work has been set up at registration. It is disabled before it goes.
-        unsafe { bindings::schedule_work(self.context().service.get()) };
+        self.context().service.schedule();
+    }
+
+    /// As [`schedule_service`](Self::schedule_service), after so many milliseconds, unless it is going to
+    /// be called before.
+    pub fn schedule_service_in(&self, msecs: u32) {
+        self.context().service.schedule_in(msecs);
     }
 }
 

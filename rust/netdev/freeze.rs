@@ -24,12 +24,11 @@ impl<T: Driver> Device<T> {
         let (dev, context) = (self.as_raw(), self.context());
 
         // The work may take the rtnl lock.
-        // SAFETY: The work has been set up.
-        unsafe { bindings::disable_work_sync(context.service.get()) };
+        context.service.disable();
         let rtnl = rtnl::lock();
         if context.frozen.get(&rtnl) {
-            // SAFETY: As above. It has been disabled once more than is needed.
-            unsafe { bindings::enable_work(context.service.get()) };
+            // It has been disabled once more than is needed.
+            context.service.enable();
             return;
         }
         // SAFETY: By the type invariant.
@@ -112,11 +111,10 @@ impl<T: Driver> Device<T> {
             // SAFETY: `freeze` has disabled the contexts. The lock is held.
             unsafe { Ops::start_polling(self) };
         }
-        // SAFETY: By the type invariant. The work has been disabled by `freeze`.
-        unsafe {
-            bindings::netif_device_attach(dev);
-            bindings::enable_work(context.service.get());
-        }
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netif_device_attach(dev) };
+        // `freeze` has disabled it.
+        context.service.enable();
         if self.is_up() {
             T::opened(self);
         }

@@ -32,6 +32,7 @@ mod queues;
 pub mod rtnl;
 mod rx_file;
 mod rx_mode;
+mod service;
 mod skbuff;
 pub mod stats;
 mod vnet;

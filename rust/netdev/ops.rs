@@ -32,14 +32,12 @@ use core::{
     },
 };
 use kernel::{
-    container_of,
     error::{
         from_result,
         to_result, //
     },
     prelude::*,
-    sync::rcu,
-    types::Opaque, //
+    sync::rcu, //
 };
 
 /// `NETDEV_TX_OK`: the driver has taken the packet.
@@ -405,19 +403,5 @@ impl<T: Driver> Ops<T> {
     pub(crate) unsafe fn cpus_changed(dev: *mut c_void, online: &cpu::Online) {
         // SAFETY: By the requirement of this function.
         T::cpus_changed(unsafe { Device::<T>::from_raw(dev.cast()) }, online);
-    }
-
-    /// The function of [`Context::service`].
-    ///
-    /// # Safety
-    ///
-    /// `work` is that of the context of a registered device of `T`.
-    pub(crate) unsafe extern "C" fn service(work: *mut bindings::work_struct) {
-        // SAFETY: `work` is embedded in a context, which lives until the work is disabled.
-        let device = unsafe {
-            let context = container_of!(Opaque::cast_from(work), Context<T>, service);
-            Device::<T>::from_raw((*context).dev)
-        };
-        T::service(device);
     }
 }
