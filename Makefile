@@ -45,7 +45,7 @@ check:
 empty :=
 space := $(empty) $(empty)
 # Those with a device of our own.
-device-files = $(notdir $(basename $(wildcard tools/testing/test_device_*.py))) test_commands
+device-files = $(notdir $(basename $(wildcard tools/testing/test_device_*.py))) test_commands test_quiet_commands
 device-tests = $(subst $(space), or ,$(strip $(device-files)))
 check-device: lab-env = LAB_LAYER=tools/device TEST="$(device-tests)"
 check-device:

@@ -4,10 +4,12 @@
 
 use crate::{
     config,
-    control::commands::SetMac,
+    control::{
+        commands::SetMac,
+        Access, //
+    },
     features,
     rx_mode,
-    Shared,
     VirtioNet, //
 };
 use kernel::{
@@ -51,7 +53,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     if !device.has_random_mac(rtnl) {
         return;
     }
-    if let Err(error) = set(shared, device.mac(rtnl)) {
+    if let Err(error) = set(device, device.mac(rtnl)) {
         dev_warn!(
             shared.device,
             "device does not take a MAC address: {error:?}\n"
@@ -66,10 +68,10 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 ///
 /// # Errors
 ///
-/// What [`Control::send`](crate::control::Control::send) says.
+/// What [`Access::send`](crate::control::Access::send) says.
 pub(crate) fn change(device: &Device<VirtioNet>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
     let shared = device.shared();
-    set(shared, address)?;
+    set(device, address)?;
     if can_be_told(&shared.device) {
         return Ok(());
     }
@@ -90,12 +92,12 @@ pub(crate) fn can_be_told(device: &virtio::Device) -> bool {
 ///
 /// # Errors
 ///
-/// What [`Control::send`](crate::control::Control::send) says.
-pub(crate) fn set(shared: &Shared, address: [u8; 6]) -> Result {
-    let device = &shared.device;
-    match shared.control_for(features::CTRL_MAC_ADDR) {
+/// What [`Access::send`](crate::control::Access::send) says.
+pub(crate) fn set(device: &Device<VirtioNet>, address: [u8; 6]) -> Result {
+    let virtio = &device.shared().device;
+    match Access::new(device, features::CTRL_MAC_ADDR) {
         Some(control) => control.send(&SetMac(address)),
-        None if can_be_told(device) => device.write_config(&config::MAC, address),
+        None if can_be_told(virtio) => virtio.write_config(&config::MAC, address),
         None => Ok(()),
     }
 }

@@ -4,7 +4,10 @@
 
 use crate::{
     config,
-    control::commands::SetQueuePairs,
+    control::{
+        commands::SetQueuePairs,
+        Access, //
+    },
     features,
     rss,
     VirtioNet, //
@@ -61,6 +64,21 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
         let _ = device.set_num_queues(1, rtnl);
     }
     spread(device, device.num_queues());
+}
+
+/// Tells the device again how many pairs to use, and what to hash.
+///
+/// Process context. May sleep.
+///
+/// # Errors
+///
+/// What [`Access::send`] says; `ENOMEM`.
+pub(crate) fn repeat(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+    rss::replay(device, rtnl)?;
+    if rss::steers(device.shared()) {
+        return Ok(());
+    }
+    tell(device, device.num_queues(), rtnl)
 }
 
 /// Changes the number of pairs that are used. C functions: `virtnet_set_channels()`,
@@ -125,7 +143,7 @@ fn tell(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
     if rss::steers(shared) {
         return rss::spread(device, pairs, rtnl);
     }
-    let Some(control) = shared.control_for(features::MQ) else {
+    let Some(control) = Access::new(device, features::MQ) else {
         return if pairs == 1 {
             Ok(())
         } else {

@@ -15,7 +15,10 @@ use self::state::{
     State, //
 };
 use crate::{
-    control::commands::SetQueueModeration,
+    control::{
+        commands::SetQueueModeration,
+        Access, //
+    },
     features,
     parameters,
     tx,
@@ -96,7 +99,7 @@ pub(crate) fn get(shared: &Shared, queue: Option<u16>) -> Coalesce {
 /// - `EOPNOTSUPP` for times and for adapting, and `EINVAL` for numbers of packets that put off
 ///   interrupts, if the device cannot do that. C takes adapting, and does nothing.
 /// - `EINVAL` if that of received packets is changed and is to be adapted.
-/// - What [`Control::send`](crate::control::Control::send) says.
+/// - What [`Access::send`](crate::control::Access::send) says.
 pub(crate) fn set(
     device: &Device<VirtioNet>,
     queue: Option<u16>,
@@ -118,7 +121,7 @@ pub(crate) fn set(
     if device.is_up() && state.others(&chosen, napi).next().is_some() {
         return Err(EBUSY);
     }
-    let control = shared.control_for(feature);
+    let control = Access::new(device, feature);
     if control.is_none() {
         check_immediate(wanted)?;
     }
@@ -129,8 +132,8 @@ pub(crate) fn set(
         .switch(device, &chosen, napi, rtnl)
         .and_then(|()| match (control, queue) {
             (None, _) => Ok(()),
-            (Some(control), None) => state.tell_all(shared, control, wanted),
-            (Some(control), Some(queue)) => state.tell_pair(shared, control, queue, wanted),
+            (Some(control), None) => state.tell_all(device, control, wanted),
+            (Some(control), Some(queue)) => state.tell_pair(device, control, queue, wanted),
         })
         .inspect_err(|_| state.switch_back(device, &chosen, napi, rtnl))?;
     for index in chosen {
@@ -161,7 +164,7 @@ fn check_immediate(wanted: Coalesce) -> Result {
 ///
 /// # Errors
 ///
-/// What [`Control::send`](crate::control::Control::send) says.
+/// What [`Access::send`](crate::control::Access::send) says.
 pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     let state = device.shared().moderation.0.lock();
     for (index, pair) in (0..).zip(&state.pairs) {
@@ -169,15 +172,23 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
             toggle(device, index, pair.napi, rtnl)?;
         }
     }
-    state.replay(device.shared())
+    state.replay(device)
+}
+
+/// Tells the device again what has been set.
+///
+/// As for [`replay`].
+pub(crate) fn repeat(device: &Device<VirtioNet>) -> Result {
+    device.shared().moderation.0.lock().replay(device)
 }
 
 /// Puts off the interrupts of the receive queue `index` as the kernel has found to be best, unless
 /// that is set by hand by now. C function: `virtnet_rx_dim_work()`.
 ///
 /// Process context. May sleep. What the device refuses stays as it is.
-pub(crate) fn adapt_rx(shared: &Shared, index: u16, found: Moderation) {
-    let Some(control) = shared.control_for(features::VQ_NOTF_COAL) else {
+pub(crate) fn adapt_rx(device: &Device<VirtioNet>, index: u16, found: Moderation) {
+    let shared = device.shared();
+    let Some(control) = Access::new(device, features::VQ_NOTF_COAL) else {
         return;
     };
     let mut state = shared.moderation.0.lock();
@@ -201,9 +212,9 @@ pub(crate) fn adapt_rx(shared: &Shared, index: u16, found: Moderation) {
 ///
 /// # Errors
 ///
-/// What [`Control::send`](crate::control::Control::send) says; then it keeps that.
-pub(crate) fn restore_rx(shared: &Shared, index: u16) -> Result {
-    restore(shared, index, virtqueues(index).0, |coalesce| {
+/// What [`Access::send`](crate::control::Access::send) says; then it keeps that.
+pub(crate) fn restore_rx(device: &Device<VirtioNet>, index: u16) -> Result {
+    restore(device, index, virtqueues(index).0, |coalesce| {
         &mut coalesce.rx
     })
 }
@@ -213,19 +224,20 @@ pub(crate) fn restore_rx(shared: &Shared, index: u16) -> Result {
 /// # Errors
 ///
 /// As there.
-pub(crate) fn restore_tx(shared: &Shared, index: u16) -> Result {
-    restore(shared, index, virtqueues(index).1, |coalesce| {
+pub(crate) fn restore_tx(device: &Device<VirtioNet>, index: u16) -> Result {
+    restore(device, index, virtqueues(index).1, |coalesce| {
         &mut coalesce.tx
     })
 }
 
 fn restore(
-    shared: &Shared,
+    device: &Device<VirtioNet>,
     index: u16,
     virtqueue: u16,
     side: fn(&mut Coalesce) -> &mut Moderation,
 ) -> Result {
-    let Some(control) = shared.control_for(features::VQ_NOTF_COAL) else {
+    let shared = device.shared();
+    let Some(control) = Access::new(device, features::VQ_NOTF_COAL) else {
         return Ok(());
     };
     let mut state = shared.moderation.0.lock();

@@ -6,8 +6,13 @@
 //! Unlike in C the wait has an end. A command that was not answered in time stays with the queue,
 //! which keeps its memory until the answer comes or the device is reset.
 
+mod access;
 pub(crate) mod commands;
 
+pub(crate) use self::access::{
+    settle,
+    Access, //
+};
 use crate::parameters;
 use kernel::{
     new_mutex,
@@ -68,15 +73,18 @@ struct Request<'a> {
     class: u8,
     code: u8,
     write: &'a dyn Fn(&mut Message) -> Result,
+    /// Whether something is set by it.
+    sets: bool,
 }
 
 impl<'a> Request<'a> {
-    fn of<C: Command>(write: &'a dyn Fn(&mut Message) -> Result) -> Self {
+    fn of<C: Command>(write: &'a dyn Fn(&mut Message) -> Result, sets: bool) -> Self {
         Self {
             name: C::NAME,
             class: C::CLASS,
             code: C::CODE,
             write,
+            sets,
         }
     }
 }
@@ -88,6 +96,18 @@ struct State {
     queue: Virtqueue<Exchange>,
     /// Whether the queue still has a command that nobody waits for any more.
     overdue: bool,
+    /// Whether the device may have done a command that counts as failed.
+    doubt: bool,
+}
+
+/// Whether it is known what is set in the device.
+enum Doubt {
+    /// It is known.
+    Nothing,
+    /// It will be known when the device has answered.
+    Pending,
+    /// A command that counts as failed may have been done.
+    Settled,
 }
 
 impl Control {
@@ -109,6 +129,29 @@ impl Control {
         *self.0.lock() = Some(State::new(queue));
     }
 
+    /// Whether it is known what is set in the device. Process context. May sleep, but does not wait for a
+    /// command that is under way.
+    fn doubt(&self) -> Doubt {
+        let Some(mut guard) = self.0.try_lock() else {
+            return Doubt::Pending;
+        };
+        match &mut *guard {
+            Some(state) if state.doubt && !state.queue.is_broken() => match state.settle() {
+                Ok(()) => Doubt::Settled,
+                Err(_) => Doubt::Pending,
+            },
+            _ => Doubt::Nothing,
+        }
+    }
+
+    /// Leaves it at what the device has been told: a device that is slow all the time would have to be
+    /// told again and again. Process context. May sleep.
+    fn trust(&self) {
+        if let Some(state) = &mut *self.0.lock() {
+            state.doubt = false;
+        }
+    }
+
     /// Sends a command and waits until the device has done it.
     ///
     /// Process context, after the device has been told to start. Sleeps, for as long as
@@ -122,9 +165,9 @@ impl Control {
     /// - `EIO` at once, as long as it owes the answer to a command that timed out; if the queue is
     ///   broken; or if it answers with nothing, or with more than there is room for.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
-    pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
+    fn send<C: Command>(&self, command: &C) -> Result {
         let write = |body: &mut Message| command.write(body);
-        self.exchange(&Request::of::<C>(&write), 0).map(drop)
+        self.exchange(&Request::of::<C>(&write, true), 0).map(drop)
     }
 
     /// Sends a command that the device answers with up to `room` bytes besides whether it has done
@@ -135,10 +178,10 @@ impl Control {
     /// # Errors
     ///
     /// As there.
-    pub(crate) fn ask<C: Command>(&self, command: &C, room: usize) -> Result<KVec<u8>> {
+    fn ask<C: Command>(&self, command: &C, room: usize) -> Result<KVec<u8>> {
         let mut body = KVec::from_elem(0, room, GFP_KERNEL)?;
         let write = |body: &mut Message| command.write(body);
-        let answered = self.exchange(&Request::of::<C>(&write), room)?;
+        let answered = self.exchange(&Request::of::<C>(&write, false), room)?;
         let len = answered.copy(BODY, &mut body);
         body.truncate(len);
         Ok(body)
@@ -162,20 +205,9 @@ impl Control {
             state.queue.kick();
         }
 
-        let answered = state.wait(request.name)?;
-        let mut ack = [!OK];
-        if answered.copy(0, &mut ack) < BODY {
-            dev_err!(
-                state.queue.device(),
-                "device answered {} with nothing\n",
-                request.name
-            );
-            return Err(EIO);
-        }
-        if ack != [OK] || fault::take_answer(request.class) {
-            return Err(EINVAL);
-        }
-        Ok(answered)
+        let answered = state.answer(request);
+        state.doubt |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));
+        answered
     }
 }
 
@@ -184,6 +216,7 @@ impl State {
         Self {
             queue,
             overdue: false,
+            doubt: false,
         }
     }
 
@@ -203,6 +236,24 @@ impl State {
             "device has answered at last, commands work again\n"
         );
         Ok(())
+    }
+
+    /// Waits for the answer to a command that is under way, and looks whether it has been done.
+    fn answer(&mut self, request: &Request<'_>) -> Result<Answered> {
+        let answered = self.wait(request.name)?;
+        let mut ack = [!OK];
+        if answered.copy(0, &mut ack) < BODY {
+            dev_err!(
+                self.queue.device(),
+                "device answered {} with nothing\n",
+                request.name
+            );
+            return Err(EIO);
+        }
+        if ack != [OK] || fault::take_answer(request.class) {
+            return Err(EINVAL);
+        }
+        Ok(answered)
     }
 
     /// Waits for the answer to the command `name`, which is under way.

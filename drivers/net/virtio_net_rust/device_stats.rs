@@ -15,10 +15,9 @@ use crate::{
             GetStats,
             QueryStats, //
         },
-        Control, //
+        Access, //
     },
     features,
-    Shared,
     VirtioNet, //
 };
 use answer::{
@@ -52,7 +51,7 @@ pub(crate) struct DeviceStats(SetOnce<u64>);
 
 /// A virtqueue.
 #[derive(Clone, Copy)]
-enum Queue {
+pub(crate) enum Queue {
     /// The receive queue of this pair.
     Rx(u16),
     /// The transmit queue of this pair.
@@ -63,7 +62,7 @@ enum Queue {
 
 impl Queue {
     /// The number that the device knows it by (virtio 1.3, section 5.1.2).
-    fn number(self) -> u16 {
+    pub(crate) fn number(self) -> u16 {
         match self {
             Self::Rx(pair) | Self::Control(pair) => pair.wrapping_mul(2),
             Self::Tx(pair) => pair.wrapping_mul(2).wrapping_add(1),
@@ -92,7 +91,7 @@ impl Queue {
 /// `virtnet_probe()`, which fails then.
 pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     let shared = device.shared();
-    let Some(control) = shared.control_for(features::DEVICE_STATS) else {
+    let Some(control) = Access::new(device, features::DEVICE_STATS) else {
         return;
     };
     let kept = kept_types(control).and_then(|types| {
@@ -115,7 +114,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     }
 }
 
-fn kept_types(control: &Control) -> Result<u64> {
+fn kept_types(control: Access<'_>) -> Result<u64> {
     let answer = control.ask(&QueryStats, size_of::<u64>())?;
     let types = answer.first_chunk().ok_or(EIO)?;
     Ok(u64::from_le_bytes(*types))
@@ -144,7 +143,7 @@ pub(crate) fn read(device: &Device<VirtioNet>, values: &mut DeviceValues) {
     let of_pairs = (0..pairs).flat_map(|pair| [(Queue::Rx(pair), rx), (Queue::Tx(pair), tx)]);
     let all = Iterator::chain(of_pairs, [(Queue::Control(pairs), control)]);
 
-    ask(shared, all, |queue, entry| match queue {
+    ask(device, all, |queue, entry| match queue {
         Queue::Rx(pair) => fill(types::RX, types, entry, values.rx(pair)),
         Queue::Tx(pair) => fill(types::TX, types, entry, values.tx(pair)),
         Queue::Control(_) => fill(types::CONTROL, types, entry, values.control()),
@@ -180,23 +179,27 @@ fn fill<Q>(all: &[Type<Q>], types: u64, entry: &Entry<'_>, values: &mut [u64]) {
 /// `virtnet_get_queue_stats_rx()`.
 ///
 /// Process context. May sleep. What cannot be read is not known, after a line in the log.
-pub(crate) fn rx(shared: &Shared, queue: Option<u16>) -> RxReported {
-    reported(types::RX, shared, queue.map(Queue::Rx))
+pub(crate) fn rx(device: &Device<VirtioNet>, queue: Option<u16>) -> RxReported {
+    reported(types::RX, device, queue.map(Queue::Rx))
 }
 
 /// As [`rx`], of a transmit queue. C function: `virtnet_get_queue_stats_tx()`.
-pub(crate) fn tx(shared: &Shared, queue: Option<u16>) -> TxReported {
-    reported(types::TX, shared, queue.map(Queue::Tx))
+pub(crate) fn tx(device: &Device<VirtioNet>, queue: Option<u16>) -> TxReported {
+    reported(types::TX, device, queue.map(Queue::Tx))
 }
 
-fn reported<Q: Default>(all: &'static [Type<Q>], shared: &Shared, queue: Option<Queue>) -> Q {
+fn reported<Q: Default>(
+    all: &'static [Type<Q>],
+    device: &Device<VirtioNet>,
+    queue: Option<Queue>,
+) -> Q {
     let mut to = Q::default();
-    let types = shared.device_stats.0.copy().unwrap_or(0);
+    let types = device.shared().device_stats.0.copy().unwrap_or(0);
     let types = subset(all, types, |kind| !kind.told.is_empty());
     let told = || all.iter().filter(|kind| kind.is_in(types));
 
     match queue {
-        Some(queue) => ask(shared, [(queue, types)], |_, entry| {
+        Some(queue) => ask(device, [(queue, types)], |_, entry| {
             for kind in told().filter(|kind| kind.number == entry.number) {
                 for (place, field) in kind.told {
                     *field(&mut to) = entry.counter(*place);
@@ -215,11 +218,11 @@ fn reported<Q: Default>(all: &'static [Type<Q>], shared: &Shared, queue: Option<
 /// Asks for statistics: of each virtqueue that of a set of types. Calls `take` for what comes of
 /// that.
 fn ask(
-    shared: &Shared,
+    device: &Device<VirtioNet>,
     wanted: impl IntoIterator<Item = (Queue, u64)>,
     mut take: impl FnMut(Queue, &Entry<'_>),
 ) {
-    let Some(control) = shared.control_for(features::DEVICE_STATS) else {
+    let Some(control) = Access::new(device, features::DEVICE_STATS) else {
         return;
     };
     let mut wanted = wanted.into_iter().filter(|&(_, types)| types != 0);
@@ -238,24 +241,19 @@ fn ask(
     };
     if let Err(error) = ask_all() {
         dev_err!(
-            shared.device,
+            device.shared().device,
             "device does not say what it has counted: {error:?}\n"
         );
     }
 }
 
 fn ask_at_once(
-    control: &Control,
+    control: Access<'_>,
     queues: &[(Queue, u64)],
     take: &mut impl FnMut(Queue, &Entry<'_>),
 ) -> Result {
-    let mut wanted = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
-    let mut room = 0;
-    for &(queue, types) in queues {
-        wanted.push((queue.number(), types), GFP_KERNEL)?;
-        room += queue.len(types);
-    }
-    let answer = control.ask(&GetStats(&wanted), room)?;
+    let room = queues.iter().map(|(queue, types)| queue.len(*types)).sum();
+    let answer = control.ask(&GetStats(queues), room)?;
     entries(&answer, |entry| {
         let asked = queues
             .iter()

@@ -4,9 +4,19 @@
 
 use crate::{
     config,
-    control::commands::AnnounceDone,
+    control::{
+        commands::AnnounceDone,
+        Access, //
+    },
     features,
     VirtioNet, //
+};
+use core::sync::atomic::{
+    AtomicBool,
+    Ordering::{
+        Acquire,
+        Release, //
+    },
 };
 use kernel::{
     device::Bound,
@@ -21,7 +31,11 @@ use kernel::{
 };
 
 /// What is known of the link.
-pub(crate) struct Link(Pin<KBox<Mutex<State>>>);
+pub(crate) struct Link {
+    /// Whether the device may report something else than before.
+    changed: AtomicBool,
+    state: Pin<KBox<Mutex<State>>>,
+}
 
 struct State {
     up: bool,
@@ -35,17 +49,20 @@ impl Link {
             up: false,
             settings: LinkSettings::UNKNOWN,
         };
-        Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+        Ok(Self {
+            changed: AtomicBool::new(false),
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
+        })
     }
 
     /// How fast the link is. Process context. May sleep.
     pub(crate) fn settings(&self) -> LinkSettings {
-        self.0.lock().settings
+        self.state.lock().settings
     }
 
     /// Changes what is shown, until the link comes up the next time. Process context. May sleep.
     pub(crate) fn set_settings(&self, settings: LinkSettings) {
-        self.0.lock().settings = settings;
+        self.state.lock().settings = settings;
     }
 }
 
@@ -64,7 +81,7 @@ fn of_device(device: &virtio::Device<Bound>) -> Option<LinkSettings> {
 /// section 5.1.6.5.4). C function: `virtnet_ack_link_announce()`.
 fn announce(device: &Device<VirtioNet>) {
     let shared = device.shared();
-    let Some(control) = shared.control_for(features::GUEST_ANNOUNCE) else {
+    let Some(control) = Access::new(device, features::GUEST_ANNOUNCE) else {
         return;
     };
     device.notify_peers();
@@ -76,12 +93,21 @@ fn announce(device: &Device<VirtioNet>) {
     }
 }
 
-/// Takes over the link state that the device reports: up, if it reports none. When the link comes
-/// up, also how fast it is. Then the device is announced if it wants to be.
+/// Has [`update`] look at what the device reports. Any context. C function: `virtnet_config_changed()`.
+pub(crate) fn changed(device: &Device<VirtioNet>) {
+    device.shared().link.changed.store(true, Release);
+    device.schedule_service();
+}
+
+/// Takes over the link state that the device reports, if that may have changed: up, if it reports none.
+/// When the link comes up, also how fast it is. Then the device is announced if it wants to be.
 ///
 /// Process context. May sleep. Takes the rtnl lock. C function: `virtnet_config_changed_work()`.
 pub(crate) fn update(device: &Device<VirtioNet>) {
     let (virtio, link) = (&device.shared().device, &device.shared().link);
+    if !link.changed.swap(false, Acquire) {
+        return;
+    }
     let status = if virtio.has(features::STATUS) {
         // A device that cannot be read has said so in the log, and is not one to send to.
         virtio.read_config(&config::STATUS).unwrap_or(0)
@@ -90,7 +116,7 @@ pub(crate) fn update(device: &Device<VirtioNet>) {
     };
     let up = status & config::STATUS_LINK_UP != 0;
 
-    let mut state = link.0.lock();
+    let mut state = link.state.lock();
     if up && !state.up {
         state.settings = of_device(virtio).unwrap_or(state.settings);
     }

@@ -115,11 +115,11 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::He
     for (index, Pair { rx, tx }) in (0..).zip(&rings.pairs) {
         if tx.load(Relaxed) != wanted.tx {
             resize_tx(device, index, tx, wanted.tx, rtnl)?;
-            coalesce::restore_tx(device.shared(), index)?;
+            coalesce::restore_tx(device, index)?;
         }
         if rx.load(Relaxed) != wanted.rx {
             resize_rx(device, index, rx, wanted.rx, rtnl)?;
-            coalesce::restore_rx(device.shared(), index)?;
+            coalesce::restore_rx(device, index)?;
         }
     }
     Ok(())

@@ -120,10 +120,16 @@ impl Rss {
 
 impl State {
     /// Makes `config` true of the device, and then of the driver.
-    fn commit(&mut self, shared: &Shared, config: Config, pairs: u16, hashes: bool) -> Result {
-        config.send(shared, pairs, hashes).inspect_err(|error| {
+    fn commit(
+        &mut self,
+        device: &Device<VirtioNet>,
+        config: Config,
+        pairs: u16,
+        hashes: bool,
+    ) -> Result {
+        config.send(device, pairs, hashes).inspect_err(|error| {
             dev_warn!(
-                shared.device,
+                device.shared().device,
                 "device does not change what it hashes, or where that leads: {error:?}\n"
             );
         })?;
@@ -177,7 +183,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> bool {
 ///
 /// # Errors
 ///
-/// What [`Control::send`](crate::control::Control::send) says; `ENOMEM`.
+/// What [`Access::send`](crate::control::Access::send) says; `ENOMEM`.
 pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     if usable(device.shared()).is_err() {
         return Ok(());
@@ -203,7 +209,7 @@ pub(crate) fn spread(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) 
         config.spread_evenly(pairs);
     }
     config.fits(pairs)?;
-    state.commit(shared, config, pairs, hashes(rss, device.features()))
+    state.commit(device, config, pairs, hashes(rss, device.features()))
 }
 
 /// Copies out the table and the key, if there are any. C function: `virtnet_get_rxfh()`.
@@ -239,7 +245,7 @@ pub(crate) fn set(device: &Device<VirtioNet>, table: Option<&[u32]>, key: Option
     config.set(table, key)?;
     config.fits(device.num_queues())?;
     state.commit(
-        shared,
+        device,
         config,
         device.num_queues(),
         hashes(rss, device.features()),
@@ -280,7 +286,7 @@ pub(crate) fn set_fields(device: &Device<VirtioNet>, flow: Flow, fields: HashFie
     let mut config = state.config.copy()?;
     config.types = types;
     state.commit(
-        shared,
+        device,
         config,
         device.num_queues(),
         hashes(rss, device.features()),
@@ -308,5 +314,5 @@ pub(crate) fn change(device: &Device<VirtioNet>, wanted: Features) -> Result {
     }
     let mut state = rss.state.lock();
     let config = state.config.copy()?;
-    state.commit(shared, config, device.num_queues(), hashes(rss, wanted))
+    state.commit(device, config, device.num_queues(), hashes(rss, wanted))
 }

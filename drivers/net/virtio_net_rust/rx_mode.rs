@@ -11,8 +11,8 @@ use crate::{
         SetPromiscuous, //
     },
     control::{
-        Command,
-        Control, //
+        Access,
+        Command, //
     },
     features,
     Shared,
@@ -36,10 +36,10 @@ use kernel::{
 ///
 /// # Errors
 ///
-/// What [`Control::send`] says, other than that the device refuses: that is a line in the log.
+/// What [`Access::send`] says, other than that the device refuses: that is a line in the log.
 pub(crate) fn set(device: &Device<VirtioNet>, wanted: &RxMode) -> Result {
     let shared = device.shared();
-    let Some(control) = shared.control_for(features::CTRL_RX) else {
+    let Some(control) = Access::new(device, features::CTRL_RX) else {
         return Ok(());
     };
     let mut with_own = KVec::new();
@@ -72,7 +72,7 @@ fn add_own<'a>(wanted: &RxMode, list: &'a mut KVec<[u8; 6]>) -> Option<&'a [[u8;
 }
 
 /// Sends a command, and says whether the device has done it.
-fn tell<C: Command>(control: &Control, shared: &Shared, command: &C) -> Result<bool> {
+fn tell<C: Command>(control: Access<'_>, shared: &Shared, command: &C) -> Result<bool> {
     match control.send(command) {
         Ok(()) => Ok(true),
         Err(EINVAL) => {

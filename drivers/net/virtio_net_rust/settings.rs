@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What has been set, and telling it to a device that has been reset.
+//! What has been set, and telling it to a device that has been reset, or that may have understood
+//! otherwise.
 //!
 //! Nothing is kept twice, so nothing can differ. What the stack knows is asked of the stack when it is
 //! needed:
@@ -38,24 +39,36 @@ use kernel::{
 ///
 /// Process context. May sleep.
 pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
-    let shared = device.shared();
-    let report = |what, result: Result| {
-        if let Err(error) = result {
-            dev_err!(
-                shared.device,
-                "{what} of {} not as before: {error:?}\n",
-                device.name()
-            );
-        }
-    };
-
     channels::start(device, rtnl);
-    report("MAC address", address::set(shared, device.mac(rtnl)));
-    report("offloads", offloads::replay(device));
-    report(
-        "filter of addresses",
-        rx_mode::set(device, &device.rx_mode(rtnl)),
-    );
-    report("filter of VLANs", vlan::replay(shared));
-    report("interrupts", coalesce::replay(device, rtnl));
+    report(device, "offloads", offloads::replay(device));
+    filters(device, rtnl);
+    report(device, "interrupts", coalesce::replay(device, rtnl));
+}
+
+/// Tells a device that may have done what counts as failed all that is set, as far as there are commands for
+/// it. As [`replay`].
+pub(crate) fn repeat(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+    report(device, "queues", channels::repeat(device, rtnl));
+    report(device, "offloads", offloads::repeat(device));
+    filters(device, rtnl);
+    report(device, "interrupts", coalesce::repeat(device));
+}
+
+/// Tells the device which packets to pass on.
+fn filters(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+    let address = address::set(device, device.mac(rtnl));
+    report(device, "MAC address", address);
+    let mode = rx_mode::set(device, &device.rx_mode(rtnl));
+    report(device, "filter of addresses", mode);
+    report(device, "filter of VLANs", vlan::replay(device));
+}
+
+fn report(device: &Device<VirtioNet>, what: &str, result: Result) {
+    if let Err(error) = result {
+        dev_err!(
+            device.shared().device,
+            "{what} of {} not as before: {error:?}\n",
+            device.name()
+        );
+    }
 }

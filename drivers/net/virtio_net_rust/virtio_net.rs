@@ -115,13 +115,6 @@ pub struct Shared {
     device_stats: DeviceStats,
 }
 
-impl Shared {
-    /// Where the device takes the commands of `feature`, if that has been negotiated.
-    fn control_for(&self, feature: Feature) -> Option<&Control> {
-        self.control.as_ref().filter(|_| self.device.has(feature))
-    }
-}
-
 impl virtio::Driver for VirtioNet {
     type Data = Bond;
 
@@ -148,7 +141,7 @@ impl virtio::Driver for VirtioNet {
 
     fn config_changed(_device: &virtio::Device<Bound>, bond: &Bond) {
         // Reading the configuration may sleep.
-        bond.netdev.schedule_service();
+        link::changed(&bond.netdev);
     }
 }
 
@@ -176,7 +169,7 @@ impl net::Driver for VirtioNet {
     }
 
     fn opened(device: &Device<Self>) {
-        device.schedule_service();
+        link::changed(device);
     }
 
     fn stopped(device: &Device<Self>) {
@@ -219,11 +212,11 @@ impl net::Driver for VirtioNet {
     }
 
     fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported {
-        device_stats::rx(device.shared(), queue)
+        device_stats::rx(device, queue)
     }
 
     fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported {
-        device_stats::tx(device.shared(), queue)
+        device_stats::tx(device, queue)
     }
 
     fn rx_buffer_len(device: &Device<Self>, stats: &stats::Rx) -> u32 {
@@ -232,6 +225,7 @@ impl net::Driver for VirtioNet {
 
     fn service(device: &Device<Self>) {
         link::update(device);
+        control::settle(device);
     }
 
     fn cpus_changed(device: &Device<Self>, online: &cpu::Online) {
@@ -263,11 +257,11 @@ impl net::Driver for VirtioNet {
     }
 
     fn add_vlan(device: &Device<Self>, vid: u16) -> Result {
-        vlan::add(device.shared(), vid)
+        vlan::add(device, vid)
     }
 
     fn remove_vlan(device: &Device<Self>, vid: u16) -> Result {
-        vlan::remove(device.shared(), vid)
+        vlan::remove(device, vid)
     }
 
     fn set_features(device: &Device<Self>, wanted: Features) -> Result {
@@ -315,7 +309,7 @@ impl net::Driver for VirtioNet {
     }
 
     fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation) {
-        coalesce::adapt_rx(device.shared(), queue, moderation);
+        coalesce::adapt_rx(device, queue, moderation);
     }
 
     fn link_settings(device: &Device<Self>) -> LinkSettings {

@@ -39,6 +39,8 @@ pub struct Command {
 #[derive(Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Answer {
+    /// The command that it is for, by class and code, if it is not for any.
+    command: Option<(u8, u8)>,
     /// The byte that says whether it was done.
     ack: u8,
     /// What follows it.
@@ -61,6 +63,12 @@ fn pairs_of(command: (u8, u8), body: &[u8]) -> Option<u16> {
         _ => return None,
     };
     Some(u16::from_le_bytes(body.get(at..at + 2)?.try_into().ok()?))
+}
+
+/// Takes the first of the answers that are for a command.
+fn scripted(script: &mut VecDeque<Answer>, command: (u8, u8)) -> Option<Answer> {
+    let fits = |answer: &Answer| answer.command.is_none_or(|wanted| wanted == command);
+    script.remove(script.iter().position(fits)?)
 }
 
 /// The state of the control queue.
@@ -106,7 +114,8 @@ impl Control {
             room: chain.room(),
         });
 
-        let answer = self.script.pop_front().unwrap_or_else(|| Answer {
+        let scripted = scripted(&mut self.script, (*class, *code));
+        let answer = scripted.unwrap_or_else(|| Answer {
             ack: OK,
             body: match self.bodies.get(&(*class, *code)) {
                 Some(set) => set.clone(),

@@ -9,7 +9,7 @@ use crate::{
             SetRxModeration,
             SetTxModeration, //
         },
-        Control, //
+        Access, //
     },
     features,
     tx,
@@ -104,15 +104,15 @@ impl State {
     /// Tells the device what holds for all queues. C function: `virtnet_send_notf_coal_cmds()`.
     pub(super) fn tell_all(
         &mut self,
-        shared: &Shared,
-        control: &Control,
+        device: &Device<VirtioNet>,
+        control: Access<'_>,
         wanted: Coalesce,
     ) -> Result {
         let told = match wanted.adaptive_rx {
             true => control.send(&SetTxModeration(wanted.tx)),
             false => send_all(control, wanted),
         };
-        told.inspect_err(|error| self.refused(shared, *error))?;
+        told.inspect_err(|error| self.refused(device, *error))?;
         self.all = wanted;
         for pair in &mut self.pairs {
             let rx = match wanted.adaptive_rx {
@@ -127,12 +127,12 @@ impl State {
     /// Tells the device what holds for one pair. C function: `virtnet_send_notf_coal_vq_cmds()`.
     pub(super) fn tell_pair(
         &mut self,
-        shared: &Shared,
-        control: &Control,
+        device: &Device<VirtioNet>,
+        control: Access<'_>,
         index: u16,
         wanted: Coalesce,
     ) -> Result {
-        send_pair(control, index, wanted).inspect_err(|error| self.refused(shared, *error))?;
+        send_pair(control, index, wanted).inspect_err(|error| self.refused(device, *error))?;
         if let Some(pair) = self.pairs.get_mut(usize::from(index)) {
             pair.own = wanted;
         }
@@ -140,20 +140,20 @@ impl State {
     }
 
     /// Has the device forget about what it has taken of a setting that it has refused.
-    fn refused(&self, shared: &Shared, error: Error) {
+    fn refused(&self, device: &Device<VirtioNet>, error: Error) {
         dev_warn!(
-            shared.device,
+            device.shared().device,
             "device does not change when it raises interrupts: {error:?}\n"
         );
         // If it refuses this too there is nothing that could be done.
-        let _ = self.replay(shared);
+        let _ = self.replay(device);
     }
 
-    pub(super) fn replay(&self, shared: &Shared) -> Result {
-        if let Some(control) = shared.control_for(features::NOTF_COAL) {
+    pub(super) fn replay(&self, device: &Device<VirtioNet>) -> Result {
+        if let Some(control) = Access::new(device, features::NOTF_COAL) {
             send_all(control, self.all)?;
         }
-        if let Some(control) = shared.control_for(features::VQ_NOTF_COAL) {
+        if let Some(control) = Access::new(device, features::VQ_NOTF_COAL) {
             for (index, pair) in (0..).zip(&self.pairs) {
                 send_pair(control, index, pair.own)?;
             }
@@ -184,12 +184,12 @@ pub(super) fn virtqueues(index: u16) -> (u16, u16) {
     (receive, receive.wrapping_add(1))
 }
 
-fn send_all(control: &Control, wanted: Coalesce) -> Result {
+fn send_all(control: Access<'_>, wanted: Coalesce) -> Result {
     control.send(&SetTxModeration(wanted.tx))?;
     control.send(&SetRxModeration(wanted.rx))
 }
 
-fn send_pair(control: &Control, index: u16, wanted: Coalesce) -> Result {
+fn send_pair(control: Access<'_>, index: u16, wanted: Coalesce) -> Result {
     let (receive, transmit) = virtqueues(index);
     control.send(&SetQueueModeration(receive, wanted.rx))?;
     control.send(&SetQueueModeration(transmit, wanted.tx))

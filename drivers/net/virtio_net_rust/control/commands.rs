@@ -3,6 +3,7 @@
 //! The commands, as the device wants them.
 
 use super::Command;
+use crate::device_stats::Queue;
 use kernel::{
     net::Moderation,
     prelude::*,
@@ -216,9 +217,9 @@ impl Command for QueryStats {
     }
 }
 
-/// `VIRTIO_NET_CTRL_STATS_GET`: the statistics of virtqueues, each by its number and the set of the
-/// types that are wanted. With [`DEVICE_STATS`](crate::features::DEVICE_STATS).
-pub(crate) struct GetStats<'a>(pub(crate) &'a [(u16, u64)]);
+/// `VIRTIO_NET_CTRL_STATS_GET`: the statistics of virtqueues, of each the set of types that are
+/// wanted. With [`DEVICE_STATS`](crate::features::DEVICE_STATS).
+pub(crate) struct GetStats<'a>(pub(crate) &'a [(Queue, u64)]);
 
 impl Command for GetStats<'_> {
     const NAME: &'static str = "VIRTIO_NET_CTRL_STATS_GET";
@@ -226,8 +227,8 @@ impl Command for GetStats<'_> {
     const CODE: u8 = 1;
 
     fn write(&self, body: &mut Message) -> Result {
-        for &(virtqueue, types) in self.0 {
-            body.u16(virtqueue)?;
+        for &(queue, types) in self.0 {
+            body.u16(queue.number())?;
             // Reserved.
             body.bytes(&[0; 6])?;
             body.u64(types)?;

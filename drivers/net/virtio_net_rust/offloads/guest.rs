@@ -4,9 +4,11 @@
 //! 5.1.6.5.8).
 
 use crate::{
-    control::commands::SetGuestOffloads,
+    control::{
+        commands::SetGuestOffloads,
+        Access, //
+    },
     features,
-    Shared,
     VirtioNet, //
 };
 use kernel::{
@@ -65,24 +67,33 @@ pub(super) fn can_change(device: &Device) -> bool {
 ///
 /// # Errors
 ///
-/// What [`Control::send`](crate::control::Control::send) says; nothing has changed then.
+/// What [`Access::send`](crate::control::Access::send) says; nothing has changed then.
 pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Result {
     let uncut = wanted.contains(Features::GRO_HW);
     if uncut == device.features().contains(Features::GRO_HW) {
         return Ok(());
     }
-    tell(device.shared(), uncut)
+    tell(device, uncut)
 }
 
 /// Tells a device that has been reset what may be received: all, unless that has been changed.
 ///
 /// As for [`change`]; C function: `virtnet_restore_guest_offloads()`.
 pub(crate) fn replay(device: &net::Device<VirtioNet>) -> Result {
-    let shared = device.shared();
-    if !can_change(&shared.device) || device.features().contains(Features::GRO_HW) {
+    if device.features().contains(Features::GRO_HW) {
         return Ok(());
     }
-    tell(shared, false)
+    repeat(device)
+}
+
+/// Tells the device again what may be received.
+///
+/// As for [`change`].
+pub(crate) fn repeat(device: &net::Device<VirtioNet>) -> Result {
+    if !can_change(&device.shared().device) {
+        return Ok(());
+    }
+    tell(device, device.features().contains(Features::GRO_HW))
 }
 
 /// Takes back a change to `wanted`, since the device has refused something else of it.
@@ -91,18 +102,19 @@ pub(crate) fn restore(device: &net::Device<VirtioNet>, wanted: Features) {
 
     if uncut != wanted.contains(Features::GRO_HW) {
         // One that fails has said so.
-        let _ = tell(device.shared(), uncut);
+        let _ = tell(device, uncut);
     }
 }
 
 /// Tells the device whether packets may be received uncut.
-fn tell(shared: &Shared, uncut: bool) -> Result {
+fn tell(device: &net::Device<VirtioNet>, uncut: bool) -> Result {
+    let shared = device.shared();
     let mut offloads = bits(&shared.device, ALWAYS);
     if uncut {
         offloads |= bits(&shared.device, UNCUT);
     }
     // The stack does not change a feature that cannot be changed.
-    let control = shared.control.as_ref().ok_or(EINVAL)?;
+    let control = Access::new(device, features::CTRL_GUEST_OFFLOADS).ok_or(EINVAL)?;
     control
         .send(&SetGuestOffloads(offloads))
         .inspect_err(|error| {

@@ -4,16 +4,23 @@
 
 use super::types::HashTypes;
 use crate::{
-    control::commands::{
-        SetHash,
-        SetRss, //
+    control::{
+        commands::{
+            SetHash,
+            SetRss, //
+        },
+        Access, //
     },
-    Shared, //
+    features,
+    VirtioNet, //
 };
 use kernel::{
-    net::rss::{
-        self,
-        RssSizes, //
+    net::{
+        rss::{
+            self,
+            RssSizes, //
+        },
+        Device, //
     },
     prelude::*, //
 };
@@ -112,10 +119,10 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// `ENOMEM`; what [`Control::send`](crate::control::Control::send) says.
-    pub(super) fn send(&self, shared: &Shared, pairs: u16, hashes: bool) -> Result {
+    /// `ENOMEM`; what [`Access::send`](crate::control::Access::send) says.
+    pub(super) fn send(&self, device: &Device<VirtioNet>, pairs: u16, hashes: bool) -> Result {
         // There is nothing to be told to a device without a control queue.
-        let control = shared.control.as_ref().ok_or(EINVAL)?;
+        let control = Access::new(device, features::CTRL_VQ).ok_or(EINVAL)?;
         let types = if hashes { self.types } else { HashTypes::NONE };
 
         if self.table.is_empty() {

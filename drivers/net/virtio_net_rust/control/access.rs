@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The control queue in the hands of those who have the network device.
+//!
+//! A command that has failed because there was no answer, or none that can be, may have been done all
+//! the same. Then the device is told again what is set, as soon as it answers.
+
+use super::{
+    Command,
+    Control,
+    Doubt, //
+};
+use crate::{
+    settings,
+    VirtioNet, //
+};
+use kernel::{
+    net::{
+        rtnl,
+        Device, //
+    },
+    prelude::*,
+    virtio::Feature, //
+};
+
+/// How long to wait until it is looked again whether the device has answered, in milliseconds.
+const PAUSE: u32 = 1000;
+
+/// Where the device takes commands.
+#[derive(Clone, Copy)]
+pub(crate) struct Access<'a> {
+    device: &'a Device<VirtioNet>,
+    control: &'a Control,
+}
+
+impl<'a> Access<'a> {
+    /// Where `device` takes the commands of `feature`, if that has been negotiated.
+    pub(crate) fn new(device: &'a Device<VirtioNet>, feature: Feature) -> Option<Self> {
+        let shared = device.shared();
+        let control = shared.control.as_ref()?;
+        shared
+            .device
+            .has(feature)
+            .then_some(Self { device, control })
+    }
+
+    /// Sends a command, see [`Control::send`].
+    ///
+    /// # Errors
+    ///
+    /// As there. `ETIMEDOUT` and `EIO` say nothing about what the device has done.
+    pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
+        self.control.send(command).inspect_err(|error| {
+            if matches!(*error, ETIMEDOUT | EIO) {
+                self.device.schedule_service_in(PAUSE);
+            }
+        })
+    }
+
+    /// Sends a command that is answered with more than whether it has been done, see [`Control::ask`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub(crate) fn ask<C: Command>(&self, command: &C, room: usize) -> Result<KVec<u8>> {
+        self.control.ask(command, room)
+    }
+}
+
+/// Looks whether the device has answered, if it owes that, and tells it again what is set. Process
+/// context. May sleep. Takes the rtnl lock.
+pub(crate) fn settle(device: &Device<VirtioNet>) {
+    let Some(control) = &device.shared().control else {
+        return;
+    };
+    match control.doubt() {
+        Doubt::Nothing => (),
+        Doubt::Pending => device.schedule_service_in(PAUSE),
+        Doubt::Settled => {
+            let rtnl = rtnl::lock();
+            settings::repeat(device, &rtnl);
+            control.trust();
+        }
+    }
+}

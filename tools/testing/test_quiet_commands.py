@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Commands that nobody waits for, against a device that refuses them, answers wrongly, late or never: the log says it."""
+
+import re
+import time
+from dataclasses import dataclass
+
+import pytest
+
+from lab import device
+from lab import driver as drivers
+from support import binding, exchange, ordered
+from support.kernel_log import errors
+
+OFFERED = "MAC MRG_RXBUF STATUS GUEST_ANNOUNCE CTRL_VQ CTRL_RX CTRL_VLAN VERSION_1"
+LIMIT = 1000
+REFUSED = {"ack": 1}
+WITHHELD = {"withheld": True}
+
+
+@dataclass(frozen=True)
+class Command:
+    """What leads to a command, what it is, and what the log says if the device refuses it."""
+
+    before: str
+    cause: str
+    code: tuple[int, int]
+    name: str
+    refused: str
+    # How the command begins that makes true what is wanted: it is sent again until the device has taken it.
+    body: str | None = ""
+
+
+COMMANDS = {
+    "addresses": Command(
+        "ip maddr add 33:33:00:00:00:77 dev NIC",
+        "ip maddr del 33:33:00:00:00:77 dev NIC",
+        (1, 0),
+        "VIRTIO_NET_CTRL_MAC_TABLE_SET",
+        "refuses VIRTIO_NET_CTRL_MAC_TABLE_SET",
+    ),
+    "promiscuous": Command(
+        "ip link set NIC promisc on",
+        "ip link set NIC promisc off",
+        (0, 0),
+        "VIRTIO_NET_CTRL_RX_PROMISC",
+        "refuses VIRTIO_NET_CTRL_RX_PROMISC",
+        "00",
+    ),
+    "all groups": Command(
+        "ip link set NIC allmulticast on",
+        "ip link set NIC allmulticast off",
+        (0, 1),
+        "VIRTIO_NET_CTRL_RX_ALLMULTI",
+        "refuses VIRTIO_NET_CTRL_RX_ALLMULTI",
+        "00",
+    ),
+    "vlan": Command(
+        "ip link add link NIC name tagged type vlan id 7",
+        "ip link delete tagged",
+        (2, 1),
+        "VIRTIO_NET_CTRL_VLAN_DEL",
+        "does not forget VLAN 7",
+        "0700",
+    ),
+    "announcement": Command(
+        "ip link set NIC down",
+        "ip link set NIC up",
+        (3, 0),
+        "VIRTIO_NET_CTRL_ANNOUNCE_ACK",
+        "does not take that its place was announced",
+        None,
+    ),
+}
+LENGTHS = {
+    0: "device answered {} with nothing",
+    2: "device answered {} with 2 bytes",
+    0xFFFFFFFF: "device answered {} with 4294967295 bytes",
+}
+
+
+@pytest.fixture(scope="module")
+def nic():
+    """It always wants to be announced."""
+    return ordered.made(OFFERED, status=device.LINK_UP | device.ANNOUNCE)
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver, nic):
+    if driver is drivers.C:
+        pytest.skip("the C driver waits for an answer for ever")
+    with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+        driver.load(guest, f"control_timeout={LIMIT}")
+        guest.run("modprobe 8021q; sysctl net.ipv6.conf.all.keep_addr_on_down=1")
+        guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request):
+    return COMMANDS[request.param]
+
+
+def run(guest, nic, what, check=True):
+    return guest.run(re.sub(r"\bNIC\b", guest.interface(nic), what), check=check)
+
+
+def wait_for(what, found):
+    """Calls `found` until it returns something, and returns that."""
+    limit = time.monotonic() + exchange.TIMEOUT
+    while not (result := found()):
+        assert time.monotonic() < limit, f"not within {exchange.TIMEOUT} s: {what}"
+        time.sleep(0.1)
+    return result
+
+
+def in_log(guest, line):
+    wait_for(line, lambda: re.search(line, guest.run(["dmesg", "--notime", "--level", "err,warn"]).stdout))
+
+
+def told(nic, command):
+    """Waits until the device has been told."""
+
+    def found():
+        bodies = [one["body"] for one in nic.order("commands") if (one["class"], one["code"]) == command.code]
+        return bodies and bodies[-1].startswith(command.body or "")
+
+    wait_for(command.name, found)
+
+
+def cause(guest, nic, command, answer):
+    """Has the command sent, and answered like that."""
+    run(guest, nic, command.before)
+    told_nothing_more(guest, nic)
+    guest.run(["dmesg", "--clear"])
+    nic.order("script", answers=[answer | {"command": command.code}])
+    run(guest, nic, command.cause)
+
+
+def told_nothing_more(guest, nic):
+    """Waits until what the stack still had to say is said, for instance because IPv6 has joined a group."""
+    nic.order("commands")
+    wait_for("silence", lambda: time.sleep(1) or not nic.order("commands"))
+
+
+def works(guest, nic, command):
+    """The command comes to an end, and so do packets."""
+    run(guest, nic, command.before)
+    nic.order("commands")
+    run(guest, nic, command.cause)
+    told(nic, command)
+    exchange.everything(guest, nic)
+    assert errors(guest) == []
+
+
+def test_refused(guest, nic, command):
+    cause(guest, nic, command, REFUSED)
+    in_log(guest, command.refused)
+    errors(guest)
+    works(guest, nic, command)
+
+
+@pytest.mark.parametrize("written", LENGTHS)
+def test_length_of_answer(guest, nic, command, written):
+    cause(guest, nic, command, {"written": written})
+    in_log(guest, LENGTHS[written].format(command.name))
+    if command.body is not None:
+        told(nic, command)
+    errors(guest)
+    works(guest, nic, command)
+
+
+def timed_out(guest, nic, command):
+    cause(guest, nic, command, WITHHELD)
+    in_log(guest, rf"has not answered {command.name} within {LIMIT} ms")
+    nic.order("commands")
+    # Neither this nor packets wait for the answer.
+    run(guest, nic, "ip link show NIC")
+    exchange.pings(guest, nic)
+    assert nic.order("commands") == []
+
+
+def test_late(guest, nic, command):
+    timed_out(guest, nic, command)
+    nic.order("release")
+    # The next command finds the answer, whichever it is.
+    run(guest, nic, "until ip link add link NIC name other type vlan id 8; do sleep 0.1; done; ip link delete other")
+    if command.body is not None:
+        told(nic, command)
+    errors(guest)
+    works(guest, nic, command)
+
+
+def test_never(guest, driver, nic, command):
+    """The memory of the command comes back with the device's reset."""
+    timed_out(guest, nic, command)
+    device = guest.virtio_device(nic)
+    binding.unbind(guest, driver, device)
+    binding.bind(guest, driver, device)
+    guest.bring_up(nic)
+    errors(guest)
+    works(guest, nic, command)
