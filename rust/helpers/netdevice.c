@@ -65,9 +65,9 @@ __rust_helper void rust_helper_netif_napi_add_tx(struct net_device *dev, struct 
 	netif_napi_add_tx(dev, napi, poll);
 }
 
-__rust_helper void rust_helper_netif_napi_del(struct napi_struct *napi)
+__rust_helper void rust_helper___netif_napi_del(struct napi_struct *napi)
 {
-	netif_napi_del(napi);
+	__netif_napi_del(napi);
 }
 
 /* Softirqs that are raised in process context run when bottom halves are turned on again. */

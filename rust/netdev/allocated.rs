@@ -351,11 +351,13 @@ impl<T: Driver> Allocated<T> {
 
 impl<T: Driver> Drop for Allocated<T> {
     fn drop(&mut self) {
-        // SAFETY: The device is not registered, or not any more; so its contexts are disabled.
+        // SAFETY: The device is not registered, or not any more; so its contexts are disabled. One grace
+        // period is enough for all of them; they are in the lists until this function has returned.
         unsafe {
             for napi in Iterator::chain(self.rx.iter(), &self.tx) {
                 napi.delete();
             }
+            bindings::synchronize_net();
             dim::finish(self.as_raw());
             bindings::free_netdev(self.as_raw());
         }

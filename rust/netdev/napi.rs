@@ -89,13 +89,13 @@ impl Napi {
     ///
     /// # Safety
     ///
-    /// The context is disabled, and its device has not been freed. Called once. Process context,
-    /// may sleep.
+    /// The context is disabled, and its device has not been freed. Called once. It stays allocated until
+    /// an RCU grace period has passed. Process context, may sleep.
     pub(crate) unsafe fn delete(&self) {
         // SAFETY: By the requirements of this function.
         unsafe {
             bindings::timer_shutdown_sync(self.retry.get());
-            bindings::netif_napi_del(self.raw.get());
+            bindings::__netif_napi_del(self.raw.get());
         }
     }
 
