@@ -197,7 +197,7 @@ pub trait Driver: Sized + 'static {
     /// # Errors
     ///
     /// Any: whoever wants the VLAN does not get it.
-    fn add_vlan(device: &Device<Self>, vid: u16) -> Result;
+    fn add_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result;
 
     /// Has the device receive no packets with the VLAN tag `vid` any more. As for
     /// [`add_vlan`](Self::add_vlan); `ndo_vlan_rx_kill_vid`.
@@ -205,7 +205,7 @@ pub trait Driver: Sized + 'static {
     /// # Errors
     ///
     /// Any: a line in the log.
-    fn remove_vlan(device: &Device<Self>, vid: u16) -> Result;
+    fn remove_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result;
 
     /// Changes the features that are on from [`Device::features`] to `wanted`.
     ///

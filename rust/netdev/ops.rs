@@ -302,7 +302,8 @@ impl<T: Driver> Ops<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
         from_result(|| {
-            T::add_vlan(device, vid)?;
+            // SAFETY: The lock is held, as long as this function takes.
+            T::add_vlan(device, vid, &unsafe { rtnl::Held::assume() })?;
             Ok(0)
         })
     }
@@ -320,7 +321,8 @@ impl<T: Driver> Ops<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
         from_result(|| {
-            T::remove_vlan(device, vid)?;
+            // SAFETY: The lock is held, as long as this function takes.
+            T::remove_vlan(device, vid, &unsafe { rtnl::Held::assume() })?;
             Ok(0)
         })
     }

@@ -50,6 +50,27 @@ impl Mark {
     }
 }
 
+/// A value that is used with the rtnl lock held only.
+pub struct Protected<T>(Cell<T>);
+
+// SAFETY: The lock serialises, and hands the value from thread to thread.
+unsafe impl<T: Send> Sync for Protected<T> {}
+
+impl<T: Default> Protected<T> {
+    /// Protects `value`.
+    pub fn new(value: T) -> Self {
+        Self(Cell::new(value))
+    }
+
+    /// Calls `f` with the value. Meanwhile the default is in its place.
+    pub fn with<R>(&self, _rtnl: &Held, f: impl FnOnce(&mut T) -> R) -> R {
+        let mut value = self.0.take();
+        let result = f(&mut value);
+        self.0.set(value);
+        result
+    }
+}
+
 /// The rtnl lock, held until the value is dropped.
 pub struct Guard(Held);
 

@@ -60,7 +60,7 @@ fn filters(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     report(device, "MAC address", address);
     let mode = rx_mode::set(device, &device.rx_mode(rtnl));
     report(device, "filter of addresses", mode);
-    report(device, "filter of VLANs", vlan::replay(device));
+    report(device, "filter of VLANs", vlan::replay(device, rtnl));
 }
 
 fn report(device: &Device<VirtioNet>, what: &str, result: Result) {

@@ -256,12 +256,12 @@ impl net::Driver for VirtioNet {
         rx_mode::set(device, wanted)
     }
 
-    fn add_vlan(device: &Device<Self>, vid: u16) -> Result {
-        vlan::add(device, vid)
+    fn add_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result {
+        vlan::add(device, vid, rtnl)
     }
 
-    fn remove_vlan(device: &Device<Self>, vid: u16) -> Result {
-        vlan::remove(device, vid)
+    fn remove_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result {
+        vlan::remove(device, vid, rtnl)
     }
 
     fn set_features(device: &Device<Self>, wanted: Features) -> Result {

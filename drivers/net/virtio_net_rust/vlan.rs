@@ -13,53 +13,48 @@ use crate::{
     features,
     VirtioNet, //
 };
-use core::sync::atomic::{
-    AtomicU64,
-    Ordering::Relaxed, //
-};
 use kernel::{
-    net::Device,
+    net::{
+        rtnl,
+        Device, //
+    },
     prelude::*, //
 };
 
-/// How many VLANs there can be.
-const VIDS: u16 = 4096;
+/// The VLANs that the device passes packets of on.
+pub(crate) struct Vlans(rtnl::Protected<KVec<Vlan>>);
 
-/// What is known of the VLANs that the device passes packets of on. Changed with the rtnl lock held.
-pub(crate) struct Vlans {
-    wanted: Set,
-    /// Those that are not wanted, and that the device may have: it has not answered.
-    doubtful: Set,
+/// A VLAN that the device has, or may have.
+struct Vlan {
+    vid: u16,
+    /// If not, the device may have it all the same: it has not answered.
+    wanted: bool,
 }
 
 impl Vlans {
     /// No VLAN.
     pub(crate) fn none() -> Self {
-        Self {
-            wanted: Set::empty(),
-            doubtful: Set::empty(),
-        }
+        Self(rtnl::Protected::new(KVec::new()))
     }
 }
 
-/// A set of VLANs, as bits.
-struct Set([AtomicU64; (VIDS / 64) as usize]);
-
-impl Set {
-    fn empty() -> Self {
-        Self([const { AtomicU64::new(0) }; (VIDS / 64) as usize])
-    }
-
-    fn set(&self, vid: u16, wanted: bool) {
-        if let Some(word) = self.0.get(usize::from(vid / 64)) {
-            let (all, bit) = (word.load(Relaxed), 1 << (vid % 64));
-            word.store(if wanted { all | bit } else { all & !bit }, Relaxed);
+/// The VLAN `vid`, which is in the list from now on.
+fn entry(known: &mut KVec<Vlan>, vid: u16) -> Result<&mut Vlan> {
+    let index = known.iter().position(|vlan| vlan.vid == vid);
+    let index = match index {
+        Some(index) => index,
+        None => {
+            known.push(Vlan { vid, wanted: false }, GFP_KERNEL)?;
+            known.len() - 1
         }
-    }
+    };
+    known.get_mut(index).ok_or(EINVAL)
+}
 
-    fn has(&self, vid: u16) -> bool {
-        let word = self.0.get(usize::from(vid / 64));
-        word.is_some_and(|word| word.load(Relaxed) >> (vid % 64) & 1 == 1)
+/// Forgets a VLAN, unless the device may have it: a command about it has ended like that.
+fn settle(known: &mut KVec<Vlan>, vid: u16, told: &Result) {
+    if !matches!(*told, Err(ETIMEDOUT | EIO)) {
+        known.retain(|vlan| vlan.vid != vid || vlan.wanted);
     }
 }
 
@@ -71,24 +66,16 @@ impl Set {
 /// # Errors
 ///
 /// What [`Access::send`](crate::control::Access::send) says.
-pub(crate) fn add(device: &Device<VirtioNet>, vid: u16) -> Result {
-    let shared = device.shared();
+pub(crate) fn add(device: &Device<VirtioNet>, vid: u16, rtnl: &rtnl::Held) -> Result {
     // The stack does not ask for it without the feature.
     let control = Access::new(device, features::CTRL_VLAN).ok_or(EINVAL)?;
-    let result = control.send(&AddVlan(vid)).inspect_err(|error| {
-        dev_warn!(
-            shared.device,
-            "device does not take VLAN {vid}: {error:?}\n"
-        );
-    });
-    shared.vlans.wanted.set(vid, result.is_ok());
-    shared.vlans.doubtful.set(vid, is_doubtful(&result));
-    result
-}
-
-/// Whether the device may have done what has failed.
-fn is_doubtful(result: &Result) -> bool {
-    matches!(*result, Err(ETIMEDOUT | EIO))
+    device.shared().vlans.0.with(rtnl, |known| {
+        let vlan = entry(known, vid)?;
+        let told = tell(device, control, vid, true);
+        vlan.wanted = told.is_ok();
+        settle(known, vid, &told);
+        told
+    })
 }
 
 /// Has the device pass on no packets of the VLAN `vid` any more. One that refuses is not asked again: the
@@ -97,37 +84,47 @@ fn is_doubtful(result: &Result) -> bool {
 /// # Errors
 ///
 /// As for [`add`].
-pub(crate) fn remove(device: &Device<VirtioNet>, vid: u16) -> Result {
-    let shared = device.shared();
+pub(crate) fn remove(device: &Device<VirtioNet>, vid: u16, rtnl: &rtnl::Held) -> Result {
     let control = Access::new(device, features::CTRL_VLAN).ok_or(EINVAL)?;
-    shared.vlans.wanted.set(vid, false);
-    let result = control.send(&RemoveVlan(vid)).inspect_err(|error| {
-        dev_warn!(
-            shared.device,
-            "device does not forget VLAN {vid}: {error:?}\n"
-        );
-    });
-    shared.vlans.doubtful.set(vid, is_doubtful(&result));
-    result
+    device.shared().vlans.0.with(rtnl, |known| {
+        entry(known, vid)?.wanted = false;
+        let told = tell(device, control, vid, false);
+        settle(known, vid, &told);
+        told
+    })
 }
 
-/// Tells the device about all VLANs, those that it may have for no reason too.
+/// Tells the device about a VLAN, and the log if the device does not take that.
+fn tell(device: &Device<VirtioNet>, control: Access<'_>, vid: u16, wanted: bool) -> Result {
+    let virtio = &device.shared().device;
+    if wanted {
+        control.send(&AddVlan(vid)).inspect_err(|error| {
+            dev_warn!(virtio, "device does not take VLAN {vid}: {error:?}\n");
+        })
+    } else {
+        control.send(&RemoveVlan(vid)).inspect_err(|error| {
+            dev_warn!(virtio, "device does not forget VLAN {vid}: {error:?}\n");
+        })
+    }
+}
+
+/// Tells the device about all VLANs: to forget those too that it may have although nobody wants them.
 ///
 /// Process context, rtnl held, may sleep.
 ///
 /// # Errors
 ///
-/// As for [`add`]: that of the last VLAN that is not taken.
-pub(crate) fn replay(device: &Device<VirtioNet>) -> Result {
-    let vlans = &device.shared().vlans;
-    let mut result = Ok(());
-    for vid in 0..VIDS {
-        if vlans.doubtful.has(vid) {
-            result = remove(device, vid).and(result);
+/// As for [`add`]: that of the last VLAN that is not taken. It stays wanted.
+pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+    let Some(control) = Access::new(device, features::CTRL_VLAN) else {
+        return Ok(());
+    };
+    device.shared().vlans.0.with(rtnl, |known| {
+        let mut result = Ok(());
+        for vlan in known.iter() {
+            result = tell(device, control, vlan.vid, vlan.wanted).and(result);
         }
-        if vlans.wanted.has(vid) {
-            result = add(device, vid).and(result);
-        }
-    }
-    result
+        known.retain(|vlan| vlan.wanted);
+        result
+    })
 }
