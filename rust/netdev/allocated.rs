@@ -63,8 +63,8 @@ const PRIVATE_ALIGN: usize = 32;
 /// initialised, unless this belongs to a [`Registration`].
 pub struct Allocated<T: Driver> {
     dev: NonNull<bindings::net_device>,
-    rx: KVec<Arc<Napi>>,
-    tx: KVec<Arc<Napi>>,
+    /// Of each pair that of the receive queue and then that of the transmit queue.
+    napis: KVec<Arc<Napi>>,
     parent: Attached,
     rss: RssSizes,
     driver: PhantomData<T>,
@@ -96,8 +96,7 @@ impl<T: Driver> Allocated<T> {
         // INVARIANT: It has just been allocated.
         let mut this = Self {
             dev: NonNull::new(dev).ok_or(ENOMEM)?,
-            rx: KVec::new(),
-            tx: KVec::new(),
+            napis: KVec::new(),
             parent,
             rss: RssSizes::default(),
             driver: PhantomData,
@@ -112,16 +111,15 @@ impl<T: Driver> Allocated<T> {
             bindings::netdev_filters_unicast(dev);
             (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
         }
+        // Room first: a context that exists must be in the list that `Drop` goes through.
+        this.napis.reserve(2 * usize::from(pairs), GFP_KERNEL)?;
         for index in 0..pairs {
-            // Room first: a context that exists must be in the list that `Drop` goes through.
-            this.rx.reserve(1, GFP_KERNEL)?;
-            this.tx.reserve(1, GFP_KERNEL)?;
             // SAFETY: `Drop` deletes the contexts before it frees the device.
             let rx = unsafe { Napi::new(this.dev, index, Direction::Receive, Ops::<T>::poll_rx) }?;
-            this.rx.push(rx, GFP_KERNEL)?;
+            this.napis.push(rx, GFP_KERNEL)?;
             // SAFETY: As above.
             let tx = unsafe { Napi::new(this.dev, index, Direction::Transmit, Ops::<T>::poll_tx) }?;
-            this.tx.push(tx, GFP_KERNEL)?;
+            this.napis.push(tx, GFP_KERNEL)?;
         }
         Ok(this)
     }
@@ -133,17 +131,17 @@ impl<T: Driver> Allocated<T> {
     /// How many queues of either direction there are.
     pub fn max_queues(&self) -> u16 {
         // CAST: There are as many as a number of this type said.
-        self.tx.len() as u16
+        (self.napis.len() / 2) as u16
     }
 
     /// The NAPI context of the receive queue `index`.
     pub fn rx_napi(&self, index: u16) -> Option<&Arc<Napi>> {
-        self.rx.get(usize::from(index))
+        self.napis.get(2 * usize::from(index))
     }
 
     /// The NAPI context of the transmit queue `index`.
     pub fn tx_napi(&self, index: u16) -> Option<&Arc<Napi>> {
-        self.tx.get(usize::from(index))
+        self.napis.get(2 * usize::from(index) + 1)
     }
 
     /// Sets how many packets a poll of a receive queue takes at most: 64, unless this is called.
@@ -155,7 +153,7 @@ impl<T: Driver> Allocated<T> {
         if weight <= 0 {
             return Err(EINVAL);
         }
-        for napi in &self.rx {
+        for napi in self.napis.iter().step_by(2) {
             // SAFETY: The contexts belong to the device and are disabled, so nothing reads the
             // field.
             unsafe { (*napi.as_raw()).weight = weight };
@@ -288,26 +286,26 @@ impl<T: Driver> Allocated<T> {
     pub fn register(
         self,
         shared: T::Shared,
-        rx: KVec<T::Rx>,
-        tx: KVec<T::Tx>,
+        pairs: KVec<(T::Rx, T::Tx)>,
         started: impl FnOnce(&Device<T>, &rtnl::Held),
     ) -> Result<Registration<T>> {
-        if rx.len() != self.rx.len() || tx.len() != self.tx.len() {
+        if pairs.len() != usize::from(self.max_queues()) {
             return Err(EINVAL);
         }
         let dev = self.as_raw();
-        let mut rx_slots = KVec::with_capacity(rx.len(), GFP_KERNEL)?;
-        for (napi, state) in self.rx.iter().zip(rx) {
+        let mut rx_slots = KVec::with_capacity(pairs.len(), GFP_KERNEL)?;
+        let mut tx_slots = KVec::with_capacity(pairs.len(), GFP_KERNEL)?;
+        for (napis, (rx, tx)) in self.napis.chunks_exact(2).zip(pairs) {
+            let [rx_napi, tx_napi] = napis else {
+                return Err(EINVAL);
+            };
             // SAFETY: The slots are dropped before the device is freed.
-            let dim = unsafe { Dim::new(dev, napi.index()) }?;
-            rx_slots.push(RxSlot::new(napi.clone(), dim, state), GFP_KERNEL)?;
-        }
-        let mut tx_slots = KVec::with_capacity(tx.len(), GFP_KERNEL)?;
-        for (napi, state) in self.tx.iter().zip(tx) {
+            let dim = unsafe { Dim::new(dev, rx_napi.index()) }?;
+            rx_slots.push(RxSlot::new(rx_napi.clone(), dim, rx), GFP_KERNEL)?;
             // SAFETY: The device has a queue for each context.
-            let queue = unsafe { bindings::netdev_get_tx_queue(dev, napi.index().into()) };
+            let queue = unsafe { bindings::netdev_get_tx_queue(dev, tx_napi.index().into()) };
             let queue = NonNull::new(queue).ok_or(EINVAL)?;
-            tx_slots.push(TxSlot::new(napi.clone(), queue, state), GFP_KERNEL)?;
+            tx_slots.push(TxSlot::new(tx_napi.clone(), queue, tx), GFP_KERNEL)?;
         }
         fault::point("registration")?;
 
@@ -329,6 +327,8 @@ impl<T: Driver> Allocated<T> {
             });
             Service::init::<T>(core::ptr::addr_of!((*context).service));
 
+            // The carrier is off until the driver says otherwise. Nobody has to be told of that.
+            bindings::netif_carrier_off(dev);
             let guard = rtnl::lock();
             let cpus = core::ptr::addr_of_mut!((*context).cpus);
             let registered = cpu::Watch::add(cpus, &guard).and_then(|()| {
@@ -340,8 +340,6 @@ impl<T: Driver> Allocated<T> {
                 context.drop_in_place();
                 return Err(error);
             }
-            // The carrier is off until the driver says otherwise.
-            bindings::netif_carrier_off(dev);
             started(Device::from_raw(dev), &guard);
         }
         // INVARIANT: It has just been registered.
@@ -352,9 +350,9 @@ impl<T: Driver> Allocated<T> {
 impl<T: Driver> Drop for Allocated<T> {
     fn drop(&mut self) {
         // SAFETY: The device is not registered, or not any more; so its contexts are disabled. One grace
-        // period is enough for all of them; they are in the lists until this function has returned.
+        // period is enough for all of them; they are in the list until this function has returned.
         unsafe {
-            for napi in Iterator::chain(self.rx.iter(), &self.tx) {
+            for napi in &self.napis {
                 napi.delete();
             }
             bindings::synchronize_net();

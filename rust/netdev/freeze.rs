@@ -75,29 +75,24 @@ impl<T: Driver> Device<T> {
     /// dropped.
     pub fn thaw(
         &self,
-        rx: KVec<T::Rx>,
-        tx: KVec<T::Tx>,
+        pairs: KVec<(T::Rx, T::Tx)>,
         started: impl FnOnce(&Self, &rtnl::Held),
     ) -> Result {
         let (dev, context) = (self.as_raw(), self.context());
 
         let rtnl = rtnl::lock();
-        if !context.frozen.get(&rtnl)
-            || rx.len() != context.rx.len()
-            || tx.len() != context.tx.len()
-        {
+        if !context.frozen.get(&rtnl) || pairs.len() != context.tx.len() {
             return Err(EINVAL);
         }
-        for (slot, state) in context.rx.iter().zip(rx) {
+        let slots = context.rx.iter().zip(&context.tx);
+        for ((rx_slot, tx_slot), (rx, tx)) in slots.zip(pairs) {
             // SAFETY: `freeze` has paused the queue, and its context is disabled. The lock is held.
-            unsafe { slot.replace(Some(state)) };
-            slot.paused.set(false);
-        }
-        for (slot, state) in context.tx.iter().zip(tx) {
+            unsafe { rx_slot.replace(Some(rx)) };
+            rx_slot.paused.set(false);
             // SAFETY: As above.
             unsafe {
-                slot.replace(Some(state));
-                slot.resume(|tx| {
+                tx_slot.replace(Some(tx));
+                tx_slot.resume(|tx| {
                     // That of an interface that is up is woken at the end.
                     if !self.is_up() {
                         tx.queue.wake();

@@ -19,7 +19,8 @@ use kernel::{
     prelude::*,
     sync::{
         Arc,
-        Completion, //
+        Completion,
+        Refcount, //
     },
 };
 
@@ -31,18 +32,21 @@ use kernel::{
 /// It blocks the unbinding instead, with a line in the log.
 ///
 /// Cloning and dropping one is an atomic operation: not for the hot path.
-#[derive(Clone)]
 pub struct Attached(Arc<Hold>);
 
 /// # Invariants
 ///
-/// `device` is bound to the driver until `released` is completed.
+/// `device` is bound to the driver until `released` is completed. `holders` is the number of
+/// [`Attached`], and of the [`Anchor`] until that is released.
+#[pin_data]
 struct Hold {
     device: NonNull<bindings::virtio_device>,
     /// Whether the device has virtqueues. Its own `priv` cannot tell, since other drivers leave
     /// theirs behind.
     has_queues: AtomicBool,
-    released: Arc<Completion>,
+    holders: Refcount,
+    #[pin]
+    released: Completion,
 }
 
 // SAFETY: A pointer to a device that is valid for as long as the value lives, and that any thread
@@ -51,9 +55,27 @@ unsafe impl Send for Hold {}
 // SAFETY: As above; `Device<Bound>` is `Sync`.
 unsafe impl Sync for Hold {}
 
-impl Drop for Hold {
+impl Hold {
+    /// One holder is gone. Returns whether it was the last one.
+    fn let_go(&self) -> bool {
+        let last = self.holders.dec_and_test();
+        if last {
+            self.released.complete_all();
+        }
+        last
+    }
+}
+
+impl Clone for Attached {
+    fn clone(&self) -> Self {
+        self.0.holders.inc();
+        Self(self.0.clone())
+    }
+}
+
+impl Drop for Attached {
     fn drop(&mut self) {
-        self.released.complete_all();
+        self.0.let_go();
     }
 }
 
@@ -86,10 +108,7 @@ impl Attached {
 }
 
 /// The bus' end of all the [`Attached`] of one binding.
-pub(crate) struct Anchor {
-    hold: Arc<Hold>,
-    released: Arc<Completion>,
-}
+pub(crate) struct Anchor(Arc<Hold>);
 
 impl Anchor {
     /// An anchor for a device that is being bound.
@@ -98,33 +117,30 @@ impl Anchor {
     ///
     /// The device stays bound until [`Anchor::release`] has returned, which is called in any case.
     pub(crate) unsafe fn new(device: &Device<Bound>) -> Result<Self> {
-        let released = Arc::pin_init(Completion::new(), GFP_KERNEL)?;
-        // INVARIANT: By the safety requirement of this function.
-        let hold = Arc::new(
-            Hold {
-                device: NonNull::new(device.as_raw()).ok_or(EINVAL)?,
-                has_queues: AtomicBool::new(false),
-                released: released.clone(),
-            },
-            GFP_KERNEL,
-        )?;
-        Ok(Self { hold, released })
+        let device = NonNull::new(device.as_raw()).ok_or(EINVAL)?;
+        // INVARIANT: By the safety requirement of this function; the anchor is the one holder.
+        let hold = pin_init!(Hold {
+            device,
+            has_queues: AtomicBool::new(false),
+            holders: Refcount::new(1),
+            released <- Completion::new(),
+        });
+        Ok(Self(Arc::pin_init(hold, GFP_KERNEL)?))
     }
 
     pub(crate) fn attach(&self) -> Attached {
-        Attached(self.hold.clone())
+        self.0.holders.inc();
+        Attached(self.0.clone())
     }
 
     /// Waits until no [`Attached`] is left. Process context. May sleep.
     pub(crate) fn release(self, device: &Device<Bound>) {
-        if let Some(last) = Arc::into_unique_or_drop(self.hold) {
-            drop(last);
-        } else {
+        if !self.0.let_go() {
             dev_warn!(
                 device,
                 "unbinding waits for a user of the device that the driver has not let go\n"
             );
         }
-        self.released.wait_for_completion();
+        self.0.released.wait_for_completion();
     }
 }

@@ -97,6 +97,7 @@ impl<'a> Negotiation<'a> {
     }
 
     /// Whether the device offers `feature`, taken by the driver or not.
+    #[inline]
     pub fn offers(&self, feature: Feature) -> bool {
         feature.is_in(&self.offered)
     }
@@ -119,12 +120,18 @@ impl<'a> Negotiation<'a> {
         Ok(())
     }
 
-    /// Does without `feature` if it has been taken and none of `needs`, on which it depends, has.
-    /// One line in the log names it by its number.
-    pub fn drop_without(&self, feature: Feature, needs: &[Feature]) {
-        if !self.device.has(feature) || needs.iter().any(|needed| self.device.has(*needed)) {
+    /// Does without those of `dependent` that have been taken, if none of `needs`, on which they depend,
+    /// has. A line in the log names each by its number.
+    pub fn drop_without(&self, needs: &[Feature], dependent: &[Feature]) {
+        if needs.iter().any(|needed| self.device.has(*needed)) {
             return;
         }
+        for feature in dependent.iter().filter(|it| self.device.has(**it)) {
+            self.drop(*feature);
+        }
+    }
+
+    fn drop(&self, feature: Feature) {
         dev_warn!(
             self.device,
             "device offers feature {} without what it depends on: doing without it\n",

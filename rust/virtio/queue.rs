@@ -79,7 +79,8 @@ pub unsafe trait Buffer: Sized + Send {
     /// Whether the buffer wants a word of its own kept beside the token.
     const CONTEXT: bool;
 
-    /// The largest number of segments that are made of it; 0 for a [`Contiguous`] buffer.
+    /// How many entries of the queue's [`sg::Table`] are needed for it at most; 0 for one that needs
+    /// none, as a [`Contiguous`] buffer.
     const SEGMENTS: usize;
 
     /// Takes back a buffer that the device has not used, and disposes of it.

@@ -21,6 +21,7 @@ use crate::{
     },
     features,
     parameters,
+    rx,
     tx,
     Shared,
     VirtioNet, //
@@ -62,9 +63,9 @@ impl Moderations {
     /// # Errors
     ///
     /// `EINVAL` if there are no queues; `ENOMEM`.
-    pub(crate) fn of(queues: &[tx::Queue]) -> Result<Self> {
+    pub(crate) fn of(queues: &[(rx::Queue, tx::Queue)]) -> Result<Self> {
         let mut pairs = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
-        for queue in queues {
+        for (_, queue) in queues {
             let napi = queue.has_napi();
             let own = immediate(0, napi);
             pairs.push(Pair { own, napi }, GFP_KERNEL)?;

@@ -134,20 +134,16 @@ const COMMANDS: &[(Feature, &str)] = &[
     (RSS, "VIRTIO_NET_F_RSS"),
 ];
 
-/// What a device must not offer, and the driver not take, without any of others. One that something
-/// depends on itself comes first.
-const NEEDS: &[(Feature, &[Feature])] = &[
-    (GUEST_TSO4, &[GUEST_CSUM]),
-    (GUEST_TSO6, &[GUEST_CSUM]),
-    (GUEST_ECN, &[GUEST_TSO4, GUEST_TSO6]),
-    (GUEST_UFO, &[GUEST_CSUM]),
-    (GUEST_USO4, &[GUEST_CSUM]),
-    (GUEST_USO6, &[GUEST_CSUM]),
-    (HOST_TSO4, &[CSUM]),
-    (HOST_TSO6, &[CSUM]),
-    (HOST_ECN, &[HOST_TSO4, HOST_TSO6]),
-    (HOST_UFO, &[CSUM]),
-    (HOST_USO, &[CSUM]),
+/// What a device must not offer, and the driver not take, without any of others: these come first. What
+/// something depends on that depends on something itself comes later.
+const NEEDS: &[(&[Feature], &[Feature])] = &[
+    (
+        &[GUEST_CSUM],
+        &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6],
+    ),
+    (&[GUEST_TSO4, GUEST_TSO6], &[GUEST_ECN]),
+    (&[CSUM], &[HOST_TSO4, HOST_TSO6, HOST_UFO, HOST_USO]),
+    (&[HOST_TSO4, HOST_TSO6], &[HOST_ECN]),
 ];
 
 /// Refuses a device whose features or configuration contradict themselves, with one line in the
@@ -160,11 +156,13 @@ const NEEDS: &[(Feature, &[Feature])] = &[
 ///
 /// `EINVAL`, or `EIO` if the configuration cannot be read.
 pub(crate) fn validate(device: &Negotiation<'_>) -> Result {
-    for &command in COMMANDS {
-        device.require(command, (CTRL_VQ, "VIRTIO_NET_F_CTRL_VQ"))?;
+    if !device.offers(CTRL_VQ) {
+        for &command in COMMANDS {
+            device.require(command, (CTRL_VQ, "VIRTIO_NET_F_CTRL_VQ"))?;
+        }
     }
-    for &(feature, needs) in NEEDS {
-        device.drop_without(feature, needs);
+    for &(needs, dependent) in NEEDS {
+        device.drop_without(needs, dependent);
     }
     if device.device().has(MTU) {
         let mtu = device.device().read_config(&config::MTU)?;

@@ -12,9 +12,10 @@ use crate::{
     VirtioNet, //
 };
 use core::sync::atomic::{
-    AtomicBool,
+    AtomicBool, AtomicU64,
     Ordering::{
         Acquire,
+        Relaxed,
         Release, //
     },
 };
@@ -24,9 +25,7 @@ use kernel::{
         Device,
         LinkSettings, //
     },
-    new_mutex,
     prelude::*,
-    sync::Mutex,
     virtio, //
 };
 
@@ -34,35 +33,29 @@ use kernel::{
 pub(crate) struct Link {
     /// Whether the device may report something else than before.
     changed: AtomicBool,
-    state: Pin<KBox<Mutex<State>>>,
-}
-
-struct State {
-    up: bool,
-    settings: LinkSettings,
+    up: AtomicBool,
+    /// As a number.
+    settings: AtomicU64,
 }
 
 impl Link {
     /// A link that is not up yet.
-    pub(crate) fn new() -> Result<Self> {
-        let state = State {
-            up: false,
-            settings: LinkSettings::UNKNOWN,
-        };
-        Ok(Self {
+    pub(crate) fn new() -> Self {
+        Self {
             changed: AtomicBool::new(false),
-            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
-        })
+            up: AtomicBool::new(false),
+            settings: AtomicU64::new(LinkSettings::UNKNOWN.bits()),
+        }
     }
 
-    /// How fast the link is. Process context. May sleep.
+    /// How fast the link is. Any context.
     pub(crate) fn settings(&self) -> LinkSettings {
-        self.state.lock().settings
+        LinkSettings::from_bits(self.settings.load(Relaxed))
     }
 
-    /// Changes what is shown, until the link comes up the next time. Process context. May sleep.
+    /// Changes what is shown, until the link comes up the next time. Any context.
     pub(crate) fn set_settings(&self, settings: LinkSettings) {
-        self.state.lock().settings = settings;
+        self.settings.store(settings.bits(), Relaxed);
     }
 }
 
@@ -116,12 +109,10 @@ pub(crate) fn update(device: &Device<VirtioNet>) {
     };
     let up = status & config::STATUS_LINK_UP != 0;
 
-    let mut state = link.state.lock();
-    if up && !state.up {
-        state.settings = of_device(virtio).unwrap_or(state.settings);
+    let was_up = link.up.swap(up, Relaxed);
+    if up && !was_up {
+        link.set_settings(of_device(virtio).unwrap_or(link.settings()));
     }
-    state.up = up;
-    drop(state);
 
     if up {
         device.carrier_on();

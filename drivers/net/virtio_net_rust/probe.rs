@@ -82,16 +82,16 @@ pub(crate) fn probe(
         framing,
         mode,
         control,
-        rings: Rings::of(&queues.rx, &queues.tx)?,
-        link: Link::new()?,
-        moderation: Moderations::of(&queues.tx)?,
+        rings: Rings::of(&queues.pairs)?,
+        link: Link::new(),
+        moderation: Moderations::of(&queues.pairs)?,
         rss,
         affinity,
         vlans: Vlans::none(),
         device_stats: Default::default(),
     };
     // Nobody can open the interface before the device has been told to start.
-    netdev.register(shared, queues.rx, queues.tx, |netdev, rtnl| {
+    netdev.register(shared, queues.pairs, |netdev, rtnl| {
         device.ready();
         channels::start(netdev, rtnl);
         address::start(netdev, rtnl);

@@ -15,7 +15,6 @@ use kernel::{
         Framing, //
     },
     prelude::*,
-    sync::Arc,
     virtio::{
         fault,
         queue::{
@@ -35,8 +34,7 @@ use kernel::{
 /// The virtqueues of a device.
 pub(crate) struct Queues {
     pub(crate) vectors: Vectors,
-    pub(crate) rx: KVec<rx::Queue>,
-    pub(crate) tx: KVec<tx::Queue>,
+    pub(crate) pairs: KVec<(rx::Queue, tx::Queue)>,
     pub(crate) control: Option<Virtqueue<Exchange>>,
 }
 
@@ -56,16 +54,13 @@ impl Queues {
         framing: &Framing,
     ) -> Result<Self> {
         let mut found = request(netdev, device, attached, mode)?;
-        let vectors = found.take_vectors()?;
-        let pairs = netdev.max_queues();
+        let count = netdev.max_queues();
 
-        fault::point("queue lists")?;
-        let mut rx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
-        let mut tx = KVec::with_capacity(pairs.into(), GFP_KERNEL)?;
-        for i in 0..pairs {
+        fault::point("queue list")?;
+        let mut pairs = KVec::with_capacity(count.into(), GFP_KERNEL)?;
+        for i in 0..count {
             let receive = rx::Queue::new(netdev, i, &mut found, mode, device, framing)?;
-            rx.push(receive, GFP_KERNEL)?;
-            tx.push(tx::Queue::new(found.take()?), GFP_KERNEL)?;
+            pairs.push((receive, tx::Queue::new(found.take()?)), GFP_KERNEL)?;
         }
         let control = if device.has(features::CTRL_VQ) {
             Some(found.take()?)
@@ -73,9 +68,8 @@ impl Queues {
             None
         };
         Ok(Self {
-            vectors,
-            rx,
-            tx,
+            vectors: found.into_vectors(),
+            pairs,
             control,
         })
     }
@@ -96,15 +90,9 @@ fn request(
     let mut requests = KVec::with_capacity(count, GFP_KERNEL)?;
     for i in 0..pairs {
         let napi = netdev.rx_napi(i).ok_or(EINVAL)?.clone();
-        let receive = Request::with_callback(
-            Name::new(fmt!("input.{i}"))?,
-            Arc::new(rx::RecvDone(napi), GFP_KERNEL)?,
-        );
+        let receive = Request::with_callback::<rx::RecvDone>(Name::numbered("input", i)?, napi);
         let napi = netdev.tx_napi(i).ok_or(EINVAL)?.clone();
-        let transmit = Request::with_callback(
-            Name::new(fmt!("output.{i}"))?,
-            Arc::new(tx::XmitDone(napi), GFP_KERNEL)?,
-        );
+        let transmit = Request::with_callback::<tx::XmitDone>(Name::numbered("output", i)?, napi);
         let receive = if mode.has_context() {
             receive.with_context()
         } else {
@@ -114,7 +102,7 @@ fn request(
         requests.push(transmit, GFP_KERNEL)?;
     }
     if device.has(features::CTRL_VQ) {
-        let control = Request::polled(Name::new(fmt!("control"))?);
+        let control = Request::polled(Name::new("control")?);
         requests.push(control, GFP_KERNEL)?;
     }
 

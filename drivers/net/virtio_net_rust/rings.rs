@@ -44,10 +44,10 @@ impl Rings {
     /// # Errors
     ///
     /// `EINVAL` if there are none; `ENOMEM`.
-    pub(crate) fn of(rx: &[rx::Queue], tx: &[tx::Queue]) -> Result<Self> {
-        let (first_rx, first_tx) = (rx.first().ok_or(EINVAL)?, tx.first().ok_or(EINVAL)?);
-        let mut pairs = KVec::with_capacity(rx.len(), GFP_KERNEL)?;
-        for (rx, tx) in rx.iter().zip(tx) {
+    pub(crate) fn of(queues: &[(rx::Queue, tx::Queue)]) -> Result<Self> {
+        let (first_rx, first_tx) = queues.first().ok_or(EINVAL)?;
+        let mut pairs = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
+        for (rx, tx) in queues {
             let pair = Pair {
                 rx: AtomicU32::new(rx.size()),
                 tx: AtomicU32::new(tx.size()),
@@ -68,8 +68,8 @@ impl Rings {
     }
 
     /// Takes the sizes of other queues' rings, as many as before.
-    pub(crate) fn renew(&self, rx: &[rx::Queue], tx: &[tx::Queue]) {
-        for (pair, (rx, tx)) in self.pairs.iter().zip(rx.iter().zip(tx)) {
+    pub(crate) fn renew(&self, queues: &[(rx::Queue, tx::Queue)]) {
+        for (pair, (rx, tx)) in self.pairs.iter().zip(queues) {
             pair.rx.store(rx.size(), Relaxed);
             pair.tx.store(tx.size(), Relaxed);
         }

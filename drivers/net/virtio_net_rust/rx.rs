@@ -38,7 +38,6 @@ use kernel::{
         RxSkb, //
     },
     prelude::*,
-    sync::Arc,
     virtio::{
         self,
         queue::{
@@ -66,18 +65,15 @@ enum Kinds {
     Chained(Chained),
 }
 
-/// The interrupt of a receive queue.
-pub(crate) struct RecvDone(pub(crate) Arc<Napi>);
+/// The interrupt of a receive queue: the device has received packets. C function: `skb_recv_done()`.
+pub(crate) struct RecvDone;
 
 impl Callback for RecvDone {
-    fn done(&self, queue: &Interrupted<'_>) {
-        skb_recv_done(&self.0, queue);
-    }
-}
+    type Target = Napi;
 
-/// The device has received packets.
-fn skb_recv_done(napi: &Napi, queue: &Interrupted<'_>) {
-    napi.schedule_after(|| queue.disable_cb());
+    fn done(napi: &Napi, queue: &Interrupted<'_>) {
+        napi.schedule_after(|| queue.disable_cb());
+    }
 }
 
 /// What became of a buffer that was to be lent.

@@ -51,13 +51,13 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
         &shared.framing,
     )?;
 
-    shared.rings.renew(&queues.rx, &queues.tx);
+    shared.rings.renew(&queues.pairs);
     shared.affinity.thaw(queues.vectors);
     if let (Some(control), Some(queue)) = (&shared.control, queues.control) {
         control.thaw(queue);
     }
     netdev
-        .thaw(queues.rx, queues.tx, |netdev, rtnl| {
+        .thaw(queues.pairs, |netdev, rtnl| {
             device.ready();
             settings::replay(netdev, rtnl);
         })

@@ -10,7 +10,6 @@ use crate::{
     Shared,
     VirtioNet, //
 };
-use kernel::sync::Arc;
 use kernel::{
     net::{
         Device,
@@ -106,19 +105,16 @@ fn reserve(queue: &Virtqueue<Packet>) -> u32 {
     (SKB_SEGMENTS as u32 + 1).min(queue.size())
 }
 
-/// The interrupt of a transmit queue.
-pub(crate) struct XmitDone(pub(crate) Arc<Napi>);
+/// The interrupt of a transmit queue: the device has taken packets. C function: `skb_xmit_done()`.
+pub(crate) struct XmitDone;
 
 impl Callback for XmitDone {
-    fn done(&self, queue: &Interrupted<'_>) {
-        skb_xmit_done(&self.0, queue);
-    }
-}
+    type Target = Napi;
 
-/// The device has taken packets.
-fn skb_xmit_done(napi: &Napi, queue: &Interrupted<'_>) {
-    queue.disable_cb();
-    napi.schedule();
+    fn done(napi: &Napi, queue: &Interrupted<'_>) {
+        queue.disable_cb();
+        napi.schedule();
+    }
 }
 
 /// Sends a packet, or drops and counts it. The device is told unless another packet follows.

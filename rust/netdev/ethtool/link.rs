@@ -33,6 +33,17 @@ impl LinkSettings {
         duplex: bindings::DUPLEX_UNKNOWN as u8,
     };
 
+    /// As a number, that [`from_bits`](Self::from_bits) understands.
+    pub fn bits(self) -> u64 {
+        u64::from(self.duplex) << 32 | u64::from(self.speed)
+    }
+
+    /// Undoes [`bits`](Self::bits).
+    pub fn from_bits(bits: u64) -> Self {
+        // CAST: Speed and duplex are where `bits` has put them.
+        Self::new(bits as u32, (bits >> 32) as u8)
+    }
+
     /// A link of `speed` Mbit/s, with half duplex (0) or full duplex (1). Other values, and a speed
     /// above `i32::MAX`, stand for what is not known.
     pub fn new(speed: u32, duplex: u8) -> Self {

@@ -177,7 +177,7 @@ impl Exchange {
 // box is a token. They are linearly mapped, so there is no mapping that could go.
 unsafe impl Buffer for Exchange {
     const CONTEXT: bool = false;
-    const SEGMENTS: usize = Self::REQUEST_SEGMENTS + 1;
+    const SEGMENTS: usize = 0;
 
     unsafe fn release(token: NonNull<c_void>) {
         // SAFETY: By the requirements of this function.
@@ -219,10 +219,11 @@ impl Virtqueue<Exchange> {
         let (segments, answer_len) = (request.segments, memory.answer.len());
         // CAST: No vector is longer than `u32::MAX`: `kmalloc()` has less.
         let answer_len = answer_len as u32;
-        let entries = self.table.as_mut_ptr();
+        let mut table = [bindings::scatterlist::default(); Exchange::REQUEST_SEGMENTS + 1];
+        let entries = table.as_mut_ptr();
         let mut start = 0;
-        // SAFETY: The table has `SEGMENTS` entries, one more than a request can have. Each is set
-        // to bytes of the vectors, and the last of each direction is marked as the end.
+        // SAFETY: The table has one entry more than a request can have. Each is set to bytes of the
+        // vectors, and the last of each direction is marked as the end.
         let mut lists = unsafe {
             bindings::sg_init_table(entries, segments as u32);
             for (i, &end) in request.ends.iter().take(segments).enumerate() {

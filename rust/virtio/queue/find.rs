@@ -26,12 +26,14 @@ use kernel::{
     sync::Arc, //
 };
 
+/// As many queues are described on the stack: it is for a call only, and most devices do not have more.
+const FEW: usize = 5;
+
 /// The virtqueues of a device, to be taken one after the other in the order of the requests.
 pub struct Found {
     set: Arc<Set>,
     queues: KVec<*mut bindings::virtqueue>,
     next: usize,
-    vectors_taken: bool,
 }
 
 /// Makes the transport set up virtqueues, in the order that the device type wants.
@@ -55,16 +57,21 @@ pub fn find(
     }
     let count = requests.len();
     let set = Set::new(attached.clone(), requests)?;
-    let mut infos = KVec::with_capacity(count, GFP_KERNEL)?;
-    for request in set.requests() {
-        infos.push(
-            bindings::virtqueue_info {
-                name: request.name.as_char_ptr(),
-                callback: request.target.as_ref().map(|target| target.interrupt),
-                ctx: request.context,
-            },
-            GFP_KERNEL,
-        )?;
+    let mut few = [bindings::virtqueue_info::default(); FEW];
+    let mut many;
+    let infos = match few.get_mut(..count) {
+        Some(infos) => infos,
+        None => {
+            many = KVec::from_elem(bindings::virtqueue_info::default(), count, GFP_KERNEL)?;
+            many.as_mut_slice()
+        }
+    };
+    for (info, request) in infos.iter_mut().zip(set.requests()) {
+        *info = bindings::virtqueue_info {
+            name: request.name.as_char_ptr(),
+            callback: request.target.as_ref().map(|target| target.interrupt),
+            ctx: request.context,
+        };
     }
     let mut queues = KVec::from_elem(null_mut(), count, GFP_KERNEL)?;
 
@@ -86,25 +93,14 @@ pub fn find(
         set,
         queues,
         next: 0,
-        vectors_taken: false,
     })
 }
 
 impl Found {
-    /// Takes the interrupt vectors of all the queues.
-    ///
-    /// # Errors
-    ///
-    /// `ENOENT` if they have been taken; `ENOMEM`.
-    pub fn take_vectors(&mut self) -> Result<Vectors> {
-        if self.vectors_taken {
-            return Err(ENOENT);
-        }
-        fault::point("vectors")?;
+    /// Takes the interrupt vectors of all the queues, when the queues have been taken.
+    pub fn into_vectors(self) -> Vectors {
         // SAFETY: The queues belong to the set, and this is done once.
-        let vectors = unsafe { Vectors::new(&self.queues, self.set.clone()) }?;
-        self.vectors_taken = true;
-        Ok(vectors)
+        unsafe { Vectors::new(self.queues, self.set) }
     }
 
     /// Takes the next queue, for buffers of the type `B`.

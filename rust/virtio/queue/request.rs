@@ -7,11 +7,8 @@ use super::{
     set::Target,
     Callback, //
 };
-use core::fmt::Write;
 use kernel::{
-    fmt,
     prelude::*,
-    str::NullTerminatedFormatter,
     sync::Arc, //
 };
 
@@ -35,10 +32,10 @@ impl Request {
         }
     }
 
-    /// A queue whose interrupts go to `callback`.
-    pub fn with_callback<C: Callback>(name: Name, callback: Arc<C>) -> Self {
+    /// A queue whose interrupts go to the callback `C`, which is called with `target`.
+    pub fn with_callback<C: Callback>(name: Name, target: Arc<C::Target>) -> Self {
         Self {
-            target: Some(Target::new(callback)),
+            target: Some(Target::new::<C>(target)),
             ..Self::polled(name)
         }
     }
@@ -68,14 +65,38 @@ pub struct Name([u8; ROOM]);
 impl Name {
     /// # Errors
     ///
-    /// `EINVAL` if the name is longer than 23 bytes.
-    pub fn new(text: fmt::Arguments<'_>) -> Result<Self> {
-        let mut buffer = [0; ROOM];
-        NullTerminatedFormatter::new(&mut buffer)
-            .and_then(|mut writer| writer.write_fmt(text).ok())
-            .ok_or(EINVAL)?;
-        // INVARIANT: The writer keeps room for a NUL, which is there from the beginning.
-        Ok(Self(buffer))
+    /// `EINVAL` if the name is longer than 23 bytes, or has a NUL.
+    pub fn new(text: &str) -> Result<Self> {
+        let text = text.as_bytes();
+        let mut name = [0; ROOM];
+        if text.len() >= ROOM || text.contains(&0) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: One byte at least is left of the zeroes.
+        name[..text.len()].copy_from_slice(text);
+        Ok(Self(name))
+    }
+
+    /// The name of the queue `number` of many, such as `input.0`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if `kind` is longer than 17 bytes, or has a NUL.
+    pub fn numbered(kind: &str, number: u16) -> Result<Self> {
+        let mut name = Self::new(kind)?;
+        // The point and five digits.
+        let rest = name.0.get_mut(kind.len()..ROOM - 1).ok_or(EINVAL)?;
+        let (point, digits) = rest.split_first_mut().ok_or(EINVAL)?;
+        let count = number.checked_ilog10().map_or(1, |log| log as usize + 1);
+        let digits = digits.get_mut(..count).ok_or(EINVAL)?;
+        let mut left = number;
+        *point = b'.';
+        for digit in digits.iter_mut().rev() {
+            // CAST: It is less than 10.
+            *digit = b'0' + (left % 10) as u8;
+            left /= 10;
+        }
+        Ok(name)
     }
 
     pub(super) fn as_char_ptr(&self) -> *const c_char {

@@ -37,7 +37,7 @@ pub(super) struct Set {
     requests: KVec<Request>,
 }
 
-/// An `Arc` of some [`Callback`].
+/// An `Arc` of what some [`Callback`] is called with.
 pub(super) struct Target {
     pointer: NonNull<c_void>,
     release: unsafe fn(NonNull<c_void>),
@@ -50,20 +50,20 @@ unsafe impl Send for Target {}
 unsafe impl Sync for Target {}
 
 impl Target {
-    pub(super) fn new<C: Callback>(callback: Arc<C>) -> Self {
+    pub(super) fn new<C: Callback>(target: Arc<C::Target>) -> Self {
         /// # Safety
         ///
-        /// `pointer` comes from an `Arc<C>`, and this is called once.
-        unsafe fn release<C>(pointer: NonNull<c_void>) {
+        /// `pointer` comes from an `Arc<T>`, and this is called once.
+        unsafe fn release<T>(pointer: NonNull<c_void>) {
             // SAFETY: By the requirement of this function.
-            drop(unsafe { Arc::from_raw(pointer.cast::<C>().as_ptr()) });
+            drop(unsafe { Arc::from_raw(pointer.cast::<T>().as_ptr()) });
         }
 
         // SAFETY: `Arc::into_raw` does not return null.
-        let pointer = unsafe { NonNull::new_unchecked(Arc::into_raw(callback).cast_mut().cast()) };
+        let pointer = unsafe { NonNull::new_unchecked(Arc::into_raw(target).cast_mut().cast()) };
         Self {
             pointer,
-            release: release::<C>,
+            release: release::<C::Target>,
             interrupt: interrupt::<C>,
         }
     }
@@ -76,19 +76,19 @@ impl Drop for Target {
     }
 }
 
-/// What the virtio core calls in the interrupt of a queue whose target is a `C`.
+/// What the virtio core calls in the interrupt of a queue whose callback is `C`.
 ///
 /// # Safety
 ///
-/// `vq` belongs to a [`Set`], and the target of its request has been made from an `Arc<C>`.
+/// `vq` belongs to a [`Set`], and the target of its request has been made for `C`.
 unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
     // SAFETY: `vq` belongs to a set, which exists as long as there are interrupts.
     let target = unsafe { Set::request_of(vq) }.and_then(|request| request.target.as_ref());
 
     if let Some(target) = target {
         // SAFETY: By the requirement of this function; the set owns the `Arc`.
-        let callback = unsafe { target.pointer.cast::<C>().as_ref() };
-        callback.done(&Interrupted::new(vq));
+        let target = unsafe { target.pointer.cast::<C::Target>().as_ref() };
+        C::done(target, &Interrupted::new(vq));
     }
 }
 

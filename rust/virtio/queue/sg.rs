@@ -5,7 +5,10 @@
 //! C header: [`include/linux/scatterlist.h`](srctree/include/linux/scatterlist.h)
 
 use crate::bindings;
-use kernel::prelude::*;
+use kernel::{
+    alloc::flags::*,
+    prelude::*, //
+};
 
 /// Room for the segments of the buffer that is being added to a queue.
 ///
@@ -40,8 +43,10 @@ impl Mapped {
 
 impl Table {
     pub(super) fn new(entries: usize) -> Result<Self> {
-        let entries = KVec::from_elem(bindings::scatterlist::default(), entries, GFP_KERNEL)?;
-        Ok(Self { entries })
+        let mut table = KVec::with_capacity(entries, GFP_KERNEL | __GFP_ZERO)?;
+        // SAFETY: There is room for them, and an entry may be all zeroes.
+        unsafe { table.inc_len(entries) };
+        Ok(Self { entries: table })
     }
 
     /// The number of entries.

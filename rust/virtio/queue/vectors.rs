@@ -24,7 +24,8 @@ use kernel::{
 ///
 /// The queues are those of `set`, and there is one such handle for a set.
 pub struct Vectors {
-    queues: KVec<NonNull<bindings::virtqueue>>,
+    /// Null where the transport has not set one up.
+    queues: KVec<*mut bindings::virtqueue>,
     set: Arc<Set>,
 }
 
@@ -36,12 +37,8 @@ impl Vectors {
     /// # Safety
     ///
     /// `queues` are those of `set`, for which there is no other handle of this type.
-    pub(super) unsafe fn new(queues: &[*mut bindings::virtqueue], set: Arc<Set>) -> Result<Self> {
-        let mut all = KVec::with_capacity(queues.len(), GFP_KERNEL)?;
-        for queue in queues {
-            all.push(NonNull::new(*queue).ok_or(ENODEV)?, GFP_KERNEL)?;
-        }
-        Ok(Self { queues: all, set })
+    pub(super) unsafe fn new(queues: KVec<*mut bindings::virtqueue>, set: Arc<Set>) -> Self {
+        Self { queues, set }
     }
 
     /// Steers the interrupts of the queue `index` to `cpus`, and has that as the hint for whoever
@@ -55,7 +52,8 @@ impl Vectors {
     /// `ENOENT` if there is no such queue; `EINVAL` if it has no interrupts.
     pub fn set_affinity(&mut self, index: usize, cpus: &Cpumask) -> Result {
         let queue = *self.queues.get(index).ok_or(ENOENT)?;
-        // SAFETY: The mask is valid during the call.
+        let queue = NonNull::new(queue).ok_or(ENOENT)?;
+        // SAFETY: The queue is one of them, and the mask is valid during the call.
         unsafe { self.hint(queue, cpus.as_raw()) }
     }
 
@@ -82,8 +80,10 @@ impl Drop for Vectors {
         for i in 0..self.queues.len() {
             // The transport keeps the mask of a hint only as long as it has queues. Where it says
             // that a queue has no interrupts, there is no hint.
-            // SAFETY: By the type invariant.
-            let _ = unsafe { self.hint(self.queues[i], null()) };
+            if let Some(queue) = NonNull::new(self.queues[i]) {
+                // SAFETY: By the type invariant.
+                let _ = unsafe { self.hint(queue, null()) };
+            }
         }
     }
 }

@@ -69,9 +69,12 @@ pub struct Virtqueue<B: Buffer> {
 unsafe impl<B: Buffer> Send for Virtqueue<B> {}
 
 /// What is called, in interrupt context, when the device has used buffers of a queue.
-pub trait Callback: Send + Sync + 'static {
+pub trait Callback: 'static {
+    /// What it is called with, for as long as the queue exists.
+    type Target: Send + Sync + 'static;
+
     /// The device has used buffers, or says so.
-    fn done(&self, queue: &Interrupted<'_>);
+    fn done(target: &Self::Target, queue: &Interrupted<'_>);
 }
 
 /// A queue that raised an interrupt.
