@@ -85,6 +85,11 @@ class Agent:
             raise CommandFailed(f"{op}: {answer['error']}")
         return answer
 
+    def nudge(self):
+        """Sends an empty line, which the agent takes no notice of, but the port raises an interrupt."""
+        with self.turn:
+            self.socket.sendall(b"\n")
+
     # Beyond its own timeout a command gets this long to be killed and reported.
     GRACE = 30
 

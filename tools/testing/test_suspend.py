@@ -12,7 +12,7 @@ from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_is_uncut
 
 DEVICES = [{"queues": 2}, {"queues": 2} | PACKED | SMALL, LEGACY, NO_CONTROL_QUEUE]
-WAYS = {"memory": suspend.to_memory, "disk": suspend.to_disk}
+WAYS = {"idle": suspend.to_idle, "memory": suspend.to_memory, "disk": suspend.to_disk}
 ADDRESS, GROUP, VLAN = "02:00:00:00:00:07", "01:00:5e:7f:00:07", 7
 FAULT = f"/sys/module/{drivers.RUST.name}/parameters/fault"
 # More than there are points, so that an end is found.

@@ -139,7 +139,9 @@ def main():
     send({"id": 0})
     with os.fdopen(port, "rb", closefd=False) as requests:
         for line in requests:
-            threading.Thread(target=serve, args=(json.loads(line),), daemon=True).start()
+            # An empty one is there to wake the guest.
+            if line.strip():
+                threading.Thread(target=serve, args=(json.loads(line),), daemon=True).start()
 
 
 main()

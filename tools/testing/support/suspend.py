@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Suspending a guest to memory, and saving it to a disk of its own, from which it comes back at once."""
+"""Suspending a guest to idle or to memory, and saving it to a disk of its own, from which it comes back at once."""
 
 import threading
 from contextlib import contextmanager
@@ -9,16 +9,10 @@ SWAP = 1 << 29
 
 
 @contextmanager
-def woken(guest):
-    """For a `with` block, wakes the guest whenever it sleeps."""
+def woken(wake):
+    """For a `with` block, calls `wake` again and again: with the event that is set at the end."""
     done = threading.Event()
-
-    def wake():
-        while not done.wait(0.1):
-            if guest.qmp("query-status")["status"] == "suspended":
-                guest.qmp("system_wakeup")
-
-    thread = threading.Thread(target=wake)
+    thread = threading.Thread(target=wake, args=[done])
     thread.start()
     try:
         yield
@@ -29,8 +23,31 @@ def woken(guest):
 
 def to_memory(guest):
     """Returns when the guest is awake again: until then it would lose what the host says."""
-    with woken(guest):
+
+    def wake(done):
+        while not done.wait(0.1):
+            if guest.qmp("query-status")["status"] == "suspended":
+                guest.qmp("system_wakeup")
+
+    with woken(wake):
         guest.run("echo mem >/sys/power/state", timeout=120)
+
+
+def to_idle(guest):
+    """All devices sleep, and the CPUs wait for an interrupt that may wake the guest: here of its agent's serial port."""
+    guest.run("echo enabled >/sys/class/tty/ttyS1/power/wakeup")
+
+    def wake(done):
+        # QEMU does not say whether the guest sleeps. One that is woken before it does is up at once.
+        pause = 1
+        while not done.wait(pause):
+            guest.agent.nudge()
+            pause *= 2
+
+    count = "cat /sys/power/suspend_stats/success"
+    before = int(guest.run(count).stdout)
+    with woken(wake):
+        guest.run(f"until [ $({count}) -gt {before} ]; do echo freeze >/sys/power/state; done", timeout=300)
 
 
 def disk(folder):
