@@ -126,8 +126,8 @@ impl VhostUserBackend for Device {
             state.queues = made.collect();
         }
         let done = if is_tap {
-            let queue = &mut state.queues[0];
-            state.traffic.receive(queue, &self.tap, &mut state.world)
+            let (queues, world) = (&mut state.queues, &mut state.world);
+            state.traffic.receive(queues, &self.tap, world)
         } else {
             state.work(event.into(), &self.tap)
         };

@@ -6,6 +6,7 @@ use crate::{
     chain::Chain,
     hex,
     queue::{Completion, Queue, Ring, Used},
+    rss,
     state::World,
     stats::{self, Stats},
 };
@@ -18,10 +19,6 @@ use std::{
 
 /// `VIRTIO_NET_OK`
 const OK: u8 = 0;
-/// `VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET` and its class.
-const PAIRS_SET: (u8, u8) = (4, 0);
-/// `VIRTIO_NET_CTRL_MQ_RSS_CONFIG` and its class.
-const RSS_CONFIG: (u8, u8) = (4, 1);
 
 /// A command of the driver's.
 #[derive(Clone, Serialize)]
@@ -56,13 +53,11 @@ pub struct Answer {
 
 /// How many transmit queues the driver uses after a command, if that is what the command sets.
 fn pairs_of(command: (u8, u8), body: &[u8]) -> Option<u16> {
-    let at = match command {
-        PAIRS_SET => 0,
-        // Behind a table of as many entries as the mask says and one, and the queue for the rest.
-        RSS_CONFIG => 10 + 2 * usize::from(u16::from_le_bytes(body.get(4..6)?.try_into().ok()?)),
-        _ => return None,
-    };
-    Some(u16::from_le_bytes(body.get(at..at + 2)?.try_into().ok()?))
+    match command {
+        rss::PAIRS_SET => Some(u16::from_le_bytes(body.try_into().ok()?)),
+        rss::RSS_CONFIG => rss::read_table(body).map(|(_, table)| table.pairs),
+        _ => None,
+    }
 }
 
 /// Takes the first of the answers that are for a command.
@@ -125,8 +120,9 @@ impl Control {
             ..Answer::default()
         });
         let late = answer.withheld || answer.delay_ms != 0;
-        if let Some(pairs) = pairs_of((*class, *code), body).filter(|_| answer.ack == OK) {
-            world.pairs = pairs;
+        if answer.ack == OK {
+            world.pairs = pairs_of((*class, *code), body).unwrap_or(world.pairs);
+            world.steering.obey((*class, *code), body);
         }
         let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
         let used = Used {

@@ -119,10 +119,10 @@ impl Traffic {
         }
     }
 
-    /// Hands to the driver what the TAP has.
+    /// Hands to the driver what the TAP has, with its hash, in the queue that is for it.
     pub fn receive(
         &mut self,
-        queue: &mut Queue,
+        queues: &mut [Queue],
         mut tap: &File,
         world: &mut World,
     ) -> io::Result<()> {
@@ -133,7 +133,13 @@ impl Traffic {
                     let packet = Packet::split(bytes[..length].to_vec(), tap::HEADER);
                     let mut packet = packet.ok_or(io::ErrorKind::UnexpectedEof)?;
                     packet.header.num_buffers = 0;
-                    self.deliver(queue, packet, usize::MAX, world)?;
+                    let pair = world.steering.steer(&mut packet, world.accepted);
+                    match queues.get_mut(2 * usize::from(pair)) {
+                        Some(queue) if pair < world.most_pairs => {
+                            self.deliver(queue, packet, usize::MAX, world)?;
+                        }
+                        _ => self.counters.dropped += 1,
+                    }
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),

@@ -11,6 +11,7 @@ use crate::{
     lent::Lent,
     packets::Traffic,
     queue::{Queue, Used},
+    rss::Steering,
 };
 use std::{fs::File, io};
 
@@ -36,6 +37,8 @@ pub struct World {
     pub most_pairs: u16,
     /// How many of them the driver may use to send.
     pub pairs: u16,
+    /// Which of them it receives with.
+    pub steering: Steering,
     /// What the device has of the driver's.
     pub lent: Lent,
     /// What the driver has done wrong.
@@ -85,6 +88,7 @@ impl State {
                 accepted: 0,
                 most_pairs: pairs,
                 pairs: 1,
+                steering: Steering::default(),
                 lent: Lent::default(),
                 judge: Judge::default(),
             },
@@ -97,6 +101,7 @@ impl State {
     pub fn reset(&mut self, accepted: u64) {
         self.world.accepted = accepted;
         self.world.pairs = 1;
+        self.world.steering = Steering::default();
         self.world.judge.see_features(accepted);
         self.world.lent = Lent::default();
         self.queues.iter_mut().for_each(Queue::reset);
