@@ -27,7 +27,7 @@ impl Device {
     /// A device that nobody uses yet.
     pub fn new(settings: Settings, tap: File) -> Self {
         Self {
-            state: Mutex::new(State::new(settings.pairs)),
+            state: Mutex::new(State::new(settings.pairs, settings.space())),
             settings,
             tap,
         }
@@ -64,7 +64,7 @@ impl VhostUserBackend for Device {
     }
 
     fn acked_features(&self, features: u64) {
-        self.state().reset(features);
+        self.state().reset(self.settings.features(), features);
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {
@@ -76,13 +76,8 @@ impl VhostUserBackend for Device {
     }
 
     fn get_config(&self, offset: u32, size: u32) -> Vec<u8> {
-        let bytes = self
-            .settings
-            .config
-            .iter()
-            .copied()
-            .chain(std::iter::repeat(0));
-        bytes.skip(offset as usize).take(size as usize).collect()
+        let state = self.state();
+        state.world.terms.space.read(offset as usize, size as usize)
     }
 
     fn set_config(&self, offset: u32, bytes: &[u8]) -> io::Result<()> {

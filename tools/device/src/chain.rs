@@ -17,6 +17,8 @@ pub type Guest = GuestMemoryLoadGuard<GuestMemoryMmap>;
 const NEXT: u16 = 1;
 const WRITE: u16 = 2;
 const INDIRECT: u16 = 4;
+/// The most bytes of a chain.
+const MOST: u64 = 1 << 32;
 /// The length of a descriptor, in bytes.
 const DESCRIPTOR: u64 = 16;
 
@@ -73,6 +75,11 @@ impl Chain {
             indirect,
         };
         chain.follow(&table, id, size.into())?;
+        let total: u64 = chain.parts.iter().map(|part| u64::from(part.len)).sum();
+        if total > MOST {
+            let what = format!("a chain of {total} bytes");
+            return Err(Violation::new("2.7.5.2", what));
+        }
         let order = chain
             .parts
             .windows(2)

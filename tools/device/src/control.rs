@@ -98,10 +98,9 @@ impl Control {
         let [class, code, body @ ..] = request.as_slice() else {
             return Err(io::Error::other("a command has a class and a code"));
         };
-        let (accepted, pairs) = (world.accepted, world.most_pairs);
         world
             .judge
-            .see_command((*class, *code), body, chain.room(), accepted, pairs);
+            .see_command((*class, *code), body, chain.room(), &world.terms);
         self.commands.push(Command {
             class: *class,
             code: *code,

@@ -12,6 +12,7 @@ numbers! {
     CSUM = 0,
     GUEST_CSUM = 1,
     CTRL_GUEST_OFFLOADS = 2,
+    MTU = 3,
     GUEST_TSO4 = 7,
     GUEST_TSO6 = 8,
     GUEST_ECN = 9,
@@ -63,6 +64,9 @@ pub const NEEDS: &[(u32, &[u32])] = &[
     (VQ_NOTF_COAL, &[CTRL_VQ]),
     (RSS, &[CTRL_VQ]),
 ];
+
+/// The same for what the driver should keep to (section 5.1.4.2).
+pub const SHOULD_NEED: &[(u32, &[u32])] = &[(HASH_REPORT, &[CTRL_VQ]), (CTRL_RX_EXTRA, &[CTRL_VQ])];
 
 /// What packets may be received uncut by.
 pub const UNCUT: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6];

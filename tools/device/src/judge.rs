@@ -3,9 +3,12 @@
 //! What the driver must not do, and has done.
 
 mod commands;
+mod hashes;
 mod packets;
+mod statistics;
 #[cfg(test)]
 mod tests;
+mod uncut;
 
 use serde::Serialize;
 

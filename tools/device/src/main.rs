@@ -25,9 +25,11 @@ mod queue;
 mod random;
 mod rss;
 mod settings;
+mod space;
 mod state;
 mod stats;
 mod tap;
+mod terms;
 
 use backend::Device;
 use settings::Settings;

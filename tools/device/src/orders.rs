@@ -136,7 +136,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             control.release()?;
             json!({})
         }
-        Order::Features => json!({ "features": world.accepted }),
+        Order::Features => json!({ "features": world.terms.accepted }),
         Order::Counters => json!({ "counters": traffic.counters }),
         Order::Receive {
             queue,

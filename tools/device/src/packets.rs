@@ -57,9 +57,10 @@ impl Traffic {
         queue.drain(|queue| {
             world.fetch(queue)?;
             while let Some(chain) = queue.take() {
-                let packet = Packet::split(chain.read()?, header::length(world.accepted));
-                let accepted = world.accepted;
-                world.judge.see_packet(&chain, packet.as_ref(), accepted);
+                let packet = Packet::split(chain.read()?, header::length(world.terms.accepted));
+                world
+                    .judge
+                    .see_packet(&chain, packet.as_ref(), &world.terms);
                 if let Some(packet) = packet {
                     match tap.write(&packet.join(tap::HEADER)) {
                         Ok(_) => self.counters.sent += 1,
@@ -133,9 +134,9 @@ impl Traffic {
                     let packet = Packet::split(bytes[..length].to_vec(), tap::HEADER);
                     let mut packet = packet.ok_or(io::ErrorKind::UnexpectedEof)?;
                     packet.header.num_buffers = 0;
-                    let pair = world.steering.steer(&mut packet, world.accepted);
+                    let pair = world.steering.steer(&mut packet, world.terms.accepted);
                     match queues.get_mut(2 * usize::from(pair)) {
-                        Some(queue) if pair < world.most_pairs => {
+                        Some(queue) if pair < world.terms.pairs => {
                             self.deliver(queue, packet, usize::MAX, world)?;
                         }
                         _ => self.counters.dropped += 1,
@@ -162,8 +163,8 @@ impl Traffic {
             return Ok(0);
         }
         world.fetch(queue)?;
-        let length = header::length(world.accepted);
-        let mergeable = features::has(world.accepted, features::MRG_RXBUF);
+        let length = header::length(world.terms.accepted);
+        let mergeable = world.terms.has(features::MRG_RXBUF);
         let wanted = length + packet.bytes.len();
 
         let (mut chains, mut room) = (Vec::new(), 0);

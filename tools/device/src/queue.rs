@@ -98,6 +98,20 @@ impl Queue {
         }
         let end = queue.avail_idx(&*memory, Ordering::Acquire);
         let (size, end) = (queue.size(), end.map_err(io::Error::other)?);
+        let flags: u16 = memory
+            .load(GuestAddress(queue.avail_ring()), Ordering::Relaxed)
+            .map_err(io::Error::other)?;
+        let most = if queue.event_idx_enabled() {
+            0
+        } else {
+            NO_INTERRUPT
+        };
+        judge.check(u16::from_le(flags) <= most, "2.7.7.1", || {
+            format!(
+                "queue {} has flags {flags:#x}, not {most} at most",
+                self.number
+            )
+        });
         let mut next = Wrapping(queue.next_avail());
         let count = usize::from((end - next).0) + lent.count(self.number);
         judge.check(count <= size.into(), "2.7.6", || {

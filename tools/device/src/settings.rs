@@ -2,7 +2,7 @@
 
 //! What the device is.
 
-use crate::hex;
+use crate::{hex, space::Space};
 use serde::Deserialize;
 
 /// Given on the command line.
@@ -14,13 +14,18 @@ pub struct Settings {
     pub pairs: u16,
     /// The configuration space (virtio 1.3, section 5.1.4).
     #[serde(deserialize_with = "hex::deserialize")]
-    pub config: Vec<u8>,
+    config: Vec<u8>,
 }
 
 impl Settings {
     /// The features as a mask.
     pub fn features(&self) -> u64 {
         self.features.iter().fold(0, |mask, bit| mask | 1 << bit)
+    }
+
+    /// What the device says of itself at first.
+    pub fn space(&self) -> Space {
+        Space::new(self.config.clone())
     }
 
     /// How many queues there are.

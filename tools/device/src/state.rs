@@ -12,6 +12,8 @@ use crate::{
     packets::Traffic,
     queue::{Queue, Used},
     rss::Steering,
+    space::Space,
+    terms::Terms,
 };
 use std::{fs::File, io};
 
@@ -31,11 +33,9 @@ pub struct State {
 
 /// What all queues share.
 pub struct World {
-    /// The features that the driver has accepted.
-    pub accepted: u64,
-    /// How many pairs of queues there are.
-    pub most_pairs: u16,
-    /// How many of them the driver may use to send.
+    /// What the driver and the device have agreed on.
+    pub terms: Terms,
+    /// How many pairs of queues the driver may use to send.
     pub pairs: u16,
     /// Which of them it receives with.
     pub steering: Steering,
@@ -48,7 +48,7 @@ pub struct World {
 impl World {
     /// Takes over what the driver has made available in a queue.
     pub fn fetch(&mut self, queue: &mut Queue) -> io::Result<()> {
-        let indirect = features::has(self.accepted, features::INDIRECT_DESC);
+        let indirect = self.terms.has(features::INDIRECT_DESC);
         let before = queue.waiting().len();
         queue.fetch(indirect, &mut self.lent, &mut self.judge)?;
         let (pair, sends) = (queue.number / 2, queue.number % 2 == 1);
@@ -60,8 +60,8 @@ impl World {
                             "a packet in the transmit queue of pair {pair}, which is not in use"
                         )
                     });
-            } else if pair < self.most_pairs.into() {
-                self.judge.see_buffer(chain, self.accepted);
+            } else if pair < self.terms.pairs.into() {
+                self.judge.see_buffer(chain, &self.terms);
             }
         }
         Ok(())
@@ -79,14 +79,17 @@ impl World {
 }
 
 impl State {
-    /// Of a device with so many pairs of queues.
-    pub fn new(pairs: u16) -> Self {
+    /// Of a device with so many pairs of queues, which says this of itself.
+    pub fn new(pairs: u16, space: Space) -> Self {
         Self {
             memory: None,
             queues: Vec::new(),
             world: World {
-                accepted: 0,
-                most_pairs: pairs,
+                terms: Terms {
+                    accepted: 0,
+                    pairs,
+                    space,
+                },
                 pairs: 1,
                 steering: Steering::default(),
                 lent: Lent::default(),
@@ -97,12 +100,12 @@ impl State {
         }
     }
 
-    /// The driver starts over.
-    pub fn reset(&mut self, accepted: u64) {
-        self.world.accepted = accepted;
+    /// The driver starts over, with these of the features that are offered.
+    pub fn reset(&mut self, offered: u64, accepted: u64) {
+        self.world.terms.accepted = accepted;
         self.world.pairs = 1;
         self.world.steering = Steering::default();
-        self.world.judge.see_features(accepted);
+        self.world.judge.see_features(offered, accepted);
         self.world.lent = Lent::default();
         self.queues.iter_mut().for_each(Queue::reset);
         self.control.reset();

@@ -2,8 +2,11 @@
 
 //! What the driver must keep to in the control queue (virtio 1.3, section 5.1.6.5).
 
-use super::{Judge, Violation};
-use crate::features;
+use super::{hashes, statistics, Judge, Violation};
+use crate::{
+    features::{self, has},
+    terms::Terms,
+};
 
 /// A form that what follows class and code has.
 enum Form {
@@ -119,53 +122,40 @@ fn addresses(body: &[u8], at: usize, groups: bool) -> Option<usize> {
         .then_some(end)
 }
 
-/// Whether a table leads to queues that are there, and all of it is there.
-fn is_rss(body: &[u8], pairs: u16) -> Option<bool> {
-    let entries = usize::from(word(body, 4)?) + 1;
-    let queues = (0..=entries).map(|number| word(body, 6 + 2 * number));
-    let end = 8 + 2 * entries;
-    let there = queues
-        .clone()
-        .all(|queue| queue.is_some_and(|queue| queue < pairs));
-    let sending = (1..=pairs).contains(&word(body, end)?);
-    let key = usize::from(*body.get(end + 2)?);
-    Some(there && sending && entries.is_power_of_two() && body.len() == end + 3 + key)
-}
-
 impl Form {
-    fn fits(&self, body: &[u8], accepted: u64, pairs: u16) -> bool {
-        match self {
+    /// What is wrong with a body, and with the room for its answer.
+    fn wrong(&self, body: &[u8], room: usize, terms: &Terms) -> Vec<String> {
+        let fits = match self {
             Self::Bytes(count) => body.len() == *count,
             Self::Switch => matches!(body, [0 | 1]),
             Self::Addresses => addresses(body, 0, false)
                 .and_then(|end| addresses(body, end, true))
                 .is_some_and(|end| end == body.len()),
             Self::Pairs => {
-                body.len() == 2 && word(body, 0).is_some_and(|n| (1..=pairs).contains(&n))
+                body.len() == 2 && word(body, 0).is_some_and(|n| (1..=terms.pairs).contains(&n))
             }
-            Self::Rss => is_rss(body, pairs).unwrap_or(false),
-            Self::Hashes => body
-                .get(12)
-                .is_some_and(|key| body.len() == 13 + usize::from(*key)),
+            Self::Rss => return hashes::of_rss_config(body, terms),
+            Self::Hashes => return hashes::of_hash_config(body, terms),
+            Self::Statistics => return statistics::of_request(body, room, terms),
             Self::Offloads => <[u8; 8]>::try_from(body)
-                .is_ok_and(|mask| u64::from_le_bytes(mask) & !accepted == 0),
+                .is_ok_and(|mask| u64::from_le_bytes(mask) & !terms.accepted == 0),
             Self::OfQueue(more) => {
-                body.len() == 4 + more && word(body, 0).is_some_and(|queue| queue < 2 * pairs)
+                body.len() == 4 + more && word(body, 0).is_some_and(|queue| queue < 2 * terms.pairs)
             }
-            Self::Statistics => !body.is_empty() && body.len() % 16 == 0,
-        }
+        };
+        let wrong = (!fits).then(|| "it is malformed".into());
+        wrong.into_iter().collect()
     }
 }
 
 impl Judge {
-    /// Looks at a command to a device that has `pairs` pairs of queues.
+    /// Looks at a command, and at the room for its answer.
     pub fn see_command(
         &mut self,
         (class, code): (u8, u8),
         body: &[u8],
         room: usize,
-        accepted: u64,
-        pairs: u16,
+        terms: &Terms,
     ) {
         let found = KNOWN
             .iter()
@@ -179,22 +169,25 @@ impl Judge {
                 format!("command {class}.{code}: {what}")
             });
         };
-        rule(
-            features::has(accepted, known.feature),
-            "it is not negotiated",
-        );
-        rule(known.form.fits(body, accepted, pairs), "it is malformed");
+        rule(terms.has(known.feature), "it is not negotiated");
+        for what in known.form.wrong(body, room, terms) {
+            rule(false, &what);
+        }
         rule(
             room == 1 || known.answers && room > 1,
             "room for no answer, or for too long a one",
         );
     }
 
-    /// Looks at the features that the driver has accepted.
-    pub fn see_features(&mut self, accepted: u64) {
-        for (feature, needed) in features::NEEDS {
-            let holds = !features::has(accepted, *feature) || features::has_any(accepted, needed);
-            self.check(holds, "5.1.3.1", || {
+    /// Looks at the features that the driver has accepted, of those that are offered.
+    pub fn see_features(&mut self, offered: u64, accepted: u64) {
+        let refused = has(offered, features::VERSION_1) && !has(accepted, features::VERSION_1);
+        self.check(!refused, "6.1", || "VIRTIO_F_VERSION_1 is refused".into());
+        let needs = features::NEEDS.iter().map(|need| (need, "5.1.3.1"));
+        let should_need = features::SHOULD_NEED.iter().map(|need| (need, "5.1.4.2"));
+        for ((feature, needed), section) in needs.chain(should_need) {
+            let holds = !has(accepted, *feature) || features::has_any(accepted, needed);
+            self.check(holds, section, || {
                 format!("feature {feature} without any of {needed:?}")
             });
         }

@@ -2,23 +2,25 @@
 
 //! What the driver must keep to in receive and transmit queues.
 
-use super::Judge;
+use super::{
+    uncut::{self, ECN},
+    Judge,
+};
 use crate::{
     chain::Chain,
-    features::{self, has},
+    features,
     header::{self, Packet},
+    terms::Terms,
 };
 
 /// `VIRTIO_NET_HDR_F_NEEDS_CSUM`
 const NEEDS_CSUM: u8 = 1;
-/// `VIRTIO_NET_HDR_GSO_ECN`
-const ECN: u8 = 0x80;
 /// Types of packets that are to be cut, and the features that they need.
 const TYPES: [(u8, u32); 4] = [
-    (1, features::HOST_TSO4),
-    (3, features::HOST_UFO),
-    (4, features::HOST_TSO6),
-    (5, features::HOST_USO),
+    (uncut::TCPV4, features::HOST_TSO4),
+    (uncut::UDP, features::HOST_UFO),
+    (uncut::TCPV6, features::HOST_TSO6),
+    (uncut::UDP_L4, features::HOST_USO),
 ];
 /// The longest packet, and the longest uncut one, in bytes.
 const LONGEST: usize = 1514;
@@ -26,15 +28,20 @@ const LONGEST_UNCUT: usize = 65_589;
 
 const SENDING: &str = "5.1.6.2.1";
 const BUFFERS: &str = "5.1.6.3.1";
+const SPACE: &str = "5.1.4.2";
+/// The length of an Ethernet header.
+const ETHERNET: usize = 14;
 
 impl Judge {
     /// Looks at a buffer for packets.
-    pub fn see_buffer(&mut self, chain: &Chain, accepted: u64) {
-        let length = header::length(accepted);
-        let least = if has(accepted, features::MRG_RXBUF) {
+    pub fn see_buffer(&mut self, chain: &Chain, terms: &Terms) {
+        let length = header::length(terms.accepted);
+        let least = if terms.has(features::MRG_RXBUF) {
             length
-        } else if features::has_any(accepted, features::UNCUT) {
+        } else if terms.has_any(features::UNCUT) {
             length + LONGEST_UNCUT
+        } else if terms.has(features::MTU) {
+            length + LONGEST.max(ETHERNET + usize::from(terms.space.mtu()))
         } else {
             length + LONGEST
         };
@@ -48,7 +55,7 @@ impl Judge {
     }
 
     /// Looks at a buffer with a packet to be sent.
-    pub fn see_packet(&mut self, chain: &Chain, packet: Option<&Packet>, accepted: u64) {
+    pub fn see_packet(&mut self, chain: &Chain, packet: Option<&Packet>, terms: &Terms) {
         self.check(chain.room() == 0, "5.1.6.2", || {
             "a packet with parts to write".into()
         });
@@ -58,6 +65,12 @@ impl Judge {
             });
         };
         let header = &packet.header;
+        if header.gso_type & !ECN == 0 && terms.has(features::MTU) {
+            let most = uncut::ethernet(packet) + usize::from(terms.space.mtu());
+            self.check(packet.bytes.len() <= most, SPACE, || {
+                format!("a packet of {} bytes, {most} at most", packet.bytes.len())
+            });
+        }
         let mut rule = |holds, what: &str| {
             self.check(holds, SENDING, || {
                 format!("{what}: {header:?}, {} bytes", packet.bytes.len())
@@ -73,7 +86,7 @@ impl Judge {
             "a flag that only a device may set",
         );
         rule(
-            header.flags == 0 || has(accepted, features::CSUM),
+            header.flags == 0 || terms.has(features::CSUM),
             "a checksum is left to the device, which is not negotiated",
         );
         if header.flags & NEEDS_CSUM != 0 {
@@ -93,19 +106,27 @@ impl Judge {
         }
         let kind = TYPES
             .iter()
-            .find(|(kind, _)| *kind == header.gso_type & !ECN);
+            .find(|(kind, _)| *kind == header.gso_type & !ECN)
+            .filter(|(_, feature)| terms.has(*feature));
+        rule(kind.is_some(), "a type that is not negotiated");
         rule(
-            kind.is_some_and(|(_, feature)| has(accepted, *feature)),
-            "a type that is not negotiated",
-        );
-        rule(
-            header.gso_type & ECN == 0 || has(accepted, features::HOST_ECN),
+            header.gso_type & ECN == 0 || terms.has(features::HOST_ECN),
             "ECN, which is not negotiated",
         );
+        rule(
+            header.gso_type & ECN != 0 || !uncut::is_reduced(packet),
+            "a reduced window without ECN",
+        );
+        if let Some((kind, _)) = kind {
+            rule(
+                uncut::is_of_type(packet, *kind),
+                "a type that is not the packet's",
+            );
+        }
         rule(header.gso_size != 0, "segments without a size");
         rule(header.flags & NEEDS_CSUM != 0, "segments without checksums");
-        let headers = headers(packet);
-        if has(accepted, features::GUEST_HDRLEN) {
+        let headers = uncut::headers(packet);
+        if terms.has(features::GUEST_HDRLEN) {
             rule(
                 header.hdr_len == headers,
                 "hdr_len is not the length of the headers",
@@ -117,15 +138,4 @@ impl Judge {
             );
         }
     }
-}
-
-/// The length of all headers of a packet that is to be cut, in bytes, if it has them.
-fn headers(packet: &Packet) -> u16 {
-    let start = packet.header.csum_start;
-    let tcp = packet.header.gso_type & !ECN != 5 && packet.header.gso_type & !ECN != 3;
-    let words = packet
-        .bytes
-        .get(usize::from(start) + 12)
-        .map_or(0, |byte| byte >> 4);
-    start.saturating_add(if tcp { 4 * u16::from(words) } else { 8 })
 }

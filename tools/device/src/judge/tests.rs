@@ -8,6 +8,8 @@ use crate::{
     features::*,
     header::{Header, Packet},
     lent::Lent,
+    space::Space,
+    terms::Terms,
 };
 use vm_memory::{Bytes, GuestAddress, GuestAddressSpace, GuestMemoryAtomic, GuestMemoryMmap};
 
@@ -69,6 +71,21 @@ const fn mask(features: &[u32]) -> u64 {
     mask
 }
 
+/// A device with two pairs of queues that has an MTU of 1500, keys of 2 bytes, tables of 4 entries and
+/// hashes of IPv4, with a driver that accepts these features of virtio 1.
+fn terms(features: &[u32]) -> Terms {
+    let mut space = vec![0; 24];
+    space[10..12].copy_from_slice(&1500u16.to_le_bytes());
+    space[17] = 2;
+    space[18] = 4;
+    space[20] = 7;
+    Terms {
+        accepted: mask(features) | 1 << VERSION_1,
+        pairs: 2,
+        space: Space::new(space),
+    }
+}
+
 #[test]
 fn chains() {
     let section = |descriptors: &[Descriptor], id, indirect| {
@@ -80,6 +97,11 @@ fn chains() {
     assert_eq!(section(&[read, (DATA, 10, WRITE, 0)], 0, false), None);
     assert_eq!(section(&[write, last], 0, false), Some("2.7.4.2"));
     assert_eq!(section(&[last], SIZE, false), Some("2.7.5"));
+    let half = |flags, next| (DATA, 1 << 31, flags, next);
+    let whole = [half(NEXT, 1), half(0, 0)];
+    assert_eq!(section(&whole, 0, false), None);
+    let more = [half(NEXT, 1), half(NEXT, 2), (DATA, 1, 0, 0)];
+    assert_eq!(section(&more, 0, false), Some("2.7.5.2"));
     assert_eq!(section(&[(DATA, 10, NEXT, SIZE)], 0, false), Some("2.7.5"));
     assert_eq!(section(&[(DATA, 10, NEXT, 0)], 0, false), Some("2.7.5.3.1"));
 }
@@ -150,7 +172,7 @@ fn memory_that_is_lent() {
 #[test]
 fn receive_buffers() {
     let see = |len, flags, features: &[u32]| {
-        broken(|judge| judge.see_buffer(&chain(len, flags), mask(features) | 1 << VERSION_1))
+        broken(|judge| judge.see_buffer(&chain(len, flags), &terms(features)))
     };
     assert!(see(1526, WRITE, &[]).is_empty());
     assert_eq!(see(1525, WRITE, &[]), ["5.1.6.3.1"]);
@@ -159,6 +181,12 @@ fn receive_buffers() {
     assert!(see(12, WRITE, &[MRG_RXBUF, GUEST_USO6]).is_empty());
     assert_eq!(see(11, WRITE, &[MRG_RXBUF]), ["5.1.6.3.1"]);
     assert_eq!(see(1526, 0, &[]), ["5.1.6.3.1", "5.1.6.3"]);
+    assert!(see(1526, WRITE, &[MTU]).is_empty());
+    let mut large = terms(&[MTU]);
+    large.space = Space::new([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x28, 0x23].into());
+    let see = |len| broken(|judge| judge.see_buffer(&chain(len, WRITE), &large));
+    assert!(see(12 + 14 + 9000).is_empty());
+    assert_eq!(see(12 + 14 + 8999), ["5.1.6.3.1"]);
 }
 
 /// What a packet to be cut has, of 100 bytes, whose TCP header is 20 bytes long.
@@ -174,17 +202,22 @@ const UNCUT: Header = Header {
     hash_report: 0,
 };
 
-fn sent(header: Header, features: &[u32]) -> Vec<&'static str> {
+/// What it has before its TCP header: types of Ethernet, the version of IP, and the protocol.
+fn uncut() -> Vec<u8> {
     let mut bytes = vec![0; 100];
+    bytes[12] = 8;
+    bytes[14 + 9] = 6;
     bytes[34 + 12] = 5 << 4;
+    bytes
+}
+
+fn sent_bytes(header: Header, bytes: Vec<u8>, features: &[u32]) -> Vec<&'static str> {
     let packet = Packet { header, bytes };
-    broken(|judge| {
-        judge.see_packet(
-            &chain(112, 0),
-            Some(&packet),
-            mask(features) | 1 << VERSION_1,
-        )
-    })
+    broken(|judge| judge.see_packet(&chain(112, 0), Some(&packet), &terms(features)))
+}
+
+fn sent(header: Header, features: &[u32]) -> Vec<&'static str> {
+    sent_bytes(header, uncut(), features)
 }
 
 #[test]
@@ -294,7 +327,7 @@ fn packets() {
         ["5.1.6.2.1"]
     );
     assert_eq!(
-        broken(|judge| judge.see_packet(&chain(5, 0), None, 0)),
+        broken(|judge| judge.see_packet(&chain(5, 0), None, &terms(&[]))),
         ["5.1.6.2.1"]
     );
     let packet = Packet {
@@ -302,15 +335,96 @@ fn packets() {
         bytes: vec![0; 14],
     };
     assert_eq!(
-        broken(|judge| judge.see_packet(&chain(26, WRITE), Some(&packet), 0)),
+        broken(|judge| judge.see_packet(&chain(26, WRITE), Some(&packet), &terms(&[]))),
         ["5.1.6.2"]
     );
+}
+
+/// What a packet is, and what its header says that it is.
+#[test]
+fn types_of_packets() {
+    let see = |kind: u8, ethernet: [u8; 2], at: usize, protocol: u8| {
+        let mut bytes = uncut();
+        bytes[12..14].copy_from_slice(&ethernet);
+        bytes[14 + 9] = 0;
+        bytes[14 + at] = protocol;
+        let header = Header {
+            gso_type: kind,
+            ..UNCUT
+        };
+        sent_bytes(
+            header,
+            bytes,
+            &[CSUM, HOST_TSO4, HOST_TSO6, HOST_UFO, HOST_USO],
+        )
+    };
+    let (four, six) = ([0x08, 0x00], [0x86, 0xdd]);
+    let (tcp, udp, hop_by_hop) = (6, 17, 0);
+    for (kind, protocol) in [(1, tcp), (3, udp), (5, udp)] {
+        assert!(see(kind, four, 9, protocol).is_empty(), "{kind}");
+    }
+    for (kind, protocol) in [
+        (4, tcp),
+        (4, hop_by_hop),
+        (3, udp),
+        (5, udp),
+        (5, hop_by_hop),
+    ] {
+        assert!(see(kind, six, 6, protocol).is_empty(), "{kind}");
+    }
+    for (kind, protocol) in [(1, udp), (4, tcp), (3, tcp), (5, tcp)] {
+        assert_eq!(see(kind, four, 9, protocol), ["5.1.6.2.1"], "{kind}");
+    }
+    for (kind, protocol) in [(1, tcp), (4, udp), (3, tcp), (5, tcp)] {
+        assert_eq!(see(kind, six, 6, protocol), ["5.1.6.2.1"], "{kind}");
+    }
+    assert_eq!(see(1, [0x08, 0x06], 9, tcp), ["5.1.6.2.1"]);
+    let mut tagged = uncut();
+    tagged.splice(12..12, [0x88, 0xa8, 0, 1, 0x81, 0, 0, 2]);
+    let header = Header {
+        csum_start: 42,
+        hdr_len: 62,
+        ..UNCUT
+    };
+    assert!(sent_bytes(header, tagged, &[CSUM, HOST_TSO4]).is_empty());
+    assert_eq!(
+        sent_bytes(UNCUT, vec![0; 60], &[CSUM, HOST_TSO4]),
+        ["5.1.6.2.1"]
+    );
+}
+
+#[test]
+fn congestion() {
+    let mut bytes = uncut();
+    bytes[34 + 13] = 0x80;
+    let all = [CSUM, HOST_TSO4, HOST_ECN];
+    assert_eq!(sent_bytes(UNCUT, bytes.clone(), &all), ["5.1.6.2.1"]);
+    let header = Header {
+        gso_type: 0x81,
+        ..UNCUT
+    };
+    assert!(sent_bytes(header, bytes, &all).is_empty());
+}
+
+#[test]
+fn longest_packet() {
+    let zero = Header::default();
+    let see = |header, length, features: &[u32]| sent_bytes(header, vec![0; length], features);
+    assert!(see(zero, 1514, &[MTU]).is_empty());
+    assert!(see(zero, 1515, &[]).is_empty());
+    assert_eq!(see(zero, 1515, &[MTU]), ["5.1.4.2"]);
+    let mut tagged = vec![0; 1518];
+    tagged[12] = 0x81;
+    assert!(sent_bytes(zero, tagged, &[MTU]).is_empty());
+    let mut long = uncut();
+    long.resize(4000, 0);
+    assert!(sent_bytes(UNCUT, long, &[MTU, CSUM, HOST_TSO4]).is_empty());
 }
 
 #[test]
 fn commands() {
     let see = |command, body: &[u8], room, features: &[u32]| {
-        broken(|judge| judge.see_command(command, body, room, mask(features), 2))
+        broken(|judge| judge.see_command(command, body, room, &terms(features)))
     };
     assert!(see((0, 0), &[1], 1, &[CTRL_RX]).is_empty());
     assert_eq!(see((0, 0), &[1], 1, &[]), ["5.1.6.5.1"]);
@@ -356,21 +470,105 @@ fn commands() {
 fn tables_of_queues() {
     // Types; a mask of 1; where the rest goes; a table of 2; queues to send with; a key of one byte.
     let good = [1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1, 0, 2, 0, 1, 7];
-    let see = |body: &[u8]| broken(|judge| judge.see_command((4, 1), body, 1, mask(&[RSS]), 2));
+    let see = |body: &[u8]| broken(|judge| judge.see_command((4, 1), body, 1, &terms(&[RSS])));
     assert!(see(&good).is_empty());
     assert_eq!(see(&good[..15]), ["5.1.6.5.7"]);
-    for (at, value) in [(4, 2), (6, 2), (10, 2), (12, 0), (12, 3), (14, 2)] {
+    for (at, value) in [
+        (0, 8),
+        (3, 1),
+        (4, 2),
+        (6, 2),
+        (7, 0x80),
+        (10, 2),
+        (11, 0x80),
+        (12, 0),
+        (12, 3),
+        (14, 2),
+    ] {
         let mut bad = good;
         bad[at] = value;
         assert_eq!(see(&bad), ["5.1.6.5.7"], "{at}");
+    }
+    // Three entries, eight of them, and a key of three bytes.
+    let table = |entries: u8, key: u8| {
+        let table = [1, 0, 0, 0, entries - 1, 0, 0, 0].to_vec();
+        let table = [table, vec![0; 2 * usize::from(entries)], vec![2, 0, key]].concat();
+        [table, vec![7; key.into()]].concat()
+    };
+    assert!(see(&table(4, 2)).is_empty());
+    for (entries, key) in [(3, 2), (8, 2), (4, 3)] {
+        assert_eq!(see(&table(entries, key)), ["5.1.6.5.7"], "{entries} {key}");
+    }
+    assert_eq!(
+        broken(|judge| judge.see_command((4, 1), &good, 1, &terms(&[MQ, HASH_REPORT]))),
+        ["5.1.6.5.7"]
+    );
+}
+
+#[test]
+fn hashes() {
+    // Types; what is reserved; a key of two bytes.
+    let good = [7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 7, 7];
+    let see = |body: &[u8], features: &[u32]| {
+        broken(|judge| judge.see_command((4, 2), body, 1, &terms(features)))
+    };
+    assert!(see(&good, &[HASH_REPORT]).is_empty());
+    assert_eq!(see(&good, &[RSS]), ["5.1.6.5.6"]);
+    assert_eq!(see(&good[..14], &[HASH_REPORT]), ["5.1.6.5.6"]);
+    for (at, value) in [(0, 8), (1, 1), (4, 1), (11, 1), (12, 1), (12, 3)] {
+        let mut bad = good;
+        bad[at] = value;
+        assert_eq!(see(&bad, &[HASH_REPORT]), ["5.1.6.5.6"], "{at}");
+    }
+    let long = [&good[..12], &[3, 7, 7, 7]].concat();
+    assert_eq!(see(&long, &[HASH_REPORT]), ["5.1.6.5.6"]);
+}
+
+#[test]
+fn statistics() {
+    /// A queue, what is reserved, and types.
+    fn asked(queue: u8, types: u64) -> Vec<u8> {
+        [[queue, 0, 0, 0, 0, 0, 0, 0], types.to_le_bytes()].concat()
+    }
+    let see = |body: &[u8], room| {
+        broken(|judge| judge.see_command((8, 1), body, room, &terms(&[DEVICE_STATS])))
+    };
+    let (receive, transmit, control) = (0xf, 0xf << 16, 1 << 32);
+    let all = [asked(2, receive), asked(3, transmit), asked(4, control)].concat();
+    assert!(see(&all, 1 + 9 * 8).is_empty());
+    assert_eq!(see(&all, 9 * 8), ["5.1.6.5.10"]);
+    assert_eq!(see(&all[..47], 1000), ["5.1.6.5.10"]);
+    assert_eq!(see(&[], 1000), ["5.1.6.5.10"]);
+    for (queue, types) in [
+        (2, transmit),
+        (2, 0x10),
+        (3, receive),
+        (4, receive),
+        (4, control << 1),
+        (5, transmit),
+        (6, receive),
+    ] {
+        assert_eq!(
+            see(&asked(queue, types), 1000),
+            ["5.1.6.5.10"],
+            "{queue} {types:#x}"
+        );
     }
 }
 
 #[test]
 fn features_that_need_others() {
-    let see = |features: &[u32]| broken(|judge| judge.see_features(mask(features)));
+    let see = |features: &[u32]| broken(|judge| judge.see_features(0, mask(features)));
     assert!(see(&[CSUM, HOST_TSO6, HOST_ECN, CTRL_VQ, MQ]).is_empty());
     assert_eq!(see(&[HOST_TSO6]), ["5.1.3.1"]);
     assert_eq!(see(&[CSUM, HOST_ECN]), ["5.1.3.1"]);
     assert_eq!(see(&[MQ, RSS]), ["5.1.3.1"; 2]);
+    assert_eq!(see(&[HASH_REPORT, CTRL_RX_EXTRA]), ["5.1.4.2"; 2]);
+    assert!(see(&[HASH_REPORT, CTRL_RX_EXTRA, CTRL_VQ]).is_empty());
+    let offered = mask(&[VERSION_1, CSUM]);
+    assert_eq!(
+        broken(|judge| judge.see_features(offered, mask(&[CSUM]))),
+        ["6.1"]
+    );
+    assert!(broken(|judge| judge.see_features(offered, mask(&[VERSION_1]))).is_empty());
 }
