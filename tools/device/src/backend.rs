@@ -2,13 +2,19 @@
 
 //! The device as vhost-user has it.
 
-use crate::{chain::Memory, judge::Violation, queue::Queue, settings::Settings, state::State};
+use crate::{
+    chain::Memory, judge::Violation, notice::Channel, queue::Queue, settings::Settings,
+    state::State,
+};
 use std::{
     fs::File,
     io,
     sync::{Mutex, MutexGuard},
 };
-use vhost::vhost_user::message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures};
+use vhost::vhost_user::{
+    message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures},
+    Backend,
+};
 use vhost_user_backend::{VhostUserBackend, VringRwLock};
 use vmm_sys_util::epoll::EventSet;
 
@@ -68,7 +74,15 @@ impl VhostUserBackend for Device {
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {
-        VhostUserProtocolFeatures::MQ | VhostUserProtocolFeatures::CONFIG
+        VhostUserProtocolFeatures::MQ
+            | VhostUserProtocolFeatures::CONFIG
+            | VhostUserProtocolFeatures::BACKEND_REQ
+    }
+
+    fn set_backend_req_fd(&self, _: Backend) {
+        self.state().channel = Channel::find()
+            .inspect_err(|error| eprintln!("no news of the configuration: {error}"))
+            .ok();
     }
 
     fn set_event_idx(&self, _enabled: bool) {

@@ -19,6 +19,8 @@ use std::{
 
 /// `VIRTIO_NET_OK`
 const OK: u8 = 0;
+/// `VIRTIO_NET_CTRL_ANNOUNCE_ACK` and its class.
+const ANNOUNCE_ACK: (u8, u8) = (3, 0);
 
 /// A command of the driver's.
 #[derive(Clone, Serialize)]
@@ -122,6 +124,9 @@ impl Control {
         if answer.ack == OK {
             world.pairs = pairs_of((*class, *code), body).unwrap_or(world.pairs);
             world.steering.obey((*class, *code), body);
+            if (*class, *code) == ANNOUNCE_ACK {
+                world.terms.space.is_announced();
+            }
         }
         let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
         let used = Used {

@@ -4,14 +4,14 @@
 
 use serde::{de::Error, Deserialize, Deserializer, Serializer};
 
+/// Bytes as text.
+pub fn text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// For serde's `serialize_with`.
 pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(
-        &bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>(),
-    )
+    serializer.serialize_str(&text(bytes))
 }
 
 /// For serde's `deserialize_with`.

@@ -19,6 +19,7 @@ mod header;
 mod hex;
 mod judge;
 mod lent;
+mod notice;
 mod orders;
 mod packets;
 mod queue;

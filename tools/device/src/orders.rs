@@ -8,6 +8,7 @@ use crate::{
     fault::Fault,
     header::{Header, Packet},
     hex,
+    notice::Channel,
     queue::Queue,
     random::Choice,
     state::State,
@@ -18,6 +19,9 @@ use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
 };
+
+/// How much of the configuration is shown: all that there are fields for without tunnels.
+const SPACE: usize = 24;
 
 #[derive(Deserialize)]
 #[serde(tag = "order", rename_all = "snake_case", deny_unknown_fields)]
@@ -78,6 +82,16 @@ enum Order {
     Mute { queue: usize, on: bool },
     /// Interrupts of a queue, for no reason but what was to be given back later.
     Interrupt { queue: usize, count: u32 },
+    /// Changes bytes of the configuration, if there are any, and has the driver interrupted for that if
+    /// there is one. Without one QEMU would end: there must not be one that leaves meanwhile.
+    Configure {
+        #[serde(default)]
+        offset: usize,
+        #[serde(default, deserialize_with = "hex::deserialize")]
+        bytes: Vec<u8>,
+    },
+    /// The configuration, as the driver can read it.
+    Configuration,
     /// What the driver has done since the last call that it must not do.
     Violations,
 }
@@ -116,6 +130,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         world,
         control,
         traffic,
+        channel,
         ..
     } = &mut *guard;
     Ok(match order {
@@ -186,6 +201,21 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         Order::Interrupt { queue, count } => {
             queue_of(queues, queue)?.interrupt(count, &mut world.lent)?;
             json!({})
+        }
+        Order::Configure { offset, bytes } => {
+            world.terms.space.write(offset, &bytes);
+            if queues.iter().any(Queue::is_ready) {
+                let channel = channel.as_ref().map(Channel::copy).transpose()?;
+                drop(guard);
+                channel
+                    .ok_or_else(|| io::Error::other("QEMU has no ear for it"))?
+                    .tell()?;
+            }
+            json!({})
+        }
+        Order::Configuration => {
+            let bytes = world.terms.space.read(0, SPACE);
+            json!({ "configuration": hex::text(&bytes) })
         }
         Order::Violations => json!({ "violations": world.judge.take() }),
     })

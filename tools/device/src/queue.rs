@@ -141,6 +141,11 @@ impl Queue {
         Ok(())
     }
 
+    /// Whether there is a driver that uses it.
+    pub fn is_ready(&self) -> bool {
+        self.ring.vring.get_ref().get_queue().ready()
+    }
+
     /// What waits to be taken, in its order.
     pub fn waiting(&self) -> &VecDeque<Chain> {
         &self.waiting

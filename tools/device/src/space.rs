@@ -2,29 +2,51 @@
 
 //! The configuration space (virtio 1.3, section 5.1.4).
 
+/// Where `status` is, and `VIRTIO_NET_S_ANNOUNCE` in it.
+const STATUS: usize = 6;
+const ANNOUNCE: u8 = 2;
+
 /// What the driver can read of the device, and the device says of itself.
 #[derive(Default)]
-pub struct Space(Vec<u8>);
+pub struct Space {
+    bytes: Vec<u8>,
+    mtu: u16,
+}
 
 impl Space {
     /// A space with these bytes, and zeroes behind them.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+        let mut space = Self { bytes, mtu: 0 };
+        space.mtu = u16::from_le_bytes(space.number(10));
+        space
     }
 
     /// So many bytes from an offset on.
     pub fn read(&self, offset: usize, size: usize) -> Vec<u8> {
-        let bytes = self.0.iter().copied().chain(std::iter::repeat(0));
+        let bytes = self.bytes.iter().copied().chain(std::iter::repeat(0));
         bytes.skip(offset).take(size).collect()
     }
 
-    fn number<const SIZE: usize>(&self, offset: usize) -> [u8; SIZE] {
-        std::array::from_fn(|at| self.0.get(offset + at).copied().unwrap_or(0))
+    /// Changes what is there from an offset on.
+    pub fn write(&mut self, offset: usize, bytes: &[u8]) {
+        for (to, byte) in self.bytes.iter_mut().skip(offset).zip(bytes) {
+            *to = *byte;
+        }
     }
 
-    /// `mtu`
+    /// The driver has done what it was to do.
+    pub fn is_announced(&mut self) {
+        let status = self.bytes.get_mut(STATUS);
+        status.into_iter().for_each(|status| *status &= !ANNOUNCE);
+    }
+
+    fn number<const SIZE: usize>(&self, offset: usize) -> [u8; SIZE] {
+        std::array::from_fn(|at| self.bytes.get(offset + at).copied().unwrap_or(0))
+    }
+
+    /// `mtu`, which must not change, as it was at first.
     pub fn mtu(&self) -> u16 {
-        u16::from_le_bytes(self.number(10))
+        self.mtu
     }
 
     /// `rss_max_key_size`

@@ -9,6 +9,7 @@ use crate::{
     features,
     judge::Judge,
     lent::Lent,
+    notice::Channel,
     packets::Traffic,
     queue::{Queue, Used},
     rss::Steering,
@@ -29,6 +30,8 @@ pub struct State {
     pub control: Control,
     /// Packets.
     pub traffic: Traffic,
+    /// Where QEMU is told that the configuration is another one, once QEMU is there.
+    pub channel: Option<Channel>,
 }
 
 /// What all queues share.
@@ -97,6 +100,7 @@ impl State {
             },
             control: Control::default(),
             traffic: Traffic::default(),
+            channel: None,
         }
     }
 
