@@ -12,6 +12,8 @@ HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
 DEVICES = {
     "small": (PLAIN, 1, {}),
     "mergeable": (PLAIN + " MRG_RXBUF INDIRECT_DESC EVENT_IDX", 1, {}),
+    "packed, small": (PLAIN + " RING_PACKED", 1, {}),
+    "packed, mergeable": (PLAIN + " RING_PACKED MRG_RXBUF INDIRECT_DESC EVENT_IDX", 1, {}),
     "small, hashes": (PLAIN + " HASH_REPORT", 1, HASHES),
     "mergeable, queues, hashes": (PLAIN + " MRG_RXBUF MQ RSS HASH_REPORT INDIRECT_DESC", 2, HASHES),
 }
@@ -48,6 +50,11 @@ def nic(guest, request):
 @pytest.fixture(params=[name for name in NAMES if "mergeable" in name])
 def merging(guest, request):
     return guest.nics[NAMES.index(request.param)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rings(guest, name):
+    assert ("RING_PACKED" in features.negotiated(guest, guest.nics[NAMES.index(name)])) == ("packed" in name)
 
 
 def test_lengths(nic):

@@ -3,7 +3,7 @@
 //! The device as vhost-user has it.
 
 use crate::{
-    chain::Memory, judge::Violation, notice::Channel, queue::Queue, settings::Settings,
+    chain::Memory, features, judge::Violation, notice::Channel, queue::Queue, settings::Settings,
     state::State,
 };
 use std::{
@@ -131,7 +131,9 @@ impl VhostUserBackend for Device {
         };
         if state.queues.is_empty() {
             let numbered = rings.iter().cloned().enumerate();
-            let made = numbered.map(|(number, ring)| Queue::new(number, ring, memory.clone()));
+            let packed = state.world.terms.has(features::RING_PACKED);
+            let made =
+                numbered.map(|(number, ring)| Queue::new(number, ring, memory.clone(), packed));
             state.queues = made.collect();
         }
         let done = if is_tap {

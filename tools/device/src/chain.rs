@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Chains of descriptors (virtio 1.3, section 2.7.5): what the driver lends to the device.
+//! Chains of descriptors (virtio 1.3, sections 2.7.5 and 2.8.6): what the driver lends to the device.
+
+pub mod packed;
 
 use crate::judge::Violation;
 use std::io;
@@ -51,7 +53,7 @@ struct Table {
 }
 
 impl Chain {
-    /// The chain that starts at the descriptor `id` of a queue with `size` of them from `table` on.
+    /// The chain that starts at the descriptor `id` of a split queue with `size` of them from `table` on.
     /// `indirect` says whether the driver may use tables of its own for them.
     ///
     /// # Errors
@@ -80,17 +82,18 @@ impl Chain {
             let what = format!("a chain of {total} bytes");
             return Err(Violation::new("2.7.5.2", what));
         }
-        let order = chain
-            .parts
-            .windows(2)
-            .any(|two| two[0].writable && !two[1].writable);
-        if order {
-            return Err(Violation::new(
-                "2.7.4.2",
-                "a chain has what is read behind what is written",
-            ));
-        }
+        chain.in_order("2.7.4.2")?;
         Ok(chain)
+    }
+
+    /// Nothing that is read comes behind what is written.
+    fn in_order(&self, section: &'static str) -> Result<(), Violation> {
+        let mut pairs = self.parts.windows(2);
+        if pairs.any(|two| two[0].writable && !two[1].writable) {
+            let what = "a chain has what is read behind what is written";
+            return Err(Violation::new(section, what));
+        }
+        Ok(())
     }
 
     /// Adds what a table has from an entry on. No chain has more than `most` parts.

@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Fault {
-    /// The used entry names this chain.
+    /// The used entry names this chain; a packed queue has the lower 16 bits of it.
     Id(u32),
     /// It names one that the ring has and the driver has not lent.
     NotLent,
@@ -28,7 +28,7 @@ pub enum Fault {
     Never,
     /// All are given back after those of the next packet, which virtio allows.
     Later,
-    /// The used index goes so much too far.
+    /// The used index goes so much too far, where there is one.
     Jump(u16),
     /// The header has so many buffers.
     NumBuffers(u16),

@@ -31,6 +31,7 @@ numbers! {
     CTRL_MAC_ADDR = 23,
     INDIRECT_DESC = 28,
     VERSION_1 = 32,
+    RING_PACKED = 34,
     DEVICE_STATS = 50,
     VQ_NOTF_COAL = 52,
     NOTF_COAL = 53,

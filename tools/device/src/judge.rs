@@ -19,7 +19,7 @@ const MOST: usize = 100;
 #[derive(Debug, Serialize)]
 pub struct Violation {
     /// The section of virtio 1.3 that has the rule.
-    section: &'static str,
+    pub section: &'static str,
     what: String,
 }
 

@@ -1,27 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A split virtqueue (virtio 1.3, section 2.7). Its rings are read and written by hand, since the
-//! device is to write what no library would.
+//! A virtqueue, split or packed (virtio 1.3, sections 2.7 and 2.8). Its rings are read and written by
+//! hand, since the device is to write what no library would.
+
+mod packed;
+mod split;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     chain::{Chain, Memory},
     fault::{Fault, Faults},
-    judge::Judge,
+    judge::{Judge, Violation},
     lent::Lent,
 };
-use std::{collections::VecDeque, io, num::Wrapping, sync::atomic::Ordering};
+use packed::Packed;
+use std::{collections::VecDeque, io};
 use vhost_user_backend::{VringRwLock, VringT};
 use virtio_queue::QueueT;
-use vm_memory::{Bytes, GuestAddress, GuestAddressSpace};
 
-/// `VIRTQ_AVAIL_F_NO_INTERRUPT`
-const NO_INTERRUPT: u16 = 1;
-/// Where the entries of a ring begin.
-const ENTRIES: u64 = 4;
-/// Where a ring's index is.
-const INDEX: u64 = 2;
+/// What the driver has made available: chains, and what should have been some.
+type Found = Vec<Result<Chain, Violation>>;
 
-/// An entry of the used ring: the chain, and how many bytes were written.
+/// What the driver is told of a chain: which it is, and how many bytes were written.
 #[derive(Clone, Copy, Debug)]
 pub struct Used {
     pub id: u32,
@@ -32,7 +33,7 @@ pub struct Used {
 #[derive(Default)]
 pub struct Completion {
     pub entries: Vec<Used>,
-    /// How much further the index goes than there are entries.
+    /// How much further the index goes than there are entries. A packed queue has none.
     pub jump: u16,
     pub interrupts: Interrupts,
 }
@@ -62,20 +63,35 @@ pub struct Queue {
     pub mute: bool,
 }
 
-/// The rings in the guest's memory, as the one who writes used entries needs them.
+/// Where the rings are in the guest's memory.
 #[derive(Clone)]
-pub struct Ring {
+struct Rings {
     vring: VringRwLock,
     memory: Memory,
 }
 
+/// What they look like.
+#[derive(Clone)]
+enum Layout {
+    Split,
+    Packed(Packed),
+}
+
+/// The rings, as the one who uses chains needs them.
+#[derive(Clone)]
+pub struct Ring {
+    rings: Rings,
+    layout: Layout,
+}
+
 impl Queue {
-    /// The queue of this number.
-    pub fn new(number: usize, vring: VringRwLock, memory: Memory) -> Self {
-        let ring = Ring { vring, memory };
+    /// The queue of this number, with packed rings or split ones.
+    pub fn new(number: usize, vring: VringRwLock, memory: Memory, packed: bool) -> Self {
+        let rings = Rings { vring, memory };
+        let layout = Layout::new(packed);
         Self {
             number,
-            ring,
+            ring: Ring { rings, layout },
             waiting: VecDeque::new(),
             faults: Faults::default(),
             stopped: false,
@@ -90,60 +106,26 @@ impl Queue {
 
     /// Takes over all that the driver has made available.
     pub fn fetch(&mut self, indirect: bool, lent: &mut Lent, judge: &mut Judge) -> io::Result<()> {
-        let memory = self.ring.memory.memory();
-        let mut vring = self.ring.vring.get_mut();
-        let queue = vring.get_queue_mut();
-        if !queue.ready() {
-            return Ok(());
-        }
-        let end = queue.avail_idx(&*memory, Ordering::Acquire);
-        let (size, end) = (queue.size(), end.map_err(io::Error::other)?);
-        let flags: u16 = memory
-            .load(GuestAddress(queue.avail_ring()), Ordering::Relaxed)
-            .map_err(io::Error::other)?;
-        let most = if queue.event_idx_enabled() {
-            0
-        } else {
-            NO_INTERRUPT
+        let rings = &self.ring.rings;
+        let found = match &self.ring.layout {
+            Layout::Split => split::fetch(rings, indirect, lent.count(self.number), judge),
+            Layout::Packed(packed) => packed.fetch(rings, indirect, judge),
         };
-        judge.check(u16::from_le(flags) <= most, "2.7.7.1", || {
-            format!(
-                "queue {} has flags {flags:#x}, not {most} at most",
-                self.number
-            )
-        });
-        let mut next = Wrapping(queue.next_avail());
-        let count = usize::from((end - next).0) + lent.count(self.number);
-        judge.check(count <= size.into(), "2.7.6", || {
-            format!("queue {} of size {size} has {count} chains", self.number)
-        });
-        while next != end {
-            let at = queue.avail_ring() + ENTRIES + 2 * u64::from(next.0 % size);
-            let id: u16 = memory
-                .read_obj(GuestAddress(at))
-                .map_err(io::Error::other)?;
-            match Chain::walk(
-                &self.ring.memory,
-                queue.desc_table(),
-                size,
-                u16::from_le(id),
-                indirect,
-            ) {
+        for chain in found? {
+            match chain {
                 Ok(chain) => {
                     lent.lend(self.number, &chain, judge);
                     self.waiting.push_back(chain);
                 }
                 Err(violation) => judge.record(violation),
             }
-            next += 1;
         }
-        queue.set_next_avail(next.0);
         Ok(())
     }
 
     /// Whether there is a driver that uses it.
     pub fn is_ready(&self) -> bool {
-        self.ring.vring.get_ref().get_queue().ready()
+        self.ring.rings.vring.get_ref().get_queue().ready()
     }
 
     /// What waits to be taken, in its order.
@@ -164,10 +146,17 @@ impl Queue {
     /// Works off all that is in the queue, also what comes meanwhile.
     pub fn drain(&mut self, mut work: impl FnMut(&mut Self) -> io::Result<()>) -> io::Result<()> {
         loop {
-            let vring = self.ring.vring.clone();
-            vring.disable_notification().map_err(io::Error::other)?;
+            let Ring { rings, layout } = self.ring();
+            match &layout {
+                Layout::Split => split::ask_for_nothing(&rings)?,
+                Layout::Packed(packed) => packed.ask_for_nothing(&rings)?,
+            }
             work(self)?;
-            if !vring.enable_notification().map_err(io::Error::other)? {
+            let is_more = match &layout {
+                Layout::Split => split::ask_for_more(&rings)?,
+                Layout::Packed(packed) => packed.ask_for_more(&rings)?,
+            };
+            if !is_more {
                 return Ok(());
             }
         }
@@ -185,7 +174,7 @@ impl Queue {
             ..Completion::default()
         };
         if let Some(fault) = fault {
-            let size = self.ring.vring.get_ref().get_queue().size();
+            let size = self.ring.rings.vring.get_ref().get_queue().size();
             fault.of_completion(&mut completion, self.number, size, lent);
         }
         if self.mute {
@@ -203,59 +192,35 @@ impl Queue {
         self.complete(Vec::new(), Some(&fault), lent)
     }
 
-    /// Forgets what the driver has lent: it has reset the device.
-    pub fn reset(&mut self) {
+    /// Forgets what the driver has lent: it has reset the device, and has packed rings or split ones
+    /// from now on.
+    pub fn reset(&mut self, packed: bool) {
         self.waiting.clear();
         self.faults.reset();
+        if let Layout::Packed(packed) = &self.ring.layout {
+            packed.give_up();
+        }
+        self.ring.layout = Layout::new(packed);
+    }
+}
+
+impl Layout {
+    fn new(packed: bool) -> Self {
+        if packed {
+            Self::Packed(Packed::default())
+        } else {
+            Self::Split
+        }
     }
 }
 
 impl Ring {
-    /// Writes used entries and the index, and interrupts.
+    /// Tells the driver what has been used, and interrupts.
     pub fn complete(&self, completion: &Completion) -> io::Result<()> {
-        let memory = self.memory.memory();
-        let mut vring = self.vring.get_mut();
-        let queue = vring.get_queue_mut();
-        if !queue.ready() {
-            return Ok(());
-        }
-        let (size, before) = (queue.size(), Wrapping(queue.next_used()));
-        let mut next = before;
-        for used in &completion.entries {
-            let at = queue.used_ring() + ENTRIES + 8 * u64::from(next.0 % size);
-            let entry = u64::from(used.len) << 32 | u64::from(used.id);
-            memory
-                .write_obj(entry.to_le(), GuestAddress(at))
-                .map_err(io::Error::other)?;
-            next += 1;
-        }
-        next += completion.jump;
-        queue.set_next_used(next.0);
-        memory
-            .store(
-                next.0.to_le(),
-                GuestAddress(queue.used_ring() + INDEX),
-                Ordering::Release,
-            )
-            .map_err(io::Error::other)?;
-        // The driver may ask for an interrupt at the same time; one of the two sees the other.
-        std::sync::atomic::fence(Ordering::SeqCst);
-
-        let word = |at: u64| -> io::Result<u16> {
-            let at = GuestAddress(queue.avail_ring() + at);
-            let word = memory
-                .load(at, Ordering::Relaxed)
-                .map_err(io::Error::other)?;
-            Ok(u16::from_le(word))
+        let interrupts = match &self.layout {
+            Layout::Split => split::complete(&self.rings, completion),
+            Layout::Packed(packed) => packed.complete(&self.rings, completion),
         };
-        let interrupts = match completion.interrupts {
-            Interrupts::Exactly(count) => count,
-            Interrupts::Wanted if queue.event_idx_enabled() => {
-                let event = Wrapping(word(ENTRIES + 2 * u64::from(size))?);
-                (next - event - Wrapping(1) < next - before).into()
-            }
-            Interrupts::Wanted => (word(0)? & NO_INTERRUPT == 0).into(),
-        };
-        (0..interrupts).try_for_each(|_| vring.signal_used_queue())
+        (0..interrupts?).try_for_each(|_| self.rings.vring.signal_used_queue())
     }
 }

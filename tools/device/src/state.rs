@@ -111,7 +111,8 @@ impl State {
         self.world.steering = Steering::default();
         self.world.judge.see_features(offered, accepted);
         self.world.lent = Lent::default();
-        self.queues.iter_mut().for_each(Queue::reset);
+        let packed = features::has(accepted, features::RING_PACKED);
+        self.queues.iter_mut().for_each(|queue| queue.reset(packed));
         self.control.reset();
     }
 
