@@ -327,7 +327,7 @@ def test_device_refuses_number(faulty, before, wanted):
 
 def test_device_refuses_number_at_first(faulty, driver):
     driver.unload(faulty)
-    driver.load(faulty, commands.refuse_first(commands.QUEUES))
+    driver.load(faulty, *commands.refuse_first(commands.QUEUES))
     nic = faulty.nics[0]
     name = faulty.bring_up(nic)
     assert queues.used(faulty, name) == (1, PAIRS)

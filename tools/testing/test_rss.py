@@ -408,7 +408,7 @@ def test_device_refuses_one_of_two_features(faulty):
 def test_device_refuses_at_first(faulty, driver):
     """It does without, and with as many queues."""
     driver.unload(faulty)
-    driver.load(faulty, commands.refuse_first(commands.QUEUES))
+    driver.load(faulty, *commands.refuse_first(commands.QUEUES))
     # The fault is that of the device that is probed first; both are tried.
     names = [faulty.bring_up(nic) for nic in faulty.nics]
     refused = [faulty.run(["ethtool", "-x", name], check=False).rc != 0 for name in names]

@@ -20,7 +20,7 @@ def refuse(guest, kind):
 
 def refuse_first(kind):
     """The parameters with which the module does so from the beginning."""
-    return f"fault_class={kind} fault_answers=1"
+    return [f"fault_class={kind}", "fault_answers=1"]
 
 
 def withhold(guest, kind):
