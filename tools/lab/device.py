@@ -24,7 +24,7 @@ TUNSETIFF, TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
 HEADER = 12
 TIMEOUT = 30
-LINK_UP, ANNOUNCE = 1, 2
+LINK_UP = 1
 
 
 def cargo(what):
@@ -48,10 +48,10 @@ def program():
     return TARGET / "release" / "device"
 
 
-def config_space(mac, pairs, status=LINK_UP, mtu=0, speed=0xFFFFFFFF, duplex=0xFF, key_size=0, table_size=0, hash_types=0):
+def config_space(mac, pairs, mtu=0, speed=0xFFFFFFFF, duplex=0xFF, key_size=0, table_size=0, hash_types=0):
     """virtio 1.3, section 5.1.4"""
     address = bytes.fromhex(mac.replace(":", ""))
-    return address + struct.pack("<HHHIBBHI", status, pairs, mtu, speed, duplex, key_size, table_size, hash_types)
+    return address + struct.pack("<HHHIBBHI", LINK_UP, pairs, mtu, speed, duplex, key_size, table_size, hash_types)
 
 
 class Device(Nic):
