@@ -9,6 +9,8 @@ import socket
 import threading
 from dataclasses import dataclass
 
+from lab import kernel
+
 
 class GuestDied(Exception):
     """The guest ended, or does not answer any more."""
@@ -59,7 +61,7 @@ class Agent:
 
     def _answer(self, number, timeout):
         try:
-            answer = self.answers[number].get(timeout=timeout)
+            answer = self.answers[number].get(timeout=kernel.patient(timeout))
         except queue.Empty:
             raise GuestDied(f"the guest did not answer within {timeout} s") from None
         if answer is None:
@@ -71,6 +73,8 @@ class Agent:
         self._answer(0, timeout)
 
     def ask(self, op, limit=60, **arguments):
+        if "timeout" in arguments:
+            arguments["timeout"] = kernel.patient(arguments["timeout"])
         number = next(self.numbers)
         self.answers[number] = queue.Queue()
         if self.ended:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds the module against the lab's kernel tree."""
+"""Builds the module against the tree of the kernel that guests run."""
 
 import fcntl
 import shutil
@@ -8,9 +8,12 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.paths import LINUX, LOGS, REPO, die, shown
+from lab import kernel
+from lab.paths import LOGS, REPO, die, shown
 
 MODULE = "virtio_net_rust.ko"
+SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab")
+BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_generated.rs", "blocklist")
 
 
 @contextmanager
@@ -22,26 +25,40 @@ def tree_lock():
         yield
 
 
-def make(folder, *variables):
-    """Runs `make` in a folder that has the sources. Its output goes to the screen."""
-    return subprocess.run(["make", "--no-print-directory", "-C", folder, f"KDIR={LINUX}", "-j2", *variables]).returncode
+def copy_sources(folder):
+    shutil.rmtree(folder, ignore_errors=True)
+    for name in SOURCES:
+        source, target = REPO / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=BUILT)
+        else:
+            shutil.copy(source, target)
+
+
+def place():
+    """The folder to build in: the repository for the stock kernel, and for another a copy, so that the module for the
+    stock one stays what it is."""
+    if kernel.chosen() is kernel.STOCK:
+        return REPO
+    folder = REPO / "build" / f"module-{kernel.chosen().name}"
+    copy_sources(folder)
+    return folder
 
 
 def build_into(folder):
     """Builds the module quietly and puts it into `folder`."""
     log = LOGS / "build.log"
     with tree_lock(), open(log, "w") as output:
-        done = subprocess.run(
-            ["make", "--no-print-directory", "-C", REPO, f"KDIR={LINUX}", "-j2"],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
+        built = place()
+        done = subprocess.run(kernel.chosen().make(built), stdout=output, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             sys.stdout.write(log.read_text())
             die(f"the module does not build; see {shown(log)}")
-        return Path(shutil.copy(REPO / MODULE, folder))
+        return Path(shutil.copy(built / MODULE, folder))
 
 
 if __name__ == "__main__":
     with tree_lock():
-        sys.exit(make(REPO, *sys.argv[1:]))
+        # Its output goes to the screen.
+        sys.exit(subprocess.run(kernel.chosen().make(place(), *sys.argv[1:])).returncode)

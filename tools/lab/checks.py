@@ -5,27 +5,14 @@ The first two build in a copy of the sources, so that the module in the tree sta
 """
 
 import re
-import shutil
 import subprocess
 import sys
 
-from lab.build import tree_lock
+from lab import kernel
+from lab.build import copy_sources, tree_lock
 from lab.paths import LINUX, REPO, die, shown
 
-SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab")
-BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_generated.rs", "blocklist")
 WARNING = re.compile(r"^(warning|error)\b", re.MULTILINE)
-
-
-def copy_sources(folder):
-    shutil.rmtree(folder, ignore_errors=True)
-    for name in SOURCES:
-        source, target = REPO / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=BUILT)
-        else:
-            shutil.copy(source, target)
 
 
 def build(name, variable):
@@ -33,12 +20,8 @@ def build(name, variable):
     folder = REPO / "build" / name
     with tree_lock():
         copy_sources(folder)
-        done = subprocess.run(
-            ["make", "--no-print-directory", "-C", folder, f"KDIR={LINUX}", "-j2", variable],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        command = kernel.chosen().make(folder, variable)
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(done.stdout, end="")
     if done.returncode != 0 or WARNING.search(done.stdout):
         die(f"{variable} has something to say, see above (the copy is in {shown(folder)})")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A guest: QEMU with the stock kernel and the lab's disk, ruled from here."""
+"""A guest: QEMU with a kernel and the lab's disk, ruled from here."""
 
 import base64
 import itertools
@@ -11,7 +11,7 @@ import time
 import warnings
 from pathlib import Path
 
-from lab import accel, payload, reports
+from lab import accel, kernel, payload, reports
 from lab.agent import Agent, CommandFailed, GuestDied, as_argv
 from lab.background import Background
 from lab.nic import Nic
@@ -44,7 +44,6 @@ class Guest:
     root_ports  how many root ports to plug NICs into, named port0, port1, ...
     cmdline  further words for the kernel's command line
     extra    further arguments for QEMU
-    kernel   another kernel than the stock one
     counter  counts the guest's instructions, see `bench.counter`: one processor, whose clock is the count itself
     terminal QEMU may read from this process's terminal
     """
@@ -60,7 +59,6 @@ class Guest:
         root_ports=0,
         cmdline="",
         extra=(),
-        kernel=ENTRY / "vmlinuz",
         counter=None,
         terminal=False,
     ):
@@ -69,7 +67,7 @@ class Guest:
         self.nics = [nic if isinstance(nic, Nic) else Nic(nic, self.machine) for nic in nics]
         self.console = LOGS / f"guest-{self.number}.console"
         self.files = files
-        self.kernel = kernel
+        self.kernel = kernel.chosen()
         self.cmdline = cmdline
         self.terminal = terminal
         self.agent = self.qmp = self.process = None
@@ -103,7 +101,7 @@ class Guest:
         self.close()
 
     def _start(self, folder):
-        initrd = payload.make_initrd(folder, self.files)
+        initrd = payload.make_initrd(folder, self.kernel.initrd, self.files)
         for nic in self.nics:
             nic.make()
         command = self._command(folder, initrd)
@@ -114,14 +112,14 @@ class Guest:
             except GuestDied as error:
                 if not left or not self._kernel_started():
                     raise
-                warnings.warn(f"the stock kernel did not come up, and is started again: {error}", stacklevel=2)
+                warnings.warn(f"the kernel did not come up, and is started again: {error}", stacklevel=2)
             self._end()
             self.console.rename(self.console.with_suffix(f".failed-boot-{BOOTS - left}"))
 
     def _command(self, folder, initrd):
         disk = "virtio-blk-device" if self.machine == "microvm" else "virtio-blk-pci"
         # On a busy machine the timer may seem dead at boot: it is not tested.
-        cmdline = f"console=ttyS0 loglevel=6 panic=-1 oops=panic no_timer_check {self.cmdline}"
+        cmdline = f"console=ttyS0 loglevel=6 panic=-1 oops=panic no_timer_check {self.kernel.cmdline} {self.cmdline}"
         if self.machine == "microvm":
             cmdline += " " + accel.clock_for_microvm()
         command = ["qemu-system-x86_64", *self.processor, "-nodefaults", "-no-user-config"]
@@ -130,7 +128,7 @@ class Guest:
         command += ["-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"]
         command += ["-device", "isa-serial,chardev=agent,index=1"]
         command += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
-        command += ["-kernel", str(self.kernel), "-initrd", str(initrd), "-append", cmdline]
+        command += ["-kernel", str(self.kernel.image), "-initrd", str(initrd), "-append", cmdline]
         command += ["-drive", f"file={ENTRY}/guest.ext4,if=none,id=disk,format=raw,snapshot=on"]
         command += ["-device", f"{disk},drive=disk"]
         for nic in self.nics:
@@ -240,7 +238,7 @@ class Guest:
 
     def interface(self, nic, timeout=30):
         """The name that a NIC has in the guest, which is found by its address, once a driver is bound."""
-        limit = time.monotonic() + timeout
+        limit = time.monotonic() + kernel.patient(timeout)
         while True:
             for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
                 if link.get("permaddr", link.get("address")) == nic.mac:
@@ -272,7 +270,7 @@ class Guest:
     def unplug(self, nic, timeout=60):
         """Asks the guest to let go of a NIC and waits until it has."""
         self._told(lambda: self.qmp("device_del", id=nic.id))
-        self._told(lambda: self.qmp.wait_event("DEVICE_DELETED", timeout, device=nic.id))
+        self._told(lambda: self.qmp.wait_event("DEVICE_DELETED", kernel.patient(timeout), device=nic.id))
         nic.plugged = False
 
     def set_link(self, nic, up):

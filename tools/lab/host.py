@@ -3,10 +3,13 @@
 
 import subprocess
 
+from lab import kernel
+
 
 def run(*argv, timeout=60, check=True, input=None):
     """Runs a command outside of the guest; a failing one is raised with what it said."""
-    done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=timeout)
+    limit = kernel.patient(timeout)
+    done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=limit)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return done

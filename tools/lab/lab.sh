@@ -4,7 +4,8 @@
 # lab.sh COMMAND...: runs COMMAND in the lab, after making what the lab lacks.
 # lab.sh          : makes what the lab lacks, and no more.
 #
-# With LAB_LAYER=FOLDER..., folders of the repository, the layers that are made from them are there too (layer.sh).
+# With LAB_LAYER=FOLDER..., folders of the repository, the layers that are made from them are there too (layer.sh);
+# with KERNEL=debug, that of tools/debug is.
 #
 # Called by the top Makefile. The first thing is to have the kernel kill this script when its parent dies, so
 # that no death of `make` leaves anything running.
@@ -43,7 +44,7 @@ LAB_LOG=$LAB_LOGDIR/setup.log
 
 setup
 layers=
-for folder in ${LAB_LAYER:-}; do
+for folder in ${LAB_LAYER:-} $([ "${KERNEL:-}" != debug ] || echo tools/debug); do
 	setup_layer "$LAB_REPO/$folder"
 	layers="$layers $LAB_LAYER"
 done

@@ -5,11 +5,11 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab.paths import ENTRY, REPO
+from lab.paths import REPO
 
 
-def make_initrd(folder, files):
-    """Makes folder/initrd of the lab's own one and /payload with `files`."""
+def make_initrd(folder, start, files):
+    """Makes folder/initrd of the kernel's own one, `start`, and /payload with `files`."""
     folder = Path(folder)
     content = folder / "content" / "payload"
     shutil.copytree(REPO / "tools" / "lab" / "payload", content)
@@ -20,5 +20,5 @@ def make_initrd(folder, files):
         "find payload | cpio --quiet -o -H newc", shell=True, cwd=content.parent, check=True, capture_output=True
     ).stdout
     initrd = folder / "initrd"
-    initrd.write_bytes((ENTRY / "initrd.cpio").read_bytes() + archive)
+    initrd.write_bytes(start.read_bytes() + archive)
     return initrd

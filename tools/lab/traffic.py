@@ -7,7 +7,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 
-from lab import host
+from lab import host, kernel
 from lab.agent import CommandFailed
 
 PORT = 5201
@@ -26,7 +26,7 @@ def host_run(argv, timeout=60, check=True):
 
 def wait_listening(run, port=PORT, timeout=30):
     """Waits until somebody listens on a TCP port where `run` runs."""
-    limit = time.monotonic() + timeout
+    limit = time.monotonic() + kernel.patient(timeout)
     while not run(["ss", "-Hltn", f"sport = :{port}"]).stdout.strip():
         if time.monotonic() > limit:
             raise CommandFailed(f"nobody listens on port {port} after {timeout} s")

@@ -8,9 +8,16 @@ import pytest
 from lab import build, checks, device
 from lab import driver as drivers
 from lab.guest import Guest
+from support import kmemleak
 
 # The guests that run now; after each test their kernels must have nothing to complain about.
 running = []
+
+
+def no_complaints(guest):
+    complaints = guest.new_kernel_reports()
+    if complaints:
+        pytest.fail("the guest's kernel complained:\n" + "\n".join(complaints))
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +51,9 @@ def boot(payload):
             running.append(guest)
             try:
                 yield guest
+                if kmemleak.there():
+                    kmemleak.nothing_leaked(guest)
+                    no_complaints(guest)
             finally:
                 running.remove(guest)
 
@@ -68,9 +78,7 @@ def nic(guest):
 def kernel_has_no_complaints():
     yield
     for guest in running:
-        complaints = guest.new_kernel_reports()
-        if complaints:
-            pytest.fail("the guest's kernel complained:\n" + "\n".join(complaints))
+        no_complaints(guest)
 
 
 @pytest.fixture(autouse=True)

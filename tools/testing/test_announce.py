@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab import kernel
 from support import exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY
@@ -49,7 +50,7 @@ def arp_of(nic):
 
 
 def wait_for(count, limit=30):
-    end = time.monotonic() + limit
+    end = time.monotonic() + kernel.patient(limit)
     while not (found := count()):
         assert time.monotonic() < end, "the guest has not announced itself"
         time.sleep(0.05)
@@ -73,7 +74,7 @@ def test_device_is_told(guest):
     with arp_of(nic) as count:
         announce(guest, nic)
         wait_for(count)
-    limit = time.monotonic() + 30
+    limit = time.monotonic() + kernel.patient(30)
     while status(guest, nic) != LINK_UP:
         assert time.monotonic() < limit, "the device still asks"
         time.sleep(0.1)

@@ -9,10 +9,10 @@ import pytest
 
 from bench import chart, compare, counting, profile, rest, symbols, table, wall, workloads
 from bench.rows import COUNTED, EVENTS, LATENCY, THROUGHPUT, Row
-from lab import build, host
+from lab import build, host, kernel
 from lab import driver as drivers
-from lab.checks import copy_sources
-from lab.paths import LINUX, REPO
+from lab.paths import REPO
+from support.kernels import stock_only
 
 FACTS = {"commit": "0123abc", "kernel": "7.3.4", "qemu": "11.1", "accelerator": "tcg"}
 FIELDS = {"workload", "metric", "unit", "c", "ours", "ratio", "spread", "runs"}
@@ -181,13 +181,12 @@ def slower():
     """A module that calls one function more for each packet that is sent."""
     folder = REPO / "build" / "slower"
     with build.tree_lock():
-        copy_sources(folder)
+        build.copy_sources(folder)
         source = folder / SOURCE
         original = source.read_text()
         assert original.count(ONCE) == 1
         source.write_text(original.replace(ONCE, CALL + ONCE))
-        command = ["make", "--no-print-directory", "-C", folder, f"KDIR={LINUX}", "-j2"]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(kernel.STOCK.make(folder), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return [folder / build.MODULE]
 
@@ -201,6 +200,7 @@ def cost(files, folder):
     return rows[0]
 
 
+@stock_only("what a packet costs there says nothing")
 def test_extra_call_is_seen(driver, payload, slower, tmp_path):
     if driver is not drivers.RUST:
         pytest.skip("the benchmark compares the Rust driver")

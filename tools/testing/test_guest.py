@@ -12,6 +12,10 @@ from lab import traffic
 from lab.agent import Agent, CommandFailed, GuestDied
 from lab.guest import Guest
 from lab.paths import REPO
+from support import kmemleak, mistakes
+from support.kernels import debug_only, stock_only
+
+of_the_lab = stock_only("what the lab does says nothing of it")
 
 
 def test_results_of_commands(guest):
@@ -48,6 +52,33 @@ def test_kernel_reports_are_seen(guest):
     reports = guest.new_kernel_reports()
     assert len(reports) == 1 and "WARNING: a test" in reports[0]
     assert guest.new_kernel_reports() == []
+
+
+# What lkdtm is told to do wrong, and what the kernel has to say to it.
+LKDTM = {
+    "READ_AFTER_FREE": "KASAN: slab-use-after-free",
+    "ARRAY_BOUNDS": "UBSAN: array-index-out-of-bounds",
+}
+
+
+@debug_only("the stock kernel does not look for these")
+def test_mistakes_are_reported(boot, tmp_path):
+    module = mistakes.build(tmp_path)
+    with boot(nics=[], files=[module]) as guest:
+
+        def reported(wanted):
+            lines = guest.new_kernel_reports()
+            assert [text for text in wanted if not any(text in line for line in lines)] == [], lines
+
+        # These first: after a report of memory the kernel looks at locks no more.
+        guest.run(["insmod", f"/payload/{module.name}"])
+        reported(["possible circular locking dependency", "sleeping function called from invalid context"])
+        assert 'comm "insmod"' in kmemleak.found(guest)
+        reported(["new suspected memory leaks"])
+        guest.run(["modprobe", "lkdtm"])
+        for mistake, report in LKDTM.items():
+            guest.run(f"echo {mistake} >/sys/kernel/debug/provoke-crash/DIRECT")
+            reported([report])
 
 
 def test_link_state(guest, nic):
@@ -92,6 +123,7 @@ def test_iommu(boot, driver):
         assert guest.new_kernel_reports() == []
 
 
+@of_the_lab
 def test_shell_in_a_guest():
     """`make vm`, typed at a terminal."""
     terminal, theirs = pty.openpty()
@@ -131,6 +163,7 @@ def test_panic_is_seen():
             guest.run("echo c >/proc/sysrq-trigger")
 
 
+@of_the_lab
 def test_killed_guest_is_seen():
     with Guest(nics=[]) as guest:
         guest.process.kill()
@@ -138,6 +171,7 @@ def test_killed_guest_is_seen():
             guest.run("true")
 
 
+@of_the_lab
 def test_boot_is_tried_again(monkeypatch):
     hello = Agent.hello
     calls = []
@@ -155,6 +189,7 @@ def test_boot_is_tried_again(monkeypatch):
             assert guest.console.with_suffix(".failed-boot-1").exists()
 
 
+@of_the_lab
 def test_kernel_that_never_comes_up():
     with pytest.warns(UserWarning, match="started again"):
         with pytest.raises(GuestDied, match="Kernel panic"):
@@ -162,6 +197,7 @@ def test_kernel_that_never_comes_up():
                 pass
 
 
+@of_the_lab
 def test_refused_option_is_shown():
     with pytest.raises(GuestDied, match="no-such-property"):
         with Guest(nics=[{"no-such-property": "on"}]):

@@ -7,7 +7,9 @@ import subprocess
 import pytest
 
 from lab import build
+from support.kernels import stock_only
 
+pytestmark = stock_only("no helper is inlined where KASAN instruments the code")
 
 # Of the addresses, which are written with as many digits each, those between two.
 PER_CPU = """

@@ -12,6 +12,9 @@ import pytest
 
 from lab import host
 from lab.paths import CACHE, ENTRY, RELEASE, REPO, layer
+from support.kernels import stock_only
+
+pytestmark = stock_only("these test the lab's commands, not what runs in a guest")
 
 LAB = REPO / "tools" / "lab"
 
@@ -70,6 +73,11 @@ def test_stock_headers():
 def test_unknown_driver():
     done = make("demo", "DRIVER=e1000")
     assert done.returncode != 0 and "error: DRIVER=e1000" in done.stderr
+
+
+def test_unknown_kernel():
+    done = make("demo", "KERNEL=other")
+    assert done.returncode != 0 and "error: KERNEL=other" in done.stderr
 
 
 def test_unknown_series(tmp_path):

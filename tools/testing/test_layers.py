@@ -5,9 +5,12 @@ import subprocess
 
 import pytest
 
-from lab.build import tree_lock
-from lab.checks import copy_sources
-from lab.paths import LINUX, REPO
+from lab.build import copy_sources, tree_lock
+from lab.kernel import STOCK
+from lab.paths import REPO
+from support.kernels import stock_only
+
+pytestmark = stock_only("the compiler says the same whatever kernel guests run")
 
 DRIVER = "drivers/net/virtio_net_rust/stats.rs"
 USES = "use kernel::{net::{Packet, PoolBuffer, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
@@ -39,9 +42,8 @@ def tree():
         copy_sources(folder)
 
     def make():
-        command = ["make", "--no-print-directory", "-C", folder, f"KDIR={LINUX}", "-j2"]
         with tree_lock():
-            return subprocess.run(command, capture_output=True, text=True)
+            return subprocess.run(STOCK.make(folder), capture_output=True, text=True)
 
     done = make()
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,11 +5,13 @@ import contextlib
 
 import pytest
 
+from lab import kernel
 from support import binding, exchange, leaks
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
-ROUNDS = 50
+ROUNDS = kernel.rounds(50)
+PLUGS = kernel.rounds(20)
 
 
 @pytest.fixture(scope="module")
@@ -121,7 +123,7 @@ def test_loading_leaves_no_memory(guest, nics, driver):
 def test_unplug_and_plug_under_traffic(guest, nics):
     nic = nics[0]
     with traffic(guest, True):
-        for _ in range(20):
+        for _ in range(PLUGS):
             guest.unplug(nic)
             assert nic.mac not in guest.run(["ip", "link"]).stdout
             guest.plug(nic)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from lab import driver as drivers
+from lab import kernel
 from support import counters, exchange, leaks
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import BIG, MERGEABLE, PACKED, SMALL
@@ -44,7 +45,7 @@ def uptime(guest):
 
 def use_up(guest, nic, name):
     """Sends until no more packets come up, as no buffer is left for them."""
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + kernel.patient(60)
     unchanged, last = 0, -1
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
         sender.connect((nic.guest4, 9))

@@ -6,6 +6,10 @@ import sys
 
 import pytest
 
+from support.kernels import stock_only
+
+pytestmark = stock_only("the sources are the same whatever kernel guests run")
+
 
 @pytest.mark.parametrize("check", ["clippy", "doc", "fmt"])
 def test_source(check):

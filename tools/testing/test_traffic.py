@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from lab import host, traffic
+from lab import host, kernel, traffic
 
 PORT = 6000
 
@@ -61,5 +61,5 @@ def test_file_from_guest(guest, nic, tmp_path, size):
     receive = ["socat", "-u", f"TCP-LISTEN:{PORT},reuseaddr", f"CREATE:{tmp_path}/file"]
     with traffic.host_server(receive, PORT) as receiver:
         guest.run(["socat", "-u", "FILE:/tmp/sent", f"TCP:{nic.host4}:{PORT}"])
-        receiver.wait(60)
+        receiver.wait(kernel.patient(60))
     assert hashlib.sha256((tmp_path / "file").read_bytes()).hexdigest() == made

@@ -9,13 +9,13 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import host, traffic
+from lab import host, kernel, traffic
 from support import peer
 
 PEER = Path(peer.__file__)
 COMMAND = ["python3", "-S", "-E", "/payload/peer.py"]
 # An answer that is not there after this time is not coming; on a busy machine others take seconds.
-TIMEOUT = 20
+TIMEOUT = kernel.patient(20)
 # Around the header, a frame, a page, and with fragments up to the longest datagram.
 DATAGRAMS = (0, 1, 17, 18, 19, 100, 511, 1000, 1471, 1472, 1473, 2000, 4096, 9000, 30000, 65507)
 MB = 1 << 20

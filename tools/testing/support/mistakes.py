@@ -1,0 +1,19 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A module that does wrong, on purpose, what no module of the kernel's does."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from lab import kernel
+
+NAME = "mistakes"
+
+
+def build(folder):
+    """Compiles mistakes.c, which is beside this file, for the kernel that guests run, and returns what was made."""
+    shutil.copy(Path(__file__).with_name(f"{NAME}.c"), folder)
+    (folder / "Kbuild").write_text(f"obj-m := {NAME}.o\n")
+    chosen = kernel.chosen()
+    subprocess.run(["make", "-C", chosen.tree, f"M={folder}", *chosen.variables, "modules"], check=True)
+    return folder / f"{NAME}.ko"
