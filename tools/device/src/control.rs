@@ -96,7 +96,10 @@ impl Control {
     }
 
     fn obey(&mut self, queue: &mut Queue, chain: &Chain, world: &mut World) -> io::Result<()> {
-        let request = chain.read()?;
+        let Some(request) = queue.hold(|| chain.read()) else {
+            return Ok(());
+        };
+        let request = request?;
         let [class, code, body @ ..] = request.as_slice() else {
             return Err(io::Error::other("a command has a class and a code"));
         };
@@ -128,10 +131,14 @@ impl Control {
                 world.terms.space.is_announced();
             }
         }
-        let length = chain.write(&[&[answer.ack], answer.body.as_slice()].concat())?;
+        let bytes = [&[answer.ack], answer.body.as_slice()].concat();
+        let Some(length) = queue.hold(|| chain.write(&bytes)) else {
+            return Ok(());
+        };
+        let length = length? as u32;
         let used = Used {
             id: chain.id.into(),
-            len: answer.written.unwrap_or(length as u32),
+            len: answer.written.unwrap_or(length),
         };
         if !late {
             return world.complete(queue, vec![used], None);

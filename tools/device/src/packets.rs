@@ -57,7 +57,10 @@ impl Traffic {
         queue.drain(|queue| {
             world.fetch(queue)?;
             while let Some(chain) = queue.take() {
-                let packet = Packet::split(chain.read()?, header::length(world.terms.accepted));
+                let Some(bytes) = queue.hold(|| chain.read()) else {
+                    return Ok(());
+                };
+                let packet = Packet::split(bytes?, header::length(world.terms.accepted));
                 world
                     .judge
                     .see_packet(&chain, packet.as_ref(), &world.terms);
@@ -189,13 +192,23 @@ impl Traffic {
         }
         let bytes = packet.join(length);
         let (mut rest, mut entries) = (bytes.as_slice(), Vec::new());
-        for chain in &chains {
-            let written = chain.write(&rest[..rest.len().min(most)])?;
-            rest = &rest[written..];
-            entries.push(Used {
-                id: chain.id.into(),
-                len: written as u32,
-            });
+        let written = queue.hold(|| {
+            for chain in &chains {
+                let written = chain.write(&rest[..rest.len().min(most)])?;
+                rest = &rest[written..];
+                entries.push(Used {
+                    id: chain.id.into(),
+                    len: written as u32,
+                });
+            }
+            Ok(())
+        });
+        match written {
+            Some(done) => done?,
+            None => {
+                self.counters.dropped += 1;
+                return Ok(0);
+            }
         }
         match rest {
             [] => self.counters.received += 1,

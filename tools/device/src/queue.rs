@@ -133,6 +133,14 @@ impl Queue {
         &self.waiting
     }
 
+    /// Does something with memory that the driver has lent. Until that is done QEMU cannot stop the queue, so
+    /// the driver's reset of the device has not come to its end, and the memory is not another's yet. Nothing is
+    /// done if the queue has been stopped.
+    pub fn hold<T>(&self, with: impl FnOnce() -> io::Result<T>) -> Option<io::Result<T>> {
+        let vring = self.ring.rings.vring.get_ref();
+        vring.get_queue().ready().then(with)
+    }
+
     /// Takes the next chain.
     pub fn take(&mut self) -> Option<Chain> {
         self.waiting.pop_front()

@@ -109,10 +109,18 @@ pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<u32> {
 
 /// The driver need not say that there is more.
 pub fn ask_for_nothing(rings: &Rings) -> io::Result<()> {
-    rings.vring.disable_notification().map_err(io::Error::other)
+    let mut vring = rings.vring.get_mut();
+    if !vring.get_queue().ready() {
+        return Ok(());
+    }
+    vring.disable_notification().map_err(io::Error::other)
 }
 
 /// The driver is to say that there is more. Returns whether there is some now.
 pub fn ask_for_more(rings: &Rings) -> io::Result<bool> {
-    rings.vring.enable_notification().map_err(io::Error::other)
+    let mut vring = rings.vring.get_mut();
+    if !vring.get_queue().ready() {
+        return Ok(false);
+    }
+    vring.enable_notification().map_err(io::Error::other)
 }

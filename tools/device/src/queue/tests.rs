@@ -308,3 +308,22 @@ fn split_flags() {
     assert_eq!(broken(2, false), ["2.7.7.1"]);
     assert_eq!(broken(1, true), ["2.7.7.1"]);
 }
+
+#[test]
+fn a_queue_that_was_stopped_is_left_alone() {
+    for packed in [false, true] {
+        let driver = Driver::new(packed);
+        assert!(driver.queue.hold(|| Ok(())).is_some());
+        driver.vring.set_queue_ready(false);
+        assert!(driver.queue.hold(|| Ok(())).is_none());
+        let mut queue = driver.queue;
+        queue.drain(|_| Ok(())).unwrap();
+        let used = [Used { id: 0, len: 0 }];
+        let mut lent = Lent::default();
+        queue.complete(used.to_vec(), None, &mut lent).unwrap();
+        let mut bytes = vec![0; 0x5000];
+        let memory = driver.memory.memory();
+        memory.read_slice(&mut bytes, GuestAddress(0)).unwrap();
+        assert!(bytes.iter().all(|byte| *byte == 0));
+    }
+}
