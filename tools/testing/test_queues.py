@@ -361,8 +361,8 @@ def test_device_does_not_answer(faulty, driver):
     said = errors(faulty)
     assert len(said) == 1 and "VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET" in said[0], said
     queues.flows(faulty, nic.host4)
-    faulty.run(f"until ethtool -L {name} combined {PAIRS - 1}; do sleep 0.1; done 2>/dev/null")
-    assert queues.used(faulty, name) == (PAIRS - 1, PAIRS)
+    commands.settled(faulty)
+    queues.use(faulty, name, PAIRS - 1)
     assert errors(faulty) == []
     queues.use(faulty, name, PAIRS)
     assert queues.carried(faulty, nic, name, device) == queues.names(PAIRS)
@@ -380,7 +380,8 @@ def test_limit_of_commands(faulty, driver):
     assert done.rc != 0 and "timed out" in done.stderr, done
     said = errors(faulty)
     assert len(said) == 1 and "within 300 ms" in said[0], said
-    faulty.run(f"echo 5000 >{path}; until ethtool -L {name} combined {PAIRS - 1}; do sleep 0.1; done 2>/dev/null")
+    faulty.run(f"echo 5000 >{path}")
+    commands.settled(faulty)
     queues.use(faulty, name, PAIRS)
 
 

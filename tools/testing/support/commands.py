@@ -27,3 +27,10 @@ def withhold(guest, kind):
     """The device is not told about the next command of this class."""
     parameter(guest, "fault_class", kind)
     parameter(guest, "fault_kicks", 1)
+
+
+def settled(guest):
+    """Waits until the device, which did not answer in time, has been told again what is set."""
+    log = "dd if=/dev/kmsg bs=8192 iflag=nonblock 2>/dev/null"
+    last = f"{log} | grep -E 'has not answered|told again' | tail -n 1"
+    guest.run(f"until {last} | grep -q 'told again'; do sleep 0.2; done")

@@ -80,6 +80,10 @@ pub(crate) fn settle(device: &Device<VirtioNet>) {
             let rtnl = rtnl::lock();
             settings::repeat(device, &rtnl);
             control.trust();
+            dev_info!(
+                device.shared().device,
+                "device has been told again what is set\n"
+            );
         }
     }
 }
