@@ -9,7 +9,7 @@ import pytest
 
 from lab import device
 from lab import driver as drivers
-from support import binding, exchange, ordered
+from support import binding, exchange, faults, ordered
 from support.kernel_log import errors
 
 OFFERED = "MAC MRG_RXBUF STATUS GUEST_ANNOUNCE CTRL_VQ CTRL_RX CTRL_VLAN VERSION_1"
@@ -108,17 +108,9 @@ def run(guest, nic, what, check=True):
     return guest.run(re.sub(r"\bNIC\b", guest.interface(nic), what), check=check)
 
 
-def wait_for(what, found):
-    """Calls `found` until it returns something, and returns that."""
-    limit = time.monotonic() + exchange.TIMEOUT
-    while not (result := found()):
-        assert time.monotonic() < limit, f"not within {exchange.TIMEOUT} s: {what}"
-        time.sleep(0.1)
-    return result
-
-
 def in_log(guest, line):
-    wait_for(line, lambda: re.search(line, guest.run(["dmesg", "--notime", "--level", "err,warn"]).stdout))
+    log = ["dmesg", "--notime", "--level", "err,warn"]
+    faults.wait(lambda: re.search(line, guest.run(log).stdout), f"not in the log: {line}")
 
 
 def told(nic, command):
@@ -128,7 +120,7 @@ def told(nic, command):
         bodies = [one["body"] for one in nic.order("commands") if (one["class"], one["code"]) == command.code]
         return bodies and bodies[-1].startswith(command.body or "")
 
-    wait_for(command.name, found)
+    faults.wait(found, f"the device is not told {command.name}")
 
 
 def cause(guest, nic, command):
@@ -151,7 +143,7 @@ def answered(guest, nic, command, answer):
 def told_nothing_more(guest, nic):
     """Waits until what the stack still had to say is said, for instance because IPv6 has joined a group."""
     nic.order("commands")
-    wait_for("silence", lambda: time.sleep(1) or not nic.order("commands"))
+    faults.wait(lambda: time.sleep(1) or not nic.order("commands"), "the device is told more and more")
 
 
 def works(guest, nic, command):
