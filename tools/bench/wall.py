@@ -10,21 +10,22 @@ from bench.rows import LATENCY, THROUGHPUT, Row
 from lab import traffic
 
 KINDS = {"one": {}, "four": {"queues": 4}}
-# How often each driver has its turn. What else the machine does changes a figure by a fifth or more.
-PAIRS = 15
-SECONDS = 2
-TRANSACTIONS = 3000
+# What else the machine does changes a figure by a fifth or more, so that many short turns say more than few long ones. A
+# stream takes a while to start.
+STREAMS, SECONDS = 15, 2
+EXCHANGES, TRANSACTIONS = 91, 500
 
 
 @dataclass(frozen=True)
 class Clocked:
-    """run(bed, side) returns the figure."""
+    """run(bed, side) returns the figure; `pairs` is how often each driver has its turn."""
 
     name: str
     metric: str
     unit: str
     kind: str
     run: Callable
+    pairs: int
 
 
 def iperf3(name, kind, to_guest, *options):
@@ -32,7 +33,7 @@ def iperf3(name, kind, to_guest, *options):
         _, rate = traffic.transfer(bed.guest, side.nic, to_guest, *options, seconds=SECONDS)
         return rate / 1e6
 
-    return Clocked(name, THROUGHPUT, "Mbit/s", kind, run)
+    return Clocked(name, THROUGHPUT, "Mbit/s", kind, run, STREAMS)
 
 
 def transactions(name, what):
@@ -41,7 +42,7 @@ def transactions(name, what):
         bed.from_host(what, side.nic.guest4, TRANSACTIONS)
         return (time.monotonic() - start) / TRANSACTIONS * 1e6
 
-    return Clocked(name, LATENCY, "us/transaction", "one", run)
+    return Clocked(name, LATENCY, "us/transaction", "one", run, EXCHANGES)
 
 
 ALL = (
@@ -67,6 +68,6 @@ def rows(chosen, ours, files, folder):
         for clocked in chosen:
             sides = bed.sides[clocked.kind]
             # The first is not counted: ARP, caches, and translation by QEMU.
-            runs = [pair(bed, clocked, sides, turn) for turn in range(1 + PAIRS)][1:]
+            runs = [pair(bed, clocked, sides, turn) for turn in range(1 + clocked.pairs)][1:]
             c, own = zip(*runs)
             yield Row.of(clocked.name, clocked.metric, clocked.unit, c, own)

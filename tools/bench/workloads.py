@@ -103,9 +103,9 @@ ALL = (
     *queues(4),
     Workload("transmit UDP 1400 B", "packet", "prompt", transmit.datagrams, (1_000, 13_000)),
     Workload("transmit TCP with TSO", "KiB", "prompt", transmit.stream, (4 << 10, 132 << 10), runs=5),
-    Workload("receive TCP, mergeable buffers", "KiB", "prompt", receive.stream, (4 << 10, 132 << 10), runs=5),
-    Workload("receive TCP, guest TSO off", "KiB", "prompt, cut", receive.stream, (2 << 10, 50 << 10), runs=5),
-    Workload("receive TCP 1500 B, small buffers", "KiB", "prompt, small", receive.stream, (2 << 10, 50 << 10), runs=5),
+    Workload("receive TCP, mergeable buffers", "KiB", "prompt", receive.stream, (4 << 10, 216 << 10)),
+    Workload("receive TCP, guest TSO off", "KiB", "prompt, cut", receive.stream, (2 << 10, 82 << 10)),
+    Workload("receive TCP 1500 B, small buffers", "KiB", "prompt, small", receive.stream, (2 << 10, 82 << 10)),
     Workload("TCP_RR", "transaction", "prompt", receive.transactions("tcp-rr"), (100, 2_100)),
     Workload("UDP_RR", "transaction", "prompt", receive.transactions("udp-rr"), (100, 2_100)),
 )
