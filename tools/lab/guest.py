@@ -43,6 +43,7 @@ class Guest:
     devices  further `-device` values, in front of the NICs: IOMMUs, root ports
     root_ports  how many root ports to plug NICs into, named port0, port1, ...
     cmdline  further words for the kernel's command line
+    leaks    a kernel that can look for leaks does: whatever the guest does takes two to six times as long
     extra    further arguments for QEMU
     counter  counts the guest's instructions, see `bench.counter`: one processor, whose clock is the count itself
     terminal QEMU may read from this process's terminal
@@ -58,6 +59,7 @@ class Guest:
         devices=(),
         root_ports=0,
         cmdline="",
+        leaks=False,
         extra=(),
         counter=None,
         terminal=False,
@@ -68,7 +70,8 @@ class Guest:
         self.console = LOGS / f"guest-{self.number}.console"
         self.files = files
         self.kernel = kernel.chosen()
-        self.cmdline = cmdline
+        self.leaks = leaks and bool(self.kernel.without_leaks)
+        self.cmdline = cmdline if leaks else f"{self.kernel.without_leaks} {cmdline}"
         self.terminal = terminal
         self.agent = self.qmp = self.process = None
         ports = [f"pcie-root-port,id=port{i},chassis={i + 1},slot={i + 1}" for i in range(root_ports)]

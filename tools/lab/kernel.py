@@ -19,6 +19,8 @@ class Kernel:
     tree: Path
     variables: tuple = ()
     cmdline: str = ""
+    # What keeps a kernel that can look for leaks from doing so.
+    without_leaks: str = ""
     # How many times the time that the stock kernel is given.
     patience: int = 1
 
@@ -45,6 +47,7 @@ def debug():
         # KASAN and Rust go together only with Clang.
         variables=("CC=clang",),
         cmdline=DEBUG_CMDLINE,
+        without_leaks="kmemleak=off",
         patience=4,
     )
 

@@ -17,7 +17,7 @@ BROKEN = re.compile(
 # What sounds alike: the words of the command line, a timer that is late while an emulated machine boots, and what the
 # debug kernel says as it starts to look, or of a single reference that it does not look at because it was refused memory.
 HARMLESS = re.compile(
-    r"ommand line:|MP-BIOS bug|DMA-API: (?:preallocated|debugging enabled)|kmemleak: Kernel memory leak detector initialized"
+    r"ommand line:|MP-BIOS bug|DMA-API: (?:preallocated|debugging enabled)|kmemleak: Kernel memory leak detector (?:initialized|disabled)"
     r"|KernelAddressSanitizer initialized|ref_tracker: memory allocation failure"
 )
 

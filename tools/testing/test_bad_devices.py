@@ -24,7 +24,7 @@ def slot(number):
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [properties | {"addr": f"0x{slot(i)}"} for i, (properties, _) in enumerate(REFUSED.values())]
-    options = {"files": [exchange.PEER, leaks.POOLS], "cmdline": leaks.CMDLINE}
+    options = leaks.LOOKED_FOR | {"files": [exchange.PEER, leaks.POOLS]}
     with boot(nics=[*nics, {"mac": BAD_MAC, "addr": "0x1c"}, {}], **options) as guest:
         driver.load(guest)
         guest.first_errors = errors(guest)

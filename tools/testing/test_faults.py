@@ -25,7 +25,7 @@ FAULT = f"/sys/module/{drivers.RUST.name}/parameters/fault"
 @pytest.fixture(scope="module")
 def guest(boot, driver, faulty_module):
     files = [faulty_module, exchange.PEER, leaks.POOLS]
-    with boot(nics=DEVICES.values(), files=files, cmdline=leaks.CMDLINE) as guest:
+    with boot(nics=DEVICES.values(), files=files, **leaks.LOOKED_FOR) as guest:
         driver.load(guest)
         for nic in guest.nics:
             guest.bring_up(nic)

@@ -64,7 +64,7 @@ LKDTM = {
 @debug_only("the stock kernel does not look for these")
 def test_mistakes_are_reported(boot, tmp_path):
     module = mistakes.build(tmp_path)
-    with boot(nics=[], files=[module]) as guest:
+    with boot(nics=[], files=[module], leaks=True) as guest:
 
         def reported(wanted):
             lines = guest.new_kernel_reports()

@@ -17,7 +17,7 @@ PLUGS = kernel.rounds(20)
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [{"bus": "port0", "disable-legacy": "on"}, PACKED | SMALL]
-    options = {"files": [exchange.PEER, leaks.POOLS], "cmdline": leaks.CMDLINE, "root_ports": 1, "memory": "2G"}
+    options = leaks.LOOKED_FOR | {"files": [exchange.PEER, leaks.POOLS], "root_ports": 1, "memory": "2G"}
     with boot(nics=nics, **options) as guest:
         driver.load(guest)
         # Incomplete datagrams hold pages of a device that has gone, by default for half a minute.

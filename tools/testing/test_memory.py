@@ -27,7 +27,7 @@ TRIES_A_SECOND = 100
 @pytest.fixture(scope="module")
 def guest(boot, driver, faulty_module):
     files = [faulty_module, exchange.PEER, leaks.POOLS, counters.NETDEV]
-    with boot(nics=DEVICES.values(), files=files, cmdline=leaks.CMDLINE) as guest:
+    with boot(nics=DEVICES.values(), files=files, **leaks.LOOKED_FOR) as guest:
         driver.load(guest)
         for nic in guest.nics:
             guest.bring_up(nic)

@@ -16,7 +16,7 @@ PAIRS = 4
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    options = {"files": [exchange.PEER, leaks.POOLS], "cmdline": leaks.CMDLINE, "cpus": PAIRS, "memory": "2G"}
+    options = leaks.LOOKED_FOR | {"files": [exchange.PEER, leaks.POOLS], "cpus": PAIRS, "memory": "2G"}
     nics = [{"queues": PAIRS}, {"queues": PAIRS} | PACKED | SMALL, {"queues": PAIRS + 4}, {}]
     with boot(nics=nics, **options) as guest:
         driver.load(guest)

@@ -42,7 +42,7 @@ ROUNDS = 50
 def guest(boot, driver):
     """The last two NICs have the C driver, to compare with."""
     nics = [properties for properties, _, _ in DEVICES.values()] + OTHERS
-    with boot(nics=nics, files=[exchange.PEER, counters.NETDEV, BYPASS], cmdline=leaks.CMDLINE, memory="2G") as guest:
+    with boot(nics=nics, files=[exchange.PEER, counters.NETDEV, BYPASS], **leaks.LOOKED_FOR, memory="2G") as guest:
         driver.load(guest)
         devices = [guest.virtio_device(guest.nics[number]) for number in (OF_C, OF_C_NO_RESET)]
         binding.hand_over(guest, devices, driver, drivers.C)

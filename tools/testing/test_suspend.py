@@ -22,7 +22,7 @@ MOST = 100
 @pytest.fixture(scope="module")
 def guest(boot, driver, tmp_path_factory):
     extra = suspend.disk(tmp_path_factory.mktemp("swap"))
-    with boot(nics=DEVICES, files=[exchange.PEER, leaks.POOLS], cmdline=leaks.CMDLINE, extra=extra) as guest:
+    with boot(nics=DEVICES, files=[exchange.PEER, leaks.POOLS], **leaks.LOOKED_FOR, extra=extra) as guest:
         driver.load(guest)
         guest.run(["modprobe", "8021q"])
         for nic in guest.nics:
@@ -143,7 +143,7 @@ def test_link_that_changes_meanwhile(guest):
 
 @pytest.fixture(scope="module")
 def faulty(boot, driver, faulty_module):
-    with boot(nics=[{"queues": 2}], files=[faulty_module, exchange.PEER, leaks.POOLS], cmdline=leaks.CMDLINE) as guest:
+    with boot(nics=[{"queues": 2}], files=[faulty_module, exchange.PEER, leaks.POOLS], **leaks.LOOKED_FOR) as guest:
         driver.load(guest)
         guest.bring_up(guest.nics[0])
         with exchange.peer_in(guest):

@@ -1,17 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """Memory that nothing points to any more, as the debug kernel finds it."""
 
-from lab import kernel
-
 FILE = "/sys/kernel/debug/kmemleak"
 # It looks at no object in the first five seconds of its life (MSECS_MIN_AGE), and reports what did not change between
 # two scans.
 AGE = 5
-
-
-def there():
-    """Whether the kernel that guests run looks for it."""
-    return kernel.chosen().name == "debug"
 
 
 def found(guest):

@@ -15,8 +15,8 @@ SETTLE = (
     "echo 3 >/proc/sys/vm/drop_caches; for cache in /sys/kernel/slab/*/shrink; do echo 1 >$cache; done;"
     "cat /proc/meminfo /proc/zoneinfo /proc/vmallocinfo /proc/slabinfo"
 )
-# Keeps each cache apart, so that its objects are counted apart.
-CMDLINE = "slab_nomerge log_buf_len=8M"
+# For the guest of a test that looks for leaks. Each cache is kept apart, so that its objects are counted apart.
+LOOKED_FOR = {"cmdline": "slab_nomerge log_buf_len=8M", "leaks": True}
 # Of the fields of /proc/meminfo: what is known not to be the kernel's own.
 NOT_KERNEL = ("Buffers", "Cached", "AnonPages", "PageTables", "KernelStack")
 
@@ -43,7 +43,7 @@ def of_rounds(guest, rounds, run):
 
     The debug kernel has counts of its own for most things, and keeps what was freed: there, kmemleak looks for what leaks.
     """
-    if kmemleak.there():
+    if guest.leaks:
         run(kernel.rounds(rounds))
         return kmemleak.found(guest)
     run(rounds)
