@@ -15,7 +15,7 @@ from pathlib import Path
 
 from lab import device, driver
 from lab.guest import Guest
-from support import binding, counters, exchange, faults, leaks, ordered
+from support import binding, counters, exchange, faults, kmemleak, leaks, ordered
 from support.kernel_log import errors
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
@@ -24,6 +24,7 @@ DEVICES = {
     "small": (PLAIN, {}),
     "chained": (PLAIN + " GUEST_TSO4 HOST_TSO4 INDIRECT_DESC EVENT_IDX", {}),
     "mergeable": (PLAIN + " MRG_RXBUF EVENT_IDX", {}),
+    "packed, mergeable": (PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX", {}),
     "mergeable, uncut, hashes": (PLAIN + " GUEST_TSO4 GUEST_TSO6 MRG_RXBUF HASH_REPORT INDIRECT_DESC", HASHES),
 }
 # Seconds that a round takes, and one that a queue does not survive.
@@ -99,7 +100,7 @@ def main(seconds, seed):
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         nics = [ordered.made(names, **config) for names, config in DEVICES.values()]
         files = [*chosen.payload(folder), exchange.PEER, counters.NETDEV]
-        guest = stack.enter_context(Guest(nics=nics, files=files, extra=device.SHARED_MEMORY))
+        guest = stack.enter_context(Guest(nics=nics, files=files, leaks=True, extra=device.SHARED_MEMORY))
         chosen.load(guest)
         faults.bring_up(guest)
         with exchange.peer_in(guest):
@@ -109,6 +110,8 @@ def main(seconds, seed):
         for nic in guest.nics:
             binding.unbind(guest, chosen, guest.virtio_device(nic))
         leaks.wait_for_pools(guest, 0)
+        if guest.leaks:
+            kmemleak.nothing_leaked(guest)
         well(guest)
         print(f"SEED={seed}: {faulty(guest)} faults, and traffic flows")
 
