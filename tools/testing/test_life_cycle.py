@@ -7,6 +7,7 @@ import pytest
 
 from lab import kernel
 from support import binding, exchange, leaks
+from support.binding import ready
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
@@ -37,18 +38,6 @@ def nics(guest):
         ready(guest, nic)
         exchange.everything(guest, nic)
     leaks.wait_for_pools(guest, pools)
-
-
-def ready(guest, nic):
-    """Waits for the interface of a NIC and sets it up. One command, for each takes its time in an emulated guest."""
-    guest.run(
-        f"until file=$(grep -ls {nic.mac} /sys/class/net/*/address); do sleep 0.02; done\n"
-        f"name=${{file%/address}}; name=${{name##*/}}; ip -batch - <<end\n"
-        f"address replace {nic.guest4}/24 dev $name\n"
-        f"link set $name up\n"
-        f"address replace {nic.guest6}/64 dev $name nodad\n"
-        f"end"
-    )
 
 
 def reload(guest, driver):

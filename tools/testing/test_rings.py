@@ -5,7 +5,6 @@ import contextlib
 import itertools
 import json
 import random
-import re
 import time
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from lab import driver as drivers
 from support import binding, bypass, counters, exchange, leaks, pktgen
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_GUEST_CSUM, PACKED, SMALL, queue_size
+from support.rings import resize, sizes
 
 BYPASS = Path(bypass.__file__)
 # Buffers that hold uncut packets, and buffers that need not.
@@ -54,18 +54,6 @@ def guest(boot, driver):
                 guest.run(["tc", "qdisc", "replace", "dev", name, "root", "pfifo"])
         with exchange.peer_in(guest), exchange.peer_on_host():
             yield guest
-
-
-def sizes(guest, name):
-    """What `ethtool -g` shows as the sizes now, and the largest."""
-    text = guest.run(["ethtool", "-g", name]).stdout
-    found = [int(size) for size in re.findall(r"^[RT]X:\s+(\d+)$", text, re.MULTILINE)]
-    assert len(found) == 4, text
-    return tuple(found[2:]), tuple(found[:2])
-
-
-def resize(guest, name, rx, tx, check=True):
-    return guest.run(["ethtool", "-G", name, "rx", rx, "tx", tx], check=check)
 
 
 @contextlib.contextmanager
