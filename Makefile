@@ -42,14 +42,11 @@ check: lab-env = LAB_LAYER=tools/device
 check:
 	@$(lab) python3 tools/testing/run.py
 
-empty :=
-space := $(empty) $(empty)
-# Those with a device of our own.
-device-files = $(notdir $(basename $(wildcard tools/testing/test_device_*.py))) test_commands test_quiet_commands
-device-tests = $(subst $(space), or ,$(strip $(device-files)))
-check-device: lab-env = LAB_LAYER=tools/device TEST="$(device-tests)"
+# Those with a device of our own; the ones that take long come first.
+device-files = test_commands test_quiet_commands $(notdir $(basename $(wildcard tools/testing/test_device_*.py)))
+check-device: lab-env = KERNEL=$(or $(KERNEL),debug) LAB_LAYER=tools/device
 check-device:
-	@$(lab) python3 tools/testing/run.py
+	@$(lab) python3 tools/testing/jobs.py $(device-files)
 
 fuzz: lab-env = LAB_LAYER=tools/device
 fuzz:

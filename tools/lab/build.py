@@ -2,6 +2,7 @@
 """Builds the module against the tree of the kernel that guests run."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -38,11 +39,17 @@ def copy_sources(folder):
 
 def place():
     """The folder to build in: the repository for the stock kernel, and for another a copy, so that the module for the
-    stock one stays what it is."""
-    if kernel.chosen() is kernel.STOCK:
-        return REPO
-    folder = REPO / "build" / f"module-{kernel.chosen().name}"
-    copy_sources(folder)
+    stock one stays what it is. In SOURCES whoever started this has put what is to be built."""
+    if chosen := os.environ.get("SOURCES"):
+        return Path(chosen)
+    return REPO if kernel.chosen() is kernel.STOCK else REPO / "build" / f"module-{kernel.chosen().name}"
+
+
+def prepared():
+    """That folder, with the sources as they are now."""
+    folder = place()
+    if folder != REPO and "SOURCES" not in os.environ:
+        copy_sources(folder)
     return folder
 
 
@@ -50,7 +57,7 @@ def build_into(folder):
     """Builds the module quietly and puts it into `folder`."""
     log = LOGS / "build.log"
     with tree_lock(), open(log, "w") as output:
-        built = place()
+        built = prepared()
         done = subprocess.run(kernel.chosen().make(built), stdout=output, stderr=subprocess.STDOUT)
         if done.returncode != 0:
             sys.stdout.write(log.read_text())
@@ -61,4 +68,4 @@ def build_into(folder):
 if __name__ == "__main__":
     with tree_lock():
         # Its output goes to the screen.
-        sys.exit(subprocess.run(kernel.chosen().make(place(), *sys.argv[1:])).returncode)
+        sys.exit(subprocess.run(kernel.chosen().make(prepared(), *sys.argv[1:])).returncode)

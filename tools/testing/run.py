@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check`: runs the tests; the last line says how many passed and how many failed."""
+"""`make check`: runs the tests, or those of the files that are named; the last line says how many passed and how many
+failed."""
 
 import os
 import sys
 from pathlib import Path
 
 import pytest
+
+from sample import Sample
 
 HERE = Path(__file__).parent
 
@@ -33,7 +36,8 @@ def main():
     count = Count()
     wanted = os.environ.get("TEST")
     options = ["-v", "-rs", "--tb=short", "-p", "no:cacheprovider", "--rootdir", str(HERE)]
-    status = pytest.main([*options, *(["-k", wanted] if wanted else []), str(HERE)], plugins=[count])
+    plugins = [count, *([Sample()] if os.environ.get("VARIANTS") == "some" else [])]
+    status = pytest.main([*options, *(["-k", wanted] if wanted else []), *(sys.argv[1:] or [str(HERE)])], plugins=plugins)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         print(f"no test has a name that fits TEST={wanted}")
     print(f"logs: {os.environ['LAB_LOGDIR'].removeprefix('/src/')}")

@@ -18,7 +18,8 @@ COMMAND = ["python3", "-S", "-E", "/payload/peer.py"]
 TIMEOUT = kernel.patient(20)
 # Around the header, a frame, a page, and with fragments up to the longest datagram.
 DATAGRAMS = (0, 1, 17, 18, 19, 100, 511, 1000, 1471, 1472, 1473, 2000, 4096, 9000, 30000, 65507)
-MB = 1 << 20
+# Of a stream.
+SIZE = kernel.rounds(2 << 20)
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def pings(guest, nic, mtu=1500):
             ping(run, address, "-M", "do", "-s", mtu - header)
 
 
-def tcp_to_guest(address, size=2 * MB, seed=1):
+def tcp_to_guest(address, size=SIZE, seed=1):
     data = peer.content(seed, size)
     with socket.create_connection((address, peer.PORT), timeout=TIMEOUT) as stream:
         stream.sendall(json.dumps({"receive": size}).encode() + b"\n")
@@ -81,7 +82,7 @@ def tcp_to_guest(address, size=2 * MB, seed=1):
     assert answer == hashlib.sha256(data).hexdigest(), f"TCP to {address}: other bytes arrived than were sent"
 
 
-def tcp_from_guest(address, size=2 * MB, seed=2):
+def tcp_from_guest(address, size=SIZE, seed=2):
     with socket.create_connection((address, peer.PORT), timeout=TIMEOUT) as stream:
         stream.sendall(json.dumps({"send": size, "seed": seed}).encode() + b"\n")
         data = stream.makefile("rb").read()

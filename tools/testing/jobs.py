@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: GPL-2.0
+"""`make check-device`: runs files of tests, two at a time, each with a network, a /tmp and logs of its own.
+
+A guest of the debug kernel keeps one processor busy and no more. There, not all variants of each test are run.
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from lab import build, kernel
+from lab.paths import LOGS, die
+
+HERE = Path(__file__).parent
+JOBS = 2
+SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+ALONE = ["unshare", "--net", "--mount", "sh", "-ec", 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"', "sh"]
+
+
+def run(name, environment):
+    """Runs a file; prints what it said when it has ended, and returns how many tests passed and how many failed."""
+    logs = LOGS / name
+    logs.mkdir()
+    command = [*ALONE, sys.executable, HERE / "run.py", HERE / f"{name}.py"]
+    done = subprocess.run(
+        command, env=environment | {"LAB_LOGDIR": str(logs)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    print(done.stdout, end="", flush=True)
+    lines = done.stdout.splitlines()
+    summary = SUMMARY.match(lines[-1]) if lines else None
+    if not summary:
+        die(f"{name}: the tests did not come to an end, with status {done.returncode}")
+    return tuple(map(int, summary.groups()))
+
+
+def main(names):
+    # Once, so that no file waits for another one's build.
+    with tempfile.TemporaryDirectory() as folder:
+        build.build_into(folder)
+    variants = "all" if kernel.chosen() is kernel.STOCK else "some"
+    environment = {"VARIANTS": variants} | os.environ | {"SOURCES": str(build.place())}
+    with ThreadPoolExecutor(JOBS) as pool:
+        results = list(pool.map(lambda name: run(name, environment), names))
+    passed, failed = map(sum, zip(*results))
+    print(f"{passed} passed, {failed} failed", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Some of the variants of each test, where all of them would take too long."""
+
+import math
+from collections import defaultdict
+
+import pytest
+
+# The square of the golden ratio: no number of values that a parameter can have keeps in step with it.
+STEP = (3 + math.sqrt(5)) / 2
+
+
+def chosen(variants):
+    """The places of those to run, of variants that are sets of values: the first, three in eight altogether, and more if
+    a value is in none of them."""
+    steps = range(math.ceil(len(variants) / STEP))
+    places = {place for place in (math.floor(step * STEP) for step in steps) if place < len(variants)}
+    seen = {value for place in places for value in variants[place]}
+    for place, values in enumerate(variants):
+        if not values <= seen:
+            places.add(place)
+            seen |= values
+    return places
+
+
+class Sample:
+    """A plugin of pytest's."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, config, items):
+        tests = defaultdict(list)
+        for item in items:
+            tests[item.path, item.originalname].append(item)
+        kept = set()
+        for variants in tests.values():
+            values = [set(one.callspec.indices.items()) if hasattr(one, "callspec") else set() for one in variants]
+            kept |= {variants[place] for place in chosen(values)}
+        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+        items[:] = [item for item in items if item in kept]

@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A sample of variants has the first, and each value of each parameter."""
+
+import itertools
+
+from sample import chosen
+
+
+def test_size():
+    for count in range(1, 300):
+        places = chosen([set()] * count)
+        assert 0 in places and max(places) < count
+        assert abs(len(places) - 3 * count / 8) <= 1 + count / 100, count
+
+
+def test_every_value():
+    for inner, outer in itertools.product(range(1, 11), repeat=2):
+        variants = [{("outer", a), ("inner", b)} for a in range(outer) for b in range(inner)]
+        places = chosen(variants)
+        assert set().union(*(variants[place] for place in places)) == set().union(*variants)
+        assert len(places) <= 3 * len(variants) / 8 + 1 + max(inner, outer), (inner, outer)
