@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check check-device fuzz kselftest parity bench profile vm clippy doc fmt-check
+.PHONY: setup module demo check check-device fuzz mutants kselftest parity bench profile vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -51,6 +51,10 @@ check-device:
 fuzz: lab-env = LAB_LAYER=tools/device
 fuzz:
 	@$(lab) python3 tools/testing/fuzz.py "$(SECONDS)" "$(SEED)"
+
+mutants: lab-env = LAB_LAYER=tools/device
+mutants:
+	@$(lab) python3 -m mutants
 
 # The repository's history is not in the lab.
 kselftest: lab-env = LAB_LAYER=tools/kselftest

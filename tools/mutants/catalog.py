@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The bounds that are removed, each for a class of bugs that a wrong device would meet then."""
+
+from dataclasses import dataclass
+
+DRIVER = "drivers/net/virtio_net_rust/"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """A change of the sources: `old`, which is there once, becomes `new`."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    # Which tests notice, as TEST= says it.
+    test: str
+
+
+RECEIVE = "test_device_receive and "
+MUTANTS = [
+    # --- Received packets: the length -------------------------------------------------
+    Mutant(
+        "a packet may be shorter than its virtio header",
+        DRIVER + "rx/single.rs",
+        "match written.checked_sub(header_len) {",
+        "match Some(written.wrapping_sub(header_len)) {",
+        RECEIVE + "test_length and small",
+    ),
+    Mutant(
+        "a packet may be shorter than an Ethernet header",
+        DRIVER + "rx/single.rs",
+        "Some(len) if len >= ETH_HLEN => len,",
+        "Some(len) => len,",
+        RECEIVE + "test_length and small",
+    ),
+    Mutant(
+        "a packet in a chain may be shorter than an Ethernet header",
+        DRIVER + "rx/chained.rs",
+        "(Some(len), Some(first)) if len >= ETH_HLEN => {",
+        "(Some(len), Some(first)) => {",
+        RECEIVE + "test_length and chained",
+    ),
+    Mutant(
+        "a device may have written more than it was lent",
+        "rust/virtio/queue/virtqueue.rs",
+        "Some(if reported <= buffer.capacity() {",
+        "Some(if reported <= u32::MAX {",
+        RECEIVE + "test_length",
+    ),
+    Mutant(
+        "a further buffer may be longer than it is",
+        "rust/netdev/skbuff.rs",
+        "if len > buffer.capacity() || !unsafe { self.append_raw(buffer.data(), len, size) } {",
+        "if !unsafe { self.append_raw(buffer.data(), len.min(2048), size) } {",
+        RECEIVE + "test_length_of_a_further_buffer",
+    ),
+    # --- Received packets: the number of buffers --------------------------------------
+    Mutant(
+        "a packet may have no buffer",
+        DRIVER + "rx/single.rs",
+        ".checked_sub(1)\n                .ok_or(Bad::Frame)?",
+        ".saturating_sub(1)",
+        RECEIVE + "test_number_of_buffers",
+    ),
+    Mutant(
+        "a packet may have fewer buffers than it says",
+        DRIVER + "rx/single.rs",
+        "skb.drop_with(DropReason::DevHdr);\n                    return Err(Bad::Length);\n                }\n                Some(Err",
+        "break;\n                }\n                Some(Err",
+        RECEIVE + "test_number_of_buffers",
+    ),
+    Mutant(
+        "the number of buffers means something where none are merged",
+        DRIVER + "rx/single.rs",
+        "let more = if self.mergeable {",
+        "let more = if header_len != 0 {",
+        RECEIVE + "test_number_that_means_nothing",
+    ),
+    # --- Received packets: the header -------------------------------------------------
+    Mutant(
+        "a packet may be uncut in any way",
+        DRIVER + "rx/single.rs",
+        "if header.is_foreign(&shared.framing) {",
+        "if false {",
+        RECEIVE + "test_gso_type and mergeable",
+    ),
+    Mutant(
+        "a packet in a chain may be uncut in any way",
+        DRIVER + "rx/chained.rs",
+        "Some((_, header)) if header.is_foreign(&shared.framing) => Err(Bad::Frame),",
+        "",
+        RECEIVE + "test_gso_type and chained",
+    ),
+    Mutant(
+        "gso_type may have any number",
+        "rust/netdev/vnet.rs",
+        "kind < Self::ECN_BIT && self.0 >> kind & 1 == 1",
+        "self.0 >> kind & 1 == 1",
+        RECEIVE + "test_gso_type",
+    ),
+    Mutant(
+        "ECN needs not be negotiated",
+        "rust/netdev/vnet.rs",
+        " && (!ecn || self.0 >> Self::ECN_BIT == 1)",
+        " && (ecn || !ecn)",
+        RECEIVE + "test_gso_type and ecn",
+    ),
+    Mutant(
+        "checksums and sizes may lie outside of the packet",
+        "rust/netdev/vnet/header.rs",
+        "error == 0",
+        "error <= 0",
+        RECEIVE + "(test_checksum or test_uncut)",
+    ),
+    Mutant(
+        "a hash may be of any type",
+        "rust/netdev/vnet/header.rs",
+        "_ => return,",
+        "_ => true,",
+        "test_device_hashes or test_what_means_nothing",
+    ),
+    # --- Sent packets -----------------------------------------------------------------
+    Mutant(
+        "the header of a sent packet has what was there before",
+        "rust/netdev/vnet/packet.rs",
+        "header.add(NUM_BUFFERS).write_bytes(0, SHORT);",
+        "header.add(NUM_BUFFERS).write_bytes(1, SHORT);",
+        "test_device_packets",
+    ),
+    # --- Answers of the control queue -------------------------------------------------
+    Mutant(
+        "an answer may be longer than the room for it",
+        "rust/virtio/queue/exchange.rs",
+        "if written as usize > exchange.0.answer.len() {",
+        "if written as usize > usize::MAX {",
+        "test_commands and test_length_of_answer and mac",
+    ),
+    Mutant(
+        "an answer of nothing is a refusal",
+        DRIVER + "control.rs",
+        "if answered.copy(0, &mut ack) < BODY {",
+        "if answered.copy(0, &mut ack) > BODY {",
+        "test_commands and test_length_of_answer and mac",
+    ),
+    Mutant(
+        "what the device says of a command means nothing",
+        DRIVER + "control.rs",
+        "if ack != [OK] || fault",
+        "if fault",
+        "test_commands and test_refused and mac",
+    ),
+    Mutant(
+        "a command waits for ever",
+        DRIVER + "control.rs",
+        "            if expired {",
+        "            if expired && limit == 0 {",
+        "test_commands and test_late and mac",
+    ),
+    Mutant(
+        "a late answer is one to the next command",
+        DRIVER + "control.rs",
+        "                self.overdue = true;",
+        "",
+        "test_commands and test_late and mac",
+    ),
+    Mutant(
+        "a command without an answer counts as not done",
+        DRIVER + "control.rs",
+        "state.doubt |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
+        "",
+        "test_commands and test_late and mac",
+    ),
+    # --- Answers with statistics ------------------------------------------------------
+    Mutant(
+        "statistics may have the size 0",
+        DRIVER + "device_stats/answer.rs",
+        "entry.get(HEADER..).ok_or(EIO)?",
+        "entry.get(HEADER..).unwrap_or_default()",
+        "test_device_stats and test_answer_that_cannot_be",
+    ),
+    Mutant(
+        "statistics may be longer than the answer",
+        DRIVER + "device_stats/answer.rs",
+        ".split_at_checked(u16::from_le_bytes([s0, s1]).into())\n            .ok_or(EIO)?",
+        ".split_at(u16::from_le_bytes([s0, s1]).into())",
+        "test_device_stats and test_answer_that_cannot_be",
+    ),
+    Mutant(
+        "statistics may be of any virtqueue",
+        DRIVER + "device_stats.rs",
+        ".find(|(queue, _)| queue.number() == entry.virtqueue)",
+        ".find(|(queue, _)| queue.number() <= entry.virtqueue)",
+        "test_device_stats and test_answer_that_was_not_asked_for",
+    ),
+    # --- The configuration ------------------------------------------------------------
+    Mutant(
+        "the MTU may be too small",
+        DRIVER + "features.rs",
+        "if mtu < MIN_MTU {",
+        "if mtu < 1 {",
+        "test_bad_devices",
+    ),
+    Mutant(
+        "an offload may come without what it depends on",
+        DRIVER + "features.rs",
+        "device.drop_without(needs, dependent);",
+        "let _ = (needs, dependent);",
+        "test_device_features",
+    ),
+    Mutant(
+        "the table may lead to a queue that is not used",
+        DRIVER + "rss/config.rs",
+        "if self.table.iter().any(|queue| *queue >= pairs) {",
+        "if self.table.iter().any(|queue| *queue > 0x8000) {",
+        "test_rss",
+    ),
+    Mutant(
+        "a device may refuse what it is told about queues",
+        DRIVER + "channels.rs",
+        "Err(_) => restore(device, before, rtnl),",
+        "Err(_) => {}",
+        "test_commands and test_refused and pairs or test_queues",
+    ),
+    # --- Want of memory ---------------------------------------------------------------
+    Mutant(
+        "a ring without buffers stays empty",
+        DRIVER + "rx.rs",
+        "owner.napi().schedule_later(REFILL_RETRY_MS);",
+        "",
+        "test_memory",
+    ),
+]
