@@ -25,6 +25,8 @@ LENGTHS = (14, 60, 126, 127, 128, 129, 1000, 1514)
 LONG = (1515, 2000, 4000, 4096, 9000, 40_000, LONGEST)
 # Bytes in each buffer. The Ethernet header has to be in the first.
 PIECES = (64, 200, 1000)
+# How many packets come through each queue.
+EACH = 20
 
 
 @pytest.fixture(scope="module")
@@ -84,10 +86,13 @@ def test_each_queue(guest):
     name = guest.interface(nic)
     before = counters.of_queues(guest, name)
     for queue in range(nic.pairs):
-        ordered.echo(nic, 1000, 2 * queue)
+        for _ in range(EACH):
+            ordered.echo(nic, 1000, 2 * queue)
     after = counters.of_queues(guest, name)
     for queue in range(nic.pairs):
-        assert after[f"rx{queue}"]["rx-packets"] == before[f"rx{queue}"]["rx-packets"] + 1
+        came = after[f"rx{queue}"]["rx-packets"] - before[f"rx{queue}"]["rx-packets"]
+        # The host's stack has a packet of its own now and then.
+        assert EACH <= came < 2 * EACH
 
 
 def test_headers_that_are_sent(nic):
