@@ -3,7 +3,6 @@
 
 import pytest
 
-from lab import driver as drivers
 from support import binding, exchange, leaks
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -34,30 +33,24 @@ def guest(boot, driver):
             yield guest
 
 
-@pytest.fixture
-def ours(driver):
-    if driver is drivers.C:
-        pytest.skip("the C driver takes some of these devices, and has words of its own for the others")
-
-
 def of_driver(lines, device):
     """Less the line that the driver core adds to any failure."""
     return [line for line in lines if f" {device}: " in line and "probe with driver" not in line]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_refused(guest, ours, name):
+def test_refused(guest, name):
     number = NAMES.index(name)
     device = binding.device_at(guest, slot(number))
+    leaks.nothing_left(guest, guest.nics[number], device)
     said = of_driver(guest.first_errors, device)
     assert len(said) == 1, said
     for text in REFUSED[name][1]:
         assert text in said[0]
-    leaks.nothing_left(guest, guest.nics[number], device)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_refused_again_and_again(guest, ours, driver, name):
+def test_refused_again_and_again(guest, driver, name):
     number = NAMES.index(name)
     device = binding.device_at(guest, slot(number))
     path = f"{binding.BUS}/drivers/{driver.name}/bind"
@@ -77,7 +70,7 @@ def test_others_go_on(guest):
     exchange.everything(guest, guest.nics[-1])
 
 
-def test_random_mac(guest, ours):
+def test_random_mac(guest):
     """Instead of an address that cannot be used; the interface works with it."""
     nic = guest.nics[-2]
     device = binding.device_at(guest, "1c")

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab import device, features
-from lab import driver as drivers
-from support import binding, exchange, queues
+from support import binding, exchange, limit, queues
 from support.kernel_log import errors
 
 PAIRS = 2
@@ -106,10 +105,8 @@ def nics():
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, nics):
-    if driver is drivers.C:
-        pytest.skip("the C driver waits for an answer for ever")
     with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest, f"control_timeout={LIMIT}")
+        limit.load(guest, driver, LIMIT)
         # It has the device pass on packets that are tagged for no VLAN, on all interfaces.
         guest.run(["modprobe", "8021q"])
         for nic in nics:
@@ -170,7 +167,7 @@ def told_again(nic, command, already=()):
 
 def run(guest, nic, command, check=True):
     command = re.sub(r"\bNIC\b", guest.interface(nic), command).replace("MAC", nic.mac)
-    return guest.run(command, check=check)
+    return guest.run(command, timeout=limit.HANGS, check=check)
 
 
 def fails(guest, nic, command, number, *lines):
@@ -183,7 +180,7 @@ def fails(guest, nic, command, number, *lines):
     else:
         # Of a single queue ethtool says that it has failed, and returns 0.
         assert MESSAGES[number] in done.stderr, done
-    assert len(said) == len(lines) and all(any(re.search(line, one) for one in said) for line in lines), said
+    assert len(said) == len(lines) and all(any(re.search(line, one) for one in said) for line in lines), f"it says {said}"
     assert run(guest, nic, command.shown).stdout == before
     if command.logged:
         # Else the stack remembers what was wanted, and does not ask for it again.
@@ -204,9 +201,15 @@ def works(guest, nic, command):
 
 
 @pytest.fixture(params=COMMANDS)
-def command(request, guest):
+def command(request, guest, nics):
+    command = COMMANDS[request.param]
+    nic = nics[command.hashes]
     errors(guest)
-    return COMMANDS[request.param]
+    yield command
+    # Of a test that has failed, nothing is left that another one would meet.
+    nic.order("script", answers=[])
+    nic.order("release")
+    run(guest, nic, command.undo, check=False)
 
 
 def test_done(guest, nic, command):

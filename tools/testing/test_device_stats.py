@@ -7,7 +7,7 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import binding, counters, device_stats, exchange
+from support import binding, counters, device_stats, exchange, limit
 from support.device_stats import CONTROL, QUERY, RX, TX, capabilities, types_of
 from support.kernel_log import errors
 
@@ -60,15 +60,13 @@ def nics():
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, nics):
-    if driver is drivers.C:
-        pytest.skip("the C driver hangs on answers that this has")
     with boot(nics=nics, files=[exchange.PEER, counters.NETDEV], extra=device.SHARED_MEMORY) as guest:
         for nic in nics[:2]:
             nic.order("body", **QUERY, body=capabilities(RX | TX | CONTROL))
             for (queue, kind), count in ALL.items():
                 nic.order("count", entry=entry(queue, kind, count).hex())
         nics[2].order("body", **QUERY, body="ffff")
-        driver.load(guest, f"control_timeout={LIMIT}")
+        limit.load(guest, driver, LIMIT)
         guest.first_errors = errors(guest)
         binding.hand_over(guest, [guest.virtio_device(nics[1])], driver, drivers.C)
         for nic in nics:
@@ -87,7 +85,7 @@ def nic(guest, nics):
 
 def shown(guest, nic):
     """What `ethtool -S` shows of the device's counters."""
-    found = counters.ethtool(guest, guest.interface(nic))
+    found = counters.ethtool(guest, guest.interface(nic), limit.HANGS)
     return {name: count for name, count in found.items() if "_hw_" in name}
 
 

@@ -36,9 +36,9 @@ def of_queues(guest, name):
     }
 
 
-def ethtool(guest, name):
+def ethtool(guest, name, timeout=60):
     """What `ethtool -S` shows, in its order."""
-    text = guest.run(["ethtool", "-S", name]).stdout
+    text = guest.run(["ethtool", "-S", name], timeout).stdout
     return {counter: int(value) for counter, value in re.findall(r"^ +(\S+): (\d+)$", text, re.MULTILINE)}
 
 

@@ -60,7 +60,8 @@ def counted(guest, nic, fault, counter, **order):
     wait(lambda: bad(guest, nic) != before, "the packet is not counted")
     ordered.echo(nic, 300)
     after = bad(guest, nic)
-    assert {name: after[name] - before[name] for name in BAD if after[name] != before[name]} == {counter: 1}
+    more = {name: after[name] - before[name] for name in BAD if after[name] != before[name]}
+    assert more == {counter: 1}, f"counted: {more}"
 
 
 def arrives(guest, nic, fault, **order):
