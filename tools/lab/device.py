@@ -57,13 +57,16 @@ def config_space(mac, pairs, mtu=0, speed=0xFFFFFFFF, duplex=0xFF, key_size=0, t
 class Device(Nic):
     """The device and its TAP. `features` are numbers; `config` is what config_space() takes besides address and pairs.
 
+    said     how many pairs of queues it says that it has, if not as many as it has
+    bus      as in `Nic`
+
     A test gives orders with `order`, see tools/device/src/orders.rs.
     """
 
-    def __init__(self, features, pairs=1, **config):
-        super().__init__({}, "q35")
+    def __init__(self, features, pairs=1, said=None, bus=None, **config):
+        super().__init__({"bus": bus}, "q35")
         self.pairs = pairs
-        self.config = config_space(self.mac, pairs, **config)
+        self.config = config_space(self.mac, pairs if said is None else said, **config)
         self.settings = {"features": sorted(features), "pairs": pairs, "config": self.config.hex()}
         self.vhost, self.orders = (f"/tmp/{self.id}.{kind}" for kind in ("vhost", "orders"))
         self.process = self.stream = None
@@ -102,7 +105,15 @@ class Device(Nic):
     def arguments(self):
         device = f"vhost-user-test-device-pci,id={self.id},chardev={self.netdev_id},virtio-id=1"
         sizes = f"num_vqs={2 * self.pairs + 1},vq_size=256,config_size={len(self.config)}"
-        return ["-chardev", f"socket,id={self.netdev_id},path={self.vhost}", "-device", f"{device},{sizes}"]
+        place = f",bus={self.bus}" if self.bus else ""
+        return ["-chardev", f"socket,id={self.netdev_id},path={self.vhost}", "-device", f"{device},{sizes}{place}"]
+
+    def die(self):
+        """Ends the program, as a crash of it would. There are no orders any more."""
+        self.process.kill()
+        self.process.wait()
+        self.stream.close()
+        self.stream = None
 
     def order(self, what, **arguments):
         self.stream.sendall((json.dumps({"order": what, **arguments}) + "\n").encode())

@@ -87,6 +87,6 @@ def driver_keeps_the_rules():
     yield
     for guest in running:
         for nic in guest.nics:
-            broken = nic.order("violations") if isinstance(nic, device.Device) else []
+            broken = nic.order("violations") if isinstance(nic, device.Device) and nic.stream else []
             if broken:
                 pytest.fail("the driver broke rules:\n" + "\n".join(f"{one['section']}: {one['what']}" for one in broken))
