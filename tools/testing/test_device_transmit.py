@@ -18,6 +18,8 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 RX, TX = 0, 1
+# What the stack and drivers say of packets that are not sent.
+LATE = re.compile(r"NETDEV WATCHDOG|TX timeout|transmit queue \d+ .* stuck")
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +151,17 @@ def test_device_that_stops(guest, nic, queues):
     exchange.reaches(traffic.host_run, nic.guest4)
     exchange.everything(guest, nic)
     assert errors(guest) == []
+
+
+def test_device_that_stops_for_long(guest, nic):
+    """For ten seconds. The stack may find by then that nothing is sent, and say so."""
+    for queue in (RX, TX):
+        nic.order("stop", queue=queue, on=True)
+    done = guest.run(["ping", "-n", "-q", "-c", 10, "-i", 1, "-W", 1, nic.host4], check=False)
+    assert " 0 received" in done.stdout
+    for queue in (RX, TX):
+        nic.order("stop", queue=queue, on=False)
+    exchange.reaches(traffic.host_run, nic.guest4)
+    exchange.everything(guest, nic)
+    assert [line for line in errors(guest) if not LATE.search(line)] == []
+    guest.kernel_messages()
