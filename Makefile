@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check check-device fuzz mutants kselftest parity bench profile vm clippy doc fmt-check
+.PHONY: setup module demo check check-device fuzz mutants faults kselftest parity bench profile vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -57,6 +57,10 @@ mutants:
 	@$(lab) python3 -m mutants
 
 # The repository's history is not in the lab.
+faults: lab-env = LAB_LAYER=tools/device
+faults:
+	@$(lab) python3 -m faults "$$(git describe --always --dirty --abbrev=12)"
+
 kselftest: lab-env = LAB_LAYER=tools/kselftest
 kselftest:
 	@$(lab) python3 -m kselftest "$$(git describe --always --dirty --abbrev=12)"

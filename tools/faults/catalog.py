@@ -1,0 +1,395 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The table: each fault, what shows it, and what becomes of it. A row of which C is not said does the same with it."""
+
+from faults.row import Otherwise, Row
+
+NEXT = "the next arrives"
+BROKEN = "one line of the virtio core; the queue is broken until the device is bound again, then all flows"
+
+
+def rows(section, file, *listed):
+    """The rows of a section: fault, tests of the file, what our driver does, and what C does if that is something else."""
+    return tuple(Row(section, fault, rf"{file}.py::{tests}", *does) for fault, tests, *does in listed)
+
+
+TOO_LONG = "(131072|2147483648|4294967295)"
+LENGTH_AND_DROPPED = r"counted: \{'rx_length_errors': 1, 'rx_dropped': 1\}"
+DROPPED = Otherwise("the same, and ``rx_dropped`` too", LENGTH_AND_DROPPED)
+RECEIVED = rows(
+    "Received packets",
+    "test_device_receive",
+    (
+        "used length of 0, or of less than the header and an Ethernet header",
+        r"test_length\[.*-(0|1|header.*)\]",
+        f"``rx_length_errors``; {NEXT}",
+    ),
+    (
+        "used length above what was lent",
+        rf"test_length\[(?!chained).*-{TOO_LONG}\]",
+        f"``rx_length_errors``; {NEXT}",
+        DROPPED,
+    ),
+    (
+        "the same where a chain of buffers is lent",
+        rf"test_length\[chained-{TOO_LONG}\]",
+        f"``rx_length_errors``; {NEXT}",
+        Otherwise(f"``rx_dropped``; {NEXT}", r"counted: \{'rx_dropped': 1\}"),
+    ),
+    (
+        "used length of a further buffer above what was lent",
+        r"test_length_of_a_further_buffer",
+        f"``rx_length_errors``; {NEXT}",
+        DROPPED,
+    ),
+    (
+        "``num_buffers`` 0",
+        r"test_number_of_buffers\[.*-none-1\]",
+        f"``rx_frame_errors``; {NEXT}",
+        Otherwise(f"``rx_length_errors`` and ``rx_dropped``; {NEXT}", LENGTH_AND_DROPPED),
+    ),
+    (
+        "``num_buffers`` one too many, 300, 65535",
+        r"test_number_of_buffers\[.*-(one too many|more than the ring|most)-.\]",
+        f"``rx_length_errors``; {NEXT}",
+        DROPPED,
+    ),
+    (
+        "any ``num_buffers`` without mergeable buffers",
+        r"test_number_that_means_nothing",
+        "means nothing: the packet arrives",
+    ),
+    (
+        "GSO type that is unknown or was not negotiated",
+        r"test_gso_type",
+        f"``rx_frame_errors``; {NEXT}",
+    ),
+    (
+        "uncut packet with ``gso_size`` 0, without a checksum, or with one that begins behind the packet",
+        r"test_uncut",
+        f"``rx_frame_errors``; {NEXT}",
+    ),
+    (
+        "``csum_start`` or ``csum_offset`` outside of the packet",
+        r"test_checksum",
+        f"``rx_frame_errors``; {NEXT}",
+    ),
+    (
+        "``hdr_len`` 65535; sizes and offsets without a type; unknown flags",
+        r"test_what_means_nothing\[.*-(header length|sizes without a type|flags that are not known)\]",
+        "means nothing: the packet arrives",
+    ),
+    (
+        "hash of an unknown type, of one that was not asked for, or where none was negotiated",
+        r"test_what_means_nothing\[.*-hash of",
+        "means nothing: the packet arrives",
+    ),
+    ("buffers used in another order", r"test_order", "both packets arrive"),
+    ("buffer never given back", r"test_never", NEXT),
+    (
+        "``id`` out of range, buffer given back twice, used index 257 or 32768 too far",
+        r"test_wrong_buffer",
+        BROKEN,
+    ),
+)
+
+OTHER_QUEUES = rows(
+    "Sent packets, interrupts and silence",
+    "test_device_transmit",
+    ("any used length", r"test_length", "means nothing"),
+    ("packets given back in another order", r"test_order", "all flows"),
+    (
+        "packets never given back",
+        r"test_never",
+        "the stack's watchdog says so, ``tx_timeouts`` counts; all flows once the device is bound again",
+    ),
+    (
+        "``id`` never lent or out of range, packet given back twice, used index 257 or 32768 too far",
+        r"test_wrong_packet",
+        BROKEN,
+    ),
+    ("interrupts of a queue lost", r"test_interrupts_lost", "the next one is enough"),
+    (
+        "interrupts without a reason, 1000 at once, or 50 for each packet",
+        r"test_(interrupts_without_reason|storm_with_each_packet)",
+        "all flows",
+    ),
+    (
+        "kicks ignored for a while, in the transmit queue or in both",
+        r"test_device_that_stops\[",
+        "all flows when the device goes on",
+    ),
+    (
+        "a device that does nothing for ten seconds",
+        r"test_device_that_stops_for_long",
+        "the stack's watchdog may say so; all flows when the device goes on",
+    ),
+)
+
+HANGS = r"not done within \d+ s"
+DONE = r"Result\(rc=0|it says \[\]"
+REFUSED = "fails with ``EINVAL``; all is as it was"
+TOLD = "the device is told again what holds"
+# Of a device that reports no hashes, C remembers the types and tells it nothing.
+TO_DEVICE = "(mac|pairs|offloads|vlan|interrupts)"
+
+COMMANDS = (
+    *rows(
+        "Commands that somebody waits for",
+        "test_commands",
+        (
+            "refused: the address, the number of queues, offloads, interrupts",
+            r"test_refused\[(mac|pairs|offloads|interrupts)",
+            REFUSED,
+        ),
+        ("refused: a VLAN", r"test_refused\[vlan", REFUSED, Otherwise("takes it as done", DONE)),
+        (
+            "refused: the types of hashes",
+            r"test_refused\[hashes",
+            REFUSED,
+            Otherwise("says that it is done: the device is not told before ``rxhash`` is on", DONE),
+        ),
+        (
+            "answered with a used length of 0, of 2, or of 4294967295",
+            r"test_length_of_answer",
+            f"fails with ``EIO``, one line; {TOLD}",
+            Otherwise("takes it as done", DONE, rf"test_commands.py::test_length_of_answer\[{TO_DEVICE}"),
+        ),
+        (
+            "answered late",
+            r"test_late",
+            f"fails with ``ETIMEDOUT``, one line; packets flow; other commands fail at once; {TOLD} once it has answered",
+            Otherwise("hangs until then, with the rtnl lock", HANGS, r"test_commands.py::test_late\[(mac|vlan)\]"),
+        ),
+        (
+            "never answered",
+            r"test_never",
+            "fails with ``ETIMEDOUT``, one line; all works once the device is bound again",
+            Otherwise("hangs, with the rtnl lock", HANGS, r"test_commands.py::test_never\[(pairs|offloads)\]"),
+        ),
+        (
+            "fewer queues, answered late or with a used length of 0",
+            r"test_fewer_queues_without_an_answer",
+            "fails; nothing is sent through the others, as the device may have done it; more are used when it is told so",
+            Otherwise("waits for the late answer; takes the other as done", DONE),
+        ),
+    ),
+    *rows(
+        "Commands that somebody waits for",
+        "test_device_settings",
+        ("refused: the table of hashes", r"test_refused_hashes\[-X", REFUSED, Otherwise("takes it as done", DONE)),
+        ("refused: the number of queues of a device that hashes", r"test_refused_hashes\[-L", REFUSED),
+        (
+            "refused: interrupts, the first command of several",
+            r"test_refused_interrupts(_of_a_queue)?\[0\]",
+            f"{REFUSED}, and {TOLD}",
+            Otherwise("the same, but the device is not told", r"assert \[\] == \[|in \[\]"),
+        ),
+        (
+            "refused: interrupts, a later one",
+            r"test_refused_interrupts(_of_a_queue)?\[1\]",
+            f"{REFUSED}, and {TOLD}",
+            Otherwise("fails with ``EINVAL``; what was done of it stays", r"\[10, 4, 98, 8\] != |\[99, 4, 20, 8\] != "),
+        ),
+    ),
+)
+
+QUIET = rows(
+    "Commands that nobody waits for",
+    "test_quiet_commands",
+    (
+        "refused",
+        r"test_refused",
+        "a line; the next one works",
+        Otherwise("a warning", r"but: net \w+: Failed to .*\n$", r"test_quiet_commands.py::test_refused\[(promiscuous|vlan)"),
+    ),
+    (
+        "answered with a used length of 0, of 2, or of 4294967295",
+        r"test_length_of_answer",
+        "a line; the device is told again",
+        Otherwise("takes it as done", r"but: $", r"test_quiet_commands.py::test_length_of_answer\[promiscuous"),
+    ),
+    (
+        "answered late",
+        r"test_late",
+        "a line; nobody waits, and packets flow; the device is told again once it has answered",
+        Otherwise("what needs the rtnl lock hangs until then", HANGS, r"test_quiet_commands.py::test_late\[promiscuous\]"),
+    ),
+    (
+        "never answered",
+        r"test_never",
+        "a line; nobody waits, and packets flow; all works once the device is bound again",
+        Otherwise("what needs the rtnl lock hangs", HANGS, r"test_quiet_commands.py::test_never\[addresses\]"),
+    ),
+)
+
+UBSAN = r"UBSAN: array-index-out-of-bounds in .*virtio_net\.c"
+
+
+def statistics(text, shown, tests=None):
+    """Of C, which needs a guest for each: most of these end in a loop that holds the rtnl lock."""
+    return Otherwise(text, shown, rf"test_device_stats.py::{tests}" if tests else None, also=UBSAN, alone=True)
+
+
+LOOP = "hangs, with the rtnl lock"
+STATISTICS = rows(
+    "Statistics",
+    "test_device_stats",
+    (
+        "none: all that was asked for",
+        r"test_values",
+        "each is shown",
+        statistics("the same, and a report of UBSAN: it writes its request past the end of an array", UBSAN),
+    ),
+    (
+        "an entry of size 0",
+        r"test_answer_that_cannot_be\[size 0\]",
+        "what comes before it counts, the rest is 0",
+        statistics(LOOP, HANGS),
+    ),
+    (
+        "an entry whose size is below its header's",
+        r"test_answer_that_cannot_be\[size below",
+        "what comes before it counts, the rest is 0",
+        statistics(LOOP, HANGS),
+    ),
+    (
+        "an entry that ends a byte behind the answer, or half a header",
+        r"test_answer_that_cannot_be\[(size beyond|half)",
+        "what comes before it counts, the rest is 0",
+        statistics(LOOP, HANGS, r"test_answer_that_cannot_be\[size beyond"),
+    ),
+    (
+        "an entry of size 65535",
+        r"test_answer_that_cannot_be\[size 65535",
+        "what comes before it counts, the rest is 0",
+        statistics("takes it: its counters count", r"assert \{'rx_hw_packets'"),
+    ),
+    (
+        "no entries, or fewer than were asked for, or fewer counters in them",
+        r"test_answer_that_was_not_asked_for\[(nothing|fewer|part)",
+        "what is there counts, the rest is 0",
+        statistics(LOOP, HANGS, r"test_answer_that_was_not_asked_for\[fewer"),
+    ),
+    (
+        "entries of other types or virtqueues, twice, or with more counters",
+        r"test_answer_that_was_not_asked_for\[(more|other|twice)",
+        "what was asked for counts",
+        statistics(LOOP, HANGS, r"test_answer_that_was_not_asked_for\[other v"),
+    ),
+    (
+        "refused",
+        r"test_no_answer\[script0\]",
+        "a line, all are 0; the next time they are there",
+        Otherwise("all are 0; no line", r"AssertionError: \[", also=UBSAN),
+    ),
+    (
+        "no answer, or a used length of 0 or of 4294967295",
+        r"test_no_answer\[script[123]\]",
+        "a line, all are 0; the next time they are there",
+        statistics(LOOP, HANGS, r"test_no_answer\[script1"),
+    ),
+    (
+        "does not say what it counts",
+        r"test_device_that_does_not_say",
+        "one line, no counters; all flows",
+        Otherwise("no line", r"assert \(0 == 1\)", also=UBSAN),
+    ),
+)
+
+TAKEN = Otherwise("takes the device", "the driver takes the device")
+
+FIRST = (
+    *rows(
+        "What the device says of itself at first",
+        "test_bad_devices",
+        ("commands without a control queue", r"test_refused.*\[commands", "refused, one line each time; nothing is left behind"),
+        (
+            "MTU of 60",
+            r"test_refused.*\[mtu",
+            "refused, one line each time; nothing is left behind",
+            Otherwise("takes the device", "the interface is still there", r"test_bad_devices.py::test_refused\[mtu"),
+        ),
+        (
+            "address that is one of a group",
+            r"test_random_mac",
+            "another one by chance, one line; all flows",
+            Otherwise("takes it", "is no local unicast address"),
+        ),
+    ),
+    *rows(
+        "What the device says of itself at first",
+        "test_device_settings",
+        ("table of hashes of 0 or of 100 entries", r"test_numbers_that_cannot_be\[.* table", "refused, one line", TAKEN),
+        ("key of 0 or of 39 bytes", r"test_numbers_that_cannot_be\[.* key", "refused, one line", TAKEN),
+        ("0 or 65535 pairs of queues", r"test_numbers_that_cannot_be\[.* queues", "refused, one line", TAKEN),
+        ("one pair of queues more than there are", r"test_fewer_queues_than_said", "refused"),
+    ),
+    *rows(
+        "What the device says of itself at first",
+        "test_device_features",
+        (
+            "offers an offload without what it depends on",
+            r"test_features\[nothing",
+            "done without",
+            Otherwise("takes it (violates 5.1.3.1)", "Extra items in the left set"),
+        ),
+    ),
+)
+
+LATER = rows(
+    "What it says later",
+    "test_device_config",
+    (
+        "link down and up, 200 times in a row while it is read, or while the interface is down or nobody has the device",
+        r"test_(link|news)",
+        "the carrier is what was said last",
+    ),
+    (
+        "wants to be announced",
+        r"test_announce",
+        "gratuitous ARP, and the command that it was done; if the device refuses that, again with the next news",
+    ),
+    ("another speed", r"test_speed", "it holds when the link comes up again"),
+    (
+        "another MTU, address or number of queues than at first, a speed that cannot be, unknown bits, nothing but ones",
+        r"test_what_cannot_be",
+        "means nothing: what was said first holds",
+    ),
+    ("interrupts for no news, 200 times", r"test_interrupts_without_reason", "all flows"),
+)
+
+GONE = rows(
+    "A device that goes away",
+    "test_device_gone",
+    ("unplugged under traffic", r"test_unplugged_under_traffic", "nothing is left; others go on"),
+    ("unplugged while it does nothing", r"test_unplugged_while_it_does_nothing", "nothing is left; others go on"),
+    (
+        "unplugged while it owes the answer to a command",
+        r"test_unplugged_while_it_owes",
+        "nothing is left; others go on",
+        Otherwise("stays; what needs the rtnl lock hangs", r"did not answer within \d+ s|" + HANGS, alone=True),
+    ),
+    (
+        "dead from one moment to the next, under traffic",
+        r"test_dead\b(?!_)",
+        "packets are lost; it can be unbound, and nothing is left; others go on",
+        Otherwise("what needs the rtnl lock hangs", HANGS, alone=True),
+    ),
+    (
+        "dead, and asked to do a command",
+        r"test_dead_when",
+        "it can be unbound, and nothing is left; others go on",
+        Otherwise("what needs the rtnl lock hangs", HANGS, alone=True),
+    ),
+)
+
+ROWS = (*RECEIVED, *OTHER_QUEUES, *COMMANDS, *QUIET, *STATISTICS, *FIRST, *LATER, *GONE)
+
+# Of virtio, by section and what the device says: in words.
+RULES = {
+    r"5\.1\.3\.1: feature": "it accepts offloads without those that they depend on (5.1.3.1)",
+    r"5\.1\.6\.5\.[67]: command 4\.[12]: 1 bytes behind the key": "what it sends about hashes has a byte behind the key: the "
+    "size of its structure is rounded up; devices do not look there",
+    r"5\.1\.6\.5\.6: command 4\.2: reserved": "of hashes without queues, it sends reserved bytes that are not 0",
+    r"5\.1\.6\.5\.7: command 4\.1: (a table|it is malformed)": "it asks for hashes of sizes that cannot be, if a device has them",
+}
