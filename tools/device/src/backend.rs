@@ -1,55 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The device as vhost-user has it.
+//! The device as vhost-user has it: the back end of QEMU's `vhost-user-test-device-pci`.
 
 use crate::{
-    chain::Memory, features, judge::Violation, notice::Channel, queue::Queue, settings::Settings,
-    state::State,
+    chain::Memory, device::Device, features, judge::Violation, notice::Channel, queue::Queue,
 };
-use std::{
-    fs::File,
-    io,
-    sync::{Mutex, MutexGuard},
-};
+use std::{io, os::fd::AsRawFd, sync::Arc};
 use vhost::vhost_user::{
     message::{VhostUserProtocolFeatures, VhostUserVirtioFeatures},
-    Backend,
+    Backend, Listener,
 };
-use vhost_user_backend::{VhostUserBackend, VringRwLock};
+use vhost_user_backend::{VhostUserBackend, VhostUserDaemon, VringRwLock};
+use vm_memory::{GuestMemoryAtomic, GuestMemoryMmap};
 use vmm_sys_util::epoll::EventSet;
 
 /// The largest that vhost-user has.
 const QUEUE_SIZE: usize = 1024;
 
-/// The device.
-pub struct Device {
-    settings: Settings,
-    /// Where packets go to and come from.
-    pub tap: File,
-    state: Mutex<State>,
-}
-
-impl Device {
-    /// A device that nobody uses yet.
-    pub fn new(settings: Settings, tap: File) -> Self {
-        Self {
-            state: Mutex::new(State::new(settings.pairs, settings.space())),
-            settings,
-            tap,
-        }
+/// Serves one QEMU until it ends.
+pub fn run(device: &Arc<Device>, socket: &str) -> vhost_user_backend::Result<()> {
+    let memory = GuestMemoryAtomic::new(GuestMemoryMmap::new());
+    let mut daemon = VhostUserDaemon::new("device".into(), device.clone(), memory)?;
+    for handler in daemon.get_epoll_handlers() {
+        handler
+            .register_listener(device.tap.as_raw_fd(), EventSet::IN, device.tap_event())
+            .map_err(vhost_user_backend::Error::StartDaemon)?;
     }
-
-    /// The number of the event that the TAP has a packet. Those up to that of the queues, and one
-    /// more, are taken.
-    pub fn tap_event(&self) -> u64 {
-        self.settings.queues() as u64 + 1
-    }
-
-    /// For the time of one event or order.
-    pub fn state(&self) -> MutexGuard<'_, State> {
-        self.state
-            .lock()
-            .expect("whoever had the lock has ended the program")
+    let listener =
+        Listener::new(socket, true).map_err(vhost_user_backend::Error::CreateVhostUserListener)?;
+    daemon.start(listener)?;
+    match daemon.wait() {
+        // QEMU has gone.
+        Err(vhost_user_backend::Error::HandleRequest(_)) => Ok(()),
+        other => other,
     }
 }
 
@@ -66,11 +49,12 @@ impl VhostUserBackend for Device {
     }
 
     fn features(&self) -> u64 {
-        self.settings.features() | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits()
+        self.settings.features() as u64 | VhostUserVirtioFeatures::PROTOCOL_FEATURES.bits()
     }
 
     fn acked_features(&self, features: u64) {
-        self.state().reset(self.settings.features(), features);
+        self.state()
+            .reset(self.settings.features(), features.into());
     }
 
     fn protocol_features(&self) -> VhostUserProtocolFeatures {
@@ -121,30 +105,19 @@ impl VhostUserBackend for Device {
     ) -> io::Result<()> {
         let mut guard = self.state();
         let state = &mut *guard;
-        let is_tap = u64::from(event) == self.tap_event();
-        let Some(memory) = &state.memory else {
-            // What stays in the TAP would be an event again, at once.
-            if is_tap {
-                state.traffic.discard(&self.tap);
-            }
-            return Ok(());
-        };
         if state.queues.is_empty() {
-            let numbered = rings.iter().cloned().enumerate();
-            let packed = state.world.terms.has(features::RING_PACKED);
-            let made =
-                numbered.map(|(number, ring)| Queue::new(number, ring, memory.clone(), packed));
-            state.queues = made.collect();
+            if let Some(memory) = &state.memory {
+                let numbered = rings.iter().cloned().enumerate();
+                let packed = state.world.terms.has(features::RING_PACKED);
+                let made =
+                    numbered.map(|(number, ring)| Queue::new(number, ring, memory.clone(), packed));
+                state.queues = made.collect();
+            }
         }
-        let done = if is_tap {
-            let (queues, world) = (&mut state.queues, &mut state.world);
-            state.traffic.receive(queues, &self.tap, world)
+        if u64::from(event) == self.tap_event() {
+            state.receive(&self.tap);
         } else {
-            state.work(event.into(), &self.tap)
-        };
-        if let Err(error) = done {
-            let what = format!("queue {event}: {error}");
-            state.world.judge.record(Violation::new("2.7", what));
+            state.kick(event.into(), &self.tap);
         }
         Ok(())
     }

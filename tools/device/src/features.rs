@@ -30,8 +30,10 @@ numbers! {
     MQ = 22,
     CTRL_MAC_ADDR = 23,
     INDIRECT_DESC = 28,
+    EVENT_IDX = 29,
     VERSION_1 = 32,
     RING_PACKED = 34,
+    RING_RESET = 40,
     DEVICE_STATS = 50,
     VQ_NOTF_COAL = 52,
     NOTF_COAL = 53,
@@ -73,11 +75,11 @@ pub const SHOULD_NEED: &[(u32, &[u32])] = &[(HASH_REPORT, &[CTRL_VQ]), (CTRL_RX_
 pub const UNCUT: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6];
 
 /// Whether a feature is in a mask.
-pub fn has(mask: u64, feature: u32) -> bool {
+pub fn has(mask: u128, feature: u32) -> bool {
     mask >> feature & 1 == 1
 }
 
 /// Whether one of several is.
-pub fn has_any(mask: u64, features: &[u32]) -> bool {
+pub fn has_any(mask: u128, features: &[u32]) -> bool {
     features.iter().any(|feature| has(mask, *feature))
 }

@@ -30,7 +30,7 @@ pub struct Packet {
 }
 
 /// The length of a header, in bytes, after the driver has accepted `features`.
-pub fn length(accepted: u64) -> usize {
+pub fn length(accepted: u128) -> usize {
     if features::has(accepted, features::HASH_REPORT) {
         20
     } else if features::has_any(accepted, &[features::MRG_RXBUF, features::VERSION_1]) {

@@ -73,4 +73,10 @@ impl Lent {
         self.unknown.insert(queue);
         self.chains.retain(|(of, _), _| *of != queue);
     }
+
+    /// The driver has reset a queue.
+    pub fn forget(&mut self, queue: usize) {
+        self.unknown.remove(&queue);
+        self.chains.retain(|(of, _), _| *of != queue);
+    }
 }

@@ -3,12 +3,13 @@
 //! What a test asks for: a line of JSON each, answered by one.
 
 use crate::{
-    backend::Device,
     control::Answer,
+    device::Device,
     fault::Fault,
     header::{Header, Packet},
     hex,
     notice::Channel,
+    pci::Function,
     queue::Queue,
     random::Choice,
     state::State,
@@ -44,7 +45,7 @@ enum Order {
     },
     /// Gives back the answers that were withheld.
     Release,
-    /// The features that the driver has accepted, as a mask.
+    /// The numbers of the features that the driver has accepted.
     Features,
     /// How many packets went where.
     Counters,
@@ -82,8 +83,8 @@ enum Order {
     Mute { queue: usize, on: bool },
     /// Interrupts of a queue, for no reason but what was to be given back later.
     Interrupt { queue: usize, count: u32 },
-    /// Changes bytes of the configuration, if there are any, and has the driver interrupted for that if
-    /// there is one. Without one QEMU would end: there must not be one that leaves meanwhile.
+    /// Changes bytes of the configuration, if there are any, and has the driver interrupted for that. With
+    /// vhost-user only if there is one: else QEMU would end, and there must not be one that leaves meanwhile.
     Configure {
         #[serde(default)]
         offset: usize,
@@ -92,6 +93,12 @@ enum Order {
     },
     /// The configuration, as the driver can read it.
     Configuration,
+    /// The device status.
+    Status,
+    /// The device can do no more until the driver resets it, and says so.
+    BreakDown,
+    /// How often the driver reads that a queue is being reset before it has been.
+    ResetSlowly { reads: u32 },
     /// What the driver has done since the last call that it must not do.
     Violations,
 }
@@ -123,6 +130,11 @@ fn queue_of(queues: &mut [Queue], number: usize) -> io::Result<&mut Queue> {
     queue.ok_or_else(|| io::Error::other("no such queue is in use"))
 }
 
+fn of_pci(function: &mut Option<Function>) -> io::Result<&mut Function> {
+    let missing = || io::Error::other("QEMU has the PCI function");
+    function.as_mut().ok_or_else(missing)
+}
+
 fn obey(order: Order, device: &Device) -> io::Result<Value> {
     let mut guard = device.state();
     let State {
@@ -131,6 +143,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         control,
         traffic,
         channel,
+        function,
         ..
     } = &mut *guard;
     Ok(match order {
@@ -151,7 +164,10 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             control.release()?;
             json!({})
         }
-        Order::Features => json!({ "features": world.terms.accepted }),
+        Order::Features => {
+            let bits = (0..u128::BITS).filter(|bit| world.terms.has(*bit));
+            json!({ "features": bits.collect::<Vec<_>>() })
+        }
         Order::Counters => json!({ "counters": traffic.counters }),
         Order::Receive {
             queue,
@@ -204,7 +220,9 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         }
         Order::Configure { offset, bytes } => {
             world.terms.space.write(offset, &bytes);
-            if queues.iter().any(Queue::is_ready) {
+            if let Some(function) = function {
+                function.change()?;
+            } else if queues.iter().any(Queue::is_ready) {
                 let channel = channel.as_ref().map(Channel::copy).transpose()?;
                 drop(guard);
                 channel
@@ -216,6 +234,16 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         Order::Configuration => {
             let bytes = world.terms.space.read(0, SPACE);
             json!({ "configuration": hex::text(&bytes) })
+        }
+        Order::Status => json!({ "status": of_pci(function)?.status() }),
+        Order::BreakDown => {
+            queues.iter_mut().for_each(Queue::disable);
+            of_pci(function)?.break_down()?;
+            json!({})
+        }
+        Order::ResetSlowly { reads } => {
+            of_pci(function)?.reset_slowly(reads);
+            json!({})
         }
         Order::Violations => json!({ "violations": world.judge.take() }),
     })

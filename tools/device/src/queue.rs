@@ -15,7 +15,7 @@ use crate::{
     lent::Lent,
 };
 use packed::Packed;
-use std::{collections::VecDeque, io};
+use std::{collections::VecDeque, fs::File, io};
 use vhost_user_backend::{VringRwLock, VringT};
 use virtio_queue::QueueT;
 
@@ -68,6 +68,8 @@ pub struct Queue {
 struct Rings {
     vring: VringRwLock,
     memory: Memory,
+    /// How many descriptors there are, if the crate, which knows split rings only, does not take it.
+    size: Option<u16>,
 }
 
 /// What they look like.
@@ -87,7 +89,11 @@ pub struct Ring {
 impl Queue {
     /// The queue of this number, with packed rings or split ones.
     pub fn new(number: usize, vring: VringRwLock, memory: Memory, packed: bool) -> Self {
-        let rings = Rings { vring, memory };
+        let rings = Rings {
+            vring,
+            memory,
+            size: None,
+        };
         let layout = Layout::new(packed);
         Self {
             number,
@@ -182,7 +188,8 @@ impl Queue {
             ..Completion::default()
         };
         if let Some(fault) = fault {
-            let size = self.ring.rings.vring.get_ref().get_queue().size();
+            let rings = &self.ring.rings;
+            let size = rings.size(rings.vring.get_ref().get_queue());
             fault.of_completion(&mut completion, self.number, size, lent);
         }
         if self.mute {
@@ -200,6 +207,41 @@ impl Queue {
         self.complete(Vec::new(), Some(&fault), lent)
     }
 
+    /// Uses rings with so many descriptors at these addresses, which are those of the descriptors, of what the
+    /// driver writes and of what the device does, from their beginning. `events` says whether either side tells
+    /// when it wants to be told.
+    pub fn enable(&mut self, size: u16, addresses: [u64; 3], events: bool) -> io::Result<()> {
+        let is_packed = matches!(self.ring.layout, Layout::Packed(_));
+        let rings = &mut self.ring.rings;
+        rings.size = is_packed.then_some(size);
+        let [descriptors, driver, device] = addresses;
+        let mut vring = rings.vring.get_mut();
+        vring.get_queue_mut().reset();
+        vring
+            .set_queue_info(descriptors, driver, device)
+            .map_err(io::Error::other)?;
+        let queue = vring.get_queue_mut();
+        if !is_packed {
+            queue.try_set_size(size).map_err(io::Error::other)?;
+        }
+        queue.set_event_idx(events);
+        // The wrap counter of a packed ring is 1 at first.
+        queue.set_next_avail(if is_packed { 1 << 15 } else { 0 });
+        queue.set_ready(true);
+        Ok(())
+    }
+
+    /// Uses no rings any more.
+    pub fn disable(&mut self) {
+        let mut vring = self.ring.rings.vring.get_mut();
+        vring.get_queue_mut().set_ready(false);
+    }
+
+    /// Whoever reads this file is interrupted from now on.
+    pub fn interrupt_by(&self, file: Option<File>) {
+        self.ring.rings.vring.set_call(file);
+    }
+
     /// Forgets what the driver has lent: it has reset the device, and has packed rings or split ones
     /// from now on.
     pub fn reset(&mut self, packed: bool) {
@@ -209,6 +251,12 @@ impl Queue {
             packed.give_up();
         }
         self.ring.layout = Layout::new(packed);
+    }
+}
+
+impl Rings {
+    fn size(&self, queue: &virtio_queue::Queue) -> u16 {
+        self.size.unwrap_or_else(|| queue.size())
     }
 }
 

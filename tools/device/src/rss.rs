@@ -123,7 +123,7 @@ impl Steering {
 
     /// The number of the receive queue that a packet goes to. It gets its hash, if the driver wants
     /// to have that.
-    pub fn steer(&self, packet: &mut Packet, accepted: u64) -> u16 {
+    pub fn steer(&self, packet: &mut Packet, accepted: u128) -> u16 {
         let hash = Hash::of(&packet.bytes, self.hashing.types, &self.hashing.key);
         if let Some(hash) = hash.filter(|_| has(accepted, features::HASH_REPORT)) {
             packet.header.hash_value = hash.value;
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
     use crate::header::Header;
 
-    const REPORT: u64 = 1 << features::HASH_REPORT;
+    const REPORT: u128 = 1 << features::HASH_REPORT;
     /// With such a key the hash has all bits or none: it says whether the number of bits is odd.
     const KEY: [u8; 13] = [12, !0, !0, !0, !0, !0, !0, !0, !0, !0, !0, !0, !0];
     const ODD: u32 = !0;
@@ -162,7 +162,7 @@ mod tests {
     }
 
     /// The queue, and what the header says of the hash.
-    fn steered(steering: &Steering, mut packet: Packet, accepted: u64) -> (u16, u32, u16) {
+    fn steered(steering: &Steering, mut packet: Packet, accepted: u128) -> (u16, u32, u16) {
         let queue = steering.steer(&mut packet, accepted);
         (queue, packet.header.hash_value, packet.header.hash_report)
     }

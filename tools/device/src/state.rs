@@ -7,10 +7,11 @@ use crate::{
     control::Control,
     fault::Fault,
     features,
-    judge::Judge,
+    judge::{Judge, Violation},
     lent::Lent,
     notice::Channel,
     packets::Traffic,
+    pci::Function,
     queue::{Queue, Used},
     rss::Steering,
     space::Space,
@@ -30,8 +31,10 @@ pub struct State {
     pub control: Control,
     /// Packets.
     pub traffic: Traffic,
-    /// Where QEMU is told that the configuration is another one, once QEMU is there.
+    /// Where QEMU is told that the configuration is another one, once QEMU is there with vhost-user.
     pub channel: Option<Channel>,
+    /// The PCI function, if that is ours and not QEMU's.
+    pub function: Option<Function>,
 }
 
 /// What all queues share.
@@ -101,19 +104,48 @@ impl State {
             control: Control::default(),
             traffic: Traffic::default(),
             channel: None,
+            function: None,
         }
     }
 
     /// The driver starts over, with these of the features that are offered.
-    pub fn reset(&mut self, offered: u64, accepted: u64) {
+    pub fn reset(&mut self, offered: u128, accepted: u128) {
         self.world.terms.accepted = accepted;
+        self.world.judge.see_features(offered, accepted);
+        self.forget();
+    }
+
+    /// The driver has reset the device.
+    pub fn forget(&mut self) {
         self.world.pairs = 1;
         self.world.steering = Steering::default();
-        self.world.judge.see_features(offered, accepted);
         self.world.lent = Lent::default();
-        let packed = features::has(accepted, features::RING_PACKED);
+        let packed = self.world.terms.has(features::RING_PACKED);
         self.queues.iter_mut().for_each(|queue| queue.reset(packed));
         self.control.reset();
+    }
+
+    /// The driver has something for a queue. Whatever is wrong with it is the driver's fault.
+    pub fn kick(&mut self, number: usize, tap: &File) {
+        let done = self.work(number, tap);
+        self.blame(done, || format!("queue {number}"));
+    }
+
+    /// The TAP has packets.
+    pub fn receive(&mut self, tap: &File) {
+        if self.queues.is_empty() {
+            // What stays in the TAP would be an event again, at once.
+            return self.traffic.discard(tap);
+        }
+        let done = self.traffic.receive(&mut self.queues, tap, &mut self.world);
+        self.blame(done, || "a receive queue".into());
+    }
+
+    fn blame(&mut self, done: io::Result<()>, who: impl FnOnce() -> String) {
+        if let Err(error) = done {
+            let what = format!("{}: {error}", who());
+            self.world.judge.record(Violation::new("2.7", what));
+        }
     }
 
     /// Does what there is to do in a queue.

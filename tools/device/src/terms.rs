@@ -8,7 +8,7 @@ use crate::{features, space::Space};
 #[derive(Default)]
 pub struct Terms {
     /// The features that the driver has accepted.
-    pub accepted: u64,
+    pub accepted: u128,
     /// How many pairs of queues there are.
     pub pairs: u16,
     /// What the device says of itself.

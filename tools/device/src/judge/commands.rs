@@ -138,7 +138,7 @@ impl Form {
             Self::Hashes => return hashes::of_hash_config(body, terms),
             Self::Statistics => return statistics::of_request(body, room, terms),
             Self::Offloads => <[u8; 8]>::try_from(body)
-                .is_ok_and(|mask| u64::from_le_bytes(mask) & !terms.accepted == 0),
+                .is_ok_and(|mask| u128::from(u64::from_le_bytes(mask)) & !terms.accepted == 0),
             Self::OfQueue(more) => {
                 body.len() == 4 + more && word(body, 0).is_some_and(|queue| queue < 2 * terms.pairs)
             }
@@ -180,7 +180,7 @@ impl Judge {
     }
 
     /// Looks at the features that the driver has accepted, of those that are offered.
-    pub fn see_features(&mut self, offered: u64, accepted: u64) {
+    pub fn see_features(&mut self, offered: u128, accepted: u128) {
         let refused = has(offered, features::VERSION_1) && !has(accepted, features::VERSION_1);
         self.check(!refused, "6.1", || "VIRTIO_F_VERSION_1 is refused".into());
         let needs = features::NEEDS.iter().map(|need| (need, "5.1.3.1"));

@@ -62,7 +62,7 @@ fn broken(act: impl FnOnce(&mut Judge)) -> Vec<&'static str> {
         .collect()
 }
 
-const fn mask(features: &[u32]) -> u64 {
+const fn mask(features: &[u32]) -> u128 {
     let (mut mask, mut at) = (0, 0);
     while at < features.len() {
         mask |= 1 << features[at];

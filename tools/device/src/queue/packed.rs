@@ -123,7 +123,7 @@ impl Packed {
         });
         let ring = Descriptors {
             start: GuestAddress(queue.desc_table()),
-            size: queue.size(),
+            size: rings.size(queue),
         };
         while ring.is_available(&guest, places.available)? {
             let place = places.available;
@@ -150,7 +150,7 @@ impl Packed {
         };
         let ring = Descriptors {
             start: GuestAddress(queue.desc_table()),
-            size: queue.size(),
+            size: rings.size(queue),
         };
         let before = places.used;
         let mut flags = Vec::new();
@@ -211,7 +211,7 @@ impl Packed {
         let queue = vring.get_queue();
         let ring = Descriptors {
             start: GuestAddress(queue.desc_table()),
-            size: queue.size(),
+            size: rings.size(queue),
         };
         match &*self.state() {
             State::Known(places) if queue.ready() => ring.is_available(&guest, places.available),
