@@ -56,6 +56,8 @@ def config_space(mac, pairs, mtu=0, speed=0xFFFFFFFF, duplex=0xFF, key_size=0, t
 
 class Device(Nic):
     """The device and its TAP. `features` are numbers; `config` is what config_space() takes besides address and pairs.
+    `way` is how QEMU has the device: with vhost-user it is queues and a configuration space behind QEMU's own PCI function,
+    with vfio-user it is all of one.
 
     said     how many pairs of queues it says that it has, if not as many as it has
     bus      as in `Nic`
@@ -63,12 +65,13 @@ class Device(Nic):
     A test gives orders with `order`, see tools/device/src/orders.rs.
     """
 
-    def __init__(self, features, pairs=1, said=None, bus=None, **config):
+    def __init__(self, features, pairs=1, way="vhost-user", said=None, bus=None, **config):
         super().__init__({"bus": bus}, "q35")
+        self.way = way
         self.pairs = pairs
         self.config = config_space(self.mac, pairs if said is None else said, **config)
         self.settings = {"features": sorted(features), "pairs": pairs, "config": self.config.hex()}
-        self.vhost, self.orders = (f"/tmp/{self.id}.{kind}" for kind in ("vhost", "orders"))
+        self.socket, self.orders = (f"/tmp/{self.id}.{kind}" for kind in ("socket", "orders"))
         self.process = self.stream = None
 
     def make(self):
@@ -78,12 +81,12 @@ class Device(Nic):
             fcntl.ioctl(tap, TUNSETIFF, struct.pack("16sH22x", self.tap.encode(), IFF_TAP | IFF_NO_PI | IFF_VNET_HDR))
             fcntl.ioctl(tap, TUNSETVNETHDRSZ, struct.pack("i", HEADER))
             fcntl.ioctl(tap, TUNSETOFFLOAD, 0)
-            command = [program(), self.vhost, self.orders, json.dumps(self.settings)]
+            command = [program(), self.way, self.socket, self.orders, json.dumps(self.settings)]
             self.process = subprocess.Popen(command, stdin=tap, stdout=open(LOGS / f"{self.id}.device", "w"), stderr=subprocess.STDOUT)
         finally:
             os.close(tap)
         limit = time.monotonic() + TIMEOUT
-        while not (Path(self.vhost).exists() and Path(self.orders).exists()):
+        while not (Path(self.socket).exists() and Path(self.orders).exists()):
             if self.process.poll() is not None or time.monotonic() > limit:
                 raise GuestDied(f"the device did not start; see {shown(LOGS / f'{self.id}.device')}")
             time.sleep(0.02)
@@ -98,15 +101,19 @@ class Device(Nic):
         if self.process:
             self.process.kill()
             self.process.wait()
-        for path in (self.vhost, self.orders):
+        for path in (self.socket, self.orders):
             Path(path).unlink(missing_ok=True)
         super().remove()
 
     def arguments(self):
+        if self.way == "vfio-user":
+            place = {"bus": self.bus} if self.bus else {}
+            path = {"type": "unix", "path": self.socket}
+            return ["-device", json.dumps({"driver": "vfio-user-pci", "id": self.id, "socket": path, **place})]
         device = f"vhost-user-test-device-pci,id={self.id},chardev={self.netdev_id},virtio-id=1"
         sizes = f"num_vqs={2 * self.pairs + 1},vq_size=256,config_size={len(self.config)}"
         place = f",bus={self.bus}" if self.bus else ""
-        return ["-chardev", f"socket,id={self.netdev_id},path={self.vhost}", "-device", f"{device},{sizes}{place}"]
+        return ["-chardev", f"socket,id={self.netdev_id},path={self.socket}", "-device", f"{device},{sizes}{place}"]
 
     def die(self):
         """Ends the program, as a crash of it would. There are no orders any more."""
