@@ -95,6 +95,8 @@ enum Order {
     Configuration,
     /// The device status.
     Status,
+    /// How many descriptors the rings of each queue have.
+    Rings,
     /// The device can do no more until the driver resets it, and says so.
     BreakDown,
     /// How often the driver reads that a queue is being reset before it has been.
@@ -236,6 +238,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             json!({ "configuration": hex::text(&bytes) })
         }
         Order::Status => json!({ "status": of_pci(function)?.status() }),
+        Order::Rings => json!({ "rings": of_pci(function)?.rings() }),
         Order::BreakDown => {
             queues.iter_mut().for_each(Queue::disable);
             of_pci(function)?.break_down()?;

@@ -6,6 +6,8 @@ mod common;
 mod config;
 mod queues;
 mod status;
+#[cfg(test)]
+mod tests;
 mod vectors;
 
 use crate::{
@@ -104,6 +106,14 @@ impl Function {
     /// The device status.
     pub fn status(&self) -> u8 {
         self.common.status.bits()
+    }
+
+    /// How many descriptors the rings of each queue have.
+    pub fn rings(&self) -> Vec<u16> {
+        let queues = &self.common.queues;
+        (0..queues.count())
+            .map(|number| queues.rings(number).0)
+            .collect()
     }
 
     /// How often the driver reads that a queue is being reset before it has been.
