@@ -2,7 +2,11 @@
 
 //! The common configuration (virtio 1.3, section 4.1.4.3).
 
-use super::{queues::Queues, status::Status, vectors, Effect};
+use super::{
+    queues::{self, Queues},
+    status::Status,
+    vectors, Effect,
+};
 use crate::{features, judge::Judge, settings::Settings};
 
 /// Where the registers are.
@@ -124,12 +128,14 @@ impl Common {
             (STATUS, 1) => return self.status.write(value as u8, judge),
             (QUEUE_SELECT, 2) => self.queues.select(value as u16),
             (OF_QUEUE.., _) => {
-                judge.check(self.status.is_settled(), "3.1.1", || {
-                    "a queue is set up before the features are settled".into()
-                });
                 let has_reset = features::has(self.accepted, features::RING_RESET);
-                let reset = (self.reset_reads, has_reset);
-                return self.queues.write(at, bytes, reset, vectors, judge);
+                let terms = queues::Terms {
+                    is_settled: self.status.is_settled(),
+                    has_reset,
+                    reset_reads: self.reset_reads,
+                    vectors,
+                };
+                return self.queues.write(at, bytes, &terms, judge);
             }
             _ => judge.check(false, "4.1.3.1", || {
                 format!(

@@ -37,6 +37,18 @@ const INITIAL: Registers = Registers {
     addresses: [0; 3],
 };
 
+/// What counts for all of them.
+pub struct Terms {
+    /// Whether the features are settled.
+    pub is_settled: bool,
+    /// Whether single queues can be reset.
+    pub has_reset: bool,
+    /// How often it is said that a queue is being reset before it has been.
+    pub reset_reads: u32,
+    /// How many interrupts there are.
+    pub vectors: u16,
+}
+
 /// Those of all queues.
 pub struct Queues {
     all: Vec<Registers>,
@@ -123,13 +135,12 @@ impl Queues {
         self.selected
     }
 
-    /// The driver writes to a register of the selected one. A reset takes `reads` of its register.
+    /// The driver writes to a register of the selected one.
     pub fn write(
         &mut self,
         at: usize,
         bytes: &[u8],
-        (reads, has_reset): (u32, bool),
-        vectors: u16,
+        terms: &Terms,
         judge: &mut Judge,
     ) -> Option<Effect> {
         let number = usize::from(self.selected);
@@ -159,7 +170,7 @@ impl Queues {
             }
             (VECTOR, 2) => {
                 // One that is not there reads back as none.
-                let is_there = value < vectors.into();
+                let is_there = value < terms.vectors.into();
                 queue.vector = if is_there {
                     value as u16
                 } else {
@@ -167,6 +178,11 @@ impl Queues {
                 };
             }
             (ENABLE, 2) => {
+                rule(
+                    terms.is_settled,
+                    "3.1.1",
+                    "it is enabled before the features are settled",
+                );
                 rule(
                     value == 1,
                     SECTION,
@@ -195,10 +211,10 @@ impl Queues {
                 *address = u64::from_le_bytes(now);
             }
             (RESET, 2) => {
-                rule(has_reset, SECTION, "a reset that is not negotiated");
+                rule(terms.has_reset, SECTION, "a reset that is not negotiated");
                 rule(value == 1, SECTION, "something else than 1 in queue_reset");
                 rule(is_enabled, "2.6.1", "a reset while it is not enabled");
-                queue.reads = Some(reads);
+                queue.reads = Some(terms.reset_reads);
                 queue.is_unseen = true;
                 return Some(Effect::ToReset(number));
             }
