@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The numbers of features (virtio 1.3, sections 5.1.3 and 6), by the names that they have there.
+//! The numbers of features (virtio 1.3, sections 5.1.3 and 6, and 1.4 for tunnels), by the names that they have
+//! there.
 
 macro_rules! numbers {
     ($($name:ident = $number:literal),* $(,)?) => {
@@ -43,6 +44,10 @@ numbers! {
     HASH_REPORT = 57,
     GUEST_HDRLEN = 59,
     RSS = 60,
+    GUEST_UDP_TUNNEL_GSO = 65,
+    GUEST_UDP_TUNNEL_GSO_CSUM = 66,
+    HOST_UDP_TUNNEL_GSO = 67,
+    HOST_UDP_TUNNEL_GSO_CSUM = 68,
 }
 
 /// Each feature that needs another, and those of which it needs one (section 5.1.3.1).
@@ -58,6 +63,15 @@ pub const NEEDS: &[(u32, &[u32])] = &[
     (HOST_ECN, &[HOST_TSO4, HOST_TSO6]),
     (HOST_UFO, &[CSUM]),
     (HOST_USO, &[CSUM]),
+    (GUEST_UDP_TUNNEL_GSO, &[GUEST_TSO4]),
+    (GUEST_UDP_TUNNEL_GSO, &[GUEST_TSO6]),
+    (GUEST_UDP_TUNNEL_GSO, &[GUEST_USO4]),
+    (GUEST_UDP_TUNNEL_GSO, &[GUEST_USO6]),
+    (GUEST_UDP_TUNNEL_GSO_CSUM, &[GUEST_UDP_TUNNEL_GSO]),
+    (HOST_UDP_TUNNEL_GSO, &[HOST_TSO4]),
+    (HOST_UDP_TUNNEL_GSO, &[HOST_TSO6]),
+    (HOST_UDP_TUNNEL_GSO, &[HOST_USO]),
+    (HOST_UDP_TUNNEL_GSO_CSUM, &[HOST_UDP_TUNNEL_GSO]),
     (CTRL_RX, &[CTRL_VQ]),
     (CTRL_VLAN, &[CTRL_VQ]),
     (GUEST_ANNOUNCE, &[CTRL_VQ]),
@@ -70,6 +84,9 @@ pub const NEEDS: &[(u32, &[u32])] = &[
 
 /// The same for what the driver should keep to (section 5.1.4.2).
 pub const SHOULD_NEED: &[(u32, &[u32])] = &[(HASH_REPORT, &[CTRL_VQ]), (CTRL_RX_EXTRA, &[CTRL_VQ])];
+
+/// What makes headers have places in tunnels.
+pub const TUNNELS: &[u32] = &[GUEST_UDP_TUNNEL_GSO, HOST_UDP_TUNNEL_GSO];
 
 /// What packets may be received uncut by.
 pub const UNCUT: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6];

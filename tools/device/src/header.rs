@@ -19,6 +19,9 @@ pub struct Header {
     pub num_buffers: u16,
     pub hash_value: u32,
     pub hash_report: u16,
+    /// Where the outer transport header and the inner network header of a packet in a tunnel are.
+    pub outer_th_offset: u16,
+    pub inner_nh_offset: u16,
 }
 
 /// A packet and its header.
@@ -29,9 +32,14 @@ pub struct Packet {
     pub bytes: Vec<u8>,
 }
 
+/// The length of the longest header.
+pub const LONGEST: usize = 24;
+
 /// The length of a header, in bytes, after the driver has accepted `features`.
 pub fn length(accepted: u128) -> usize {
-    if features::has(accepted, features::HASH_REPORT) {
+    if features::has_any(accepted, features::TUNNELS) {
+        LONGEST
+    } else if features::has(accepted, features::HASH_REPORT) {
         20
     } else if features::has_any(accepted, &[features::MRG_RXBUF, features::VERSION_1]) {
         12
@@ -57,14 +65,16 @@ impl Header {
         bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
         bytes.extend(self.hash_value.to_le_bytes());
         bytes.extend(self.hash_report.to_le_bytes());
-        bytes.resize(20, 0);
+        bytes.extend([0; 2]);
+        bytes.extend(self.outer_th_offset.to_le_bytes());
+        bytes.extend(self.inner_nh_offset.to_le_bytes());
         bytes.truncate(length);
         bytes
     }
 
     /// What `bytes` say. What they are too short for is 0.
     fn decode(bytes: &[u8]) -> Self {
-        let mut whole = [0; 20];
+        let mut whole = [0; LONGEST];
         whole[..bytes.len()].copy_from_slice(bytes);
         let word = |at| u16::from_le_bytes([whole[at], whole[at + 1]]);
         Self {
@@ -77,12 +87,14 @@ impl Header {
             num_buffers: word(10),
             hash_value: u32::from(word(14)) << 16 | u32::from(word(12)),
             hash_report: word(16),
+            outer_th_offset: word(20),
+            inner_nh_offset: word(22),
         }
     }
 }
 
 impl Packet {
-    /// The packet whose header is the first `length` bytes, 20 at most. `None` if there are fewer.
+    /// The packet whose header is the first `length` bytes, [`LONGEST`] at most. `None` if there are fewer.
     pub fn split(mut bytes: Vec<u8>, length: usize) -> Option<Self> {
         if bytes.len() < length {
             return None;

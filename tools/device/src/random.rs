@@ -102,6 +102,8 @@ impl Random {
                 num_buffers: 0,
                 hash_value: self.number() as u32,
                 hash_report: self.one_of(&[0, 1, 6, 7, 9, 10, 0xffff]),
+                outer_th_offset: self.one_of(&[0, 14, 34, 54, 65_535]),
+                inner_nh_offset: self.one_of(&[0, 34, 64, 84, 1513, 65_535]),
             }),
         }
     }

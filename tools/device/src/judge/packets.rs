@@ -3,7 +3,7 @@
 //! What the driver must keep to in receive and transmit queues.
 
 use super::{
-    uncut::{self, ECN},
+    uncut::{self, ECN, TUNNELS, TUNNEL_CSUM, WITH},
     Judge,
 };
 use crate::{
@@ -82,11 +82,11 @@ impl Judge {
             "there is a hash",
         );
         rule(
-            header.flags & !NEEDS_CSUM == 0,
+            header.flags & !(NEEDS_CSUM | TUNNEL_CSUM) == 0,
             "a flag that only a device may set",
         );
         rule(
-            header.flags == 0 || terms.has(features::CSUM),
+            header.flags & NEEDS_CSUM == 0 || terms.has(features::CSUM),
             "a checksum is left to the device, which is not negotiated",
         );
         if header.flags & NEEDS_CSUM != 0 {
@@ -101,12 +101,33 @@ impl Judge {
                 "a checksum of nothing",
             );
         }
+        if header.gso_type & TUNNELS != 0 {
+            rule(
+                terms.has(features::HOST_UDP_TUNNEL_GSO),
+                "a tunnel, which is not negotiated",
+            );
+            rule(
+                header.flags & TUNNEL_CSUM == 0 || terms.has(features::HOST_UDP_TUNNEL_GSO_CSUM),
+                "a checksum of a tunnel, which is not negotiated",
+            );
+            let wrong = uncut::wrong_tunnel(packet);
+            rule(wrong.is_none(), wrong.unwrap_or_default());
+        } else {
+            rule(
+                header.outer_th_offset == 0 && header.inner_nh_offset == 0,
+                "places in a tunnel that is not there",
+            );
+            rule(
+                header.flags & TUNNEL_CSUM == 0,
+                "a checksum of a tunnel that is not there",
+            );
+        }
         if header.gso_type == 0 {
             return rule(header.gso_size == 0, "a size of segments and no type");
         }
         let kind = TYPES
             .iter()
-            .find(|(kind, _)| *kind == header.gso_type & !ECN)
+            .find(|(kind, _)| *kind == header.gso_type & !WITH)
             .filter(|(_, feature)| terms.has(*feature));
         rule(kind.is_some(), "a type that is not negotiated");
         rule(

@@ -200,6 +200,8 @@ const UNCUT: Header = Header {
     num_buffers: 0,
     hash_value: 0,
     hash_report: 0,
+    outer_th_offset: 0,
+    inner_nh_offset: 0,
 };
 
 /// What it has before its TCP header: types of Ethernet, the version of IP, and the protocol.
@@ -218,6 +220,90 @@ fn sent_bytes(header: Header, bytes: Vec<u8>, features: &[u32]) -> Vec<&'static 
 
 fn sent(header: Header, features: &[u32]) -> Vec<&'static str> {
     sent_bytes(header, uncut(), features)
+}
+
+/// A TCP packet that is to be cut, in a VXLAN tunnel, both over IPv4.
+fn tunneled() -> (Header, Vec<u8>) {
+    let mut bytes = vec![0; 2000];
+    for (ip, protocol) in [(14, 17), (64, 6)] {
+        bytes[ip - 2..ip].copy_from_slice(&[8, 0]);
+        bytes[ip] = 0x45;
+        bytes[ip + 9] = protocol;
+    }
+    bytes[84 + 12] = 5 << 4;
+    let header = Header {
+        flags: 1,
+        gso_type: 0x21,
+        hdr_len: 104,
+        gso_size: 1000,
+        csum_start: 84,
+        csum_offset: 16,
+        outer_th_offset: 34,
+        inner_nh_offset: 64,
+        ..Header::default()
+    };
+    (header, bytes)
+}
+
+#[test]
+fn tunnels() {
+    let (good, bytes) = tunneled();
+    let all = [CSUM, HOST_TSO4, HOST_UDP_TUNNEL_GSO];
+    let with_sums = [all.as_slice(), &[HOST_UDP_TUNNEL_GSO_CSUM]].concat();
+    assert_eq!(sent_bytes(good, bytes.clone(), &all), [""; 0]);
+    let summed = Header { flags: 9, ..good };
+    assert_eq!(sent_bytes(summed, bytes.clone(), &with_sums), [""; 0]);
+
+    let bad = [
+        Header {
+            gso_type: 0x41,
+            ..good
+        },
+        Header {
+            gso_type: 0x61,
+            ..good
+        },
+        Header {
+            gso_type: 0x20,
+            ..good
+        },
+        Header {
+            outer_th_offset: 42,
+            ..good
+        },
+        Header {
+            inner_nh_offset: 14,
+            ..good
+        },
+        Header {
+            inner_nh_offset: 0xffff,
+            ..good
+        },
+        summed,
+        // Nothing of a tunnel without one.
+        Header {
+            gso_type: 1,
+            ..good
+        },
+        Header {
+            outer_th_offset: 34,
+            ..Header::default()
+        },
+        Header {
+            flags: 8,
+            ..Header::default()
+        },
+    ];
+    for header in bad {
+        let found = sent_bytes(header, bytes.clone(), &all);
+        assert!(!found.is_empty(), "{header:?}");
+    }
+    let found = sent_bytes(good, bytes.clone(), &all[..2]);
+    assert!(!found.is_empty(), "not negotiated");
+    let mut summed = bytes;
+    summed[40] = 1;
+    let found = sent_bytes(good, summed, &with_sums);
+    assert_eq!(found, ["5.1.6.2.1"], "a checksum that nobody fills in");
 }
 
 #[test]
