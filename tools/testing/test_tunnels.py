@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Traffic in VXLAN tunnels: its packets stay uncut where the device takes tunnels, and are cut in time elsewhere."""
 
-import itertools
-from contextlib import contextmanager
-
 import pytest
 
-from lab import features, host, traffic
+from lab import features, traffic
 from support import exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CSUM, NO_TUNNEL, PACKED
+from support.tunnels import MTU, tunnel
 from support.watch import Watch
 
 # QEMU 11.1 does not hand on where the headers are in an uncut packet that is for the guest.
@@ -23,12 +21,9 @@ DEVICES = {
     "no offloads": NO_CSUM | WHOLE,
 }
 NAMES = list(DEVICES)
-PORT = 4789
-# Ethernet, IPv6, UDP and VXLAN headers around a frame.
+# The longest frame of an MTU of 1500.
 FRAME = 1514
-MTU = 1500 - 70
 SIZE = 500_000
-identifiers = itertools.count(100)
 
 
 @pytest.fixture(scope="module")
@@ -42,35 +37,6 @@ def guest(boot, driver):
             exchange.ping(guest.run, nic.host6)
         with exchange.peer_in(guest):
             yield guest
-
-
-@contextmanager
-def tunnel(guest, nic, six, checksums):
-    """A tunnel with an end on each side, with checksums around its packets or not; gives the guest's addresses in it."""
-    number = next(identifiers)
-    near, far = (nic.host6, nic.guest6) if six else (nic.host4, nic.guest4)
-    if six:
-        options = "" if checksums else "udp6zerocsumtx udp6zerocsumrx"
-    else:
-        options = "udpcsum" if checksums else "noudpcsum"
-
-    def commands(device, local, remote, end):
-        return (
-            f"ip link add vx{number} mtu {MTU} type vxlan id {number} dstport {PORT} {options} local {local} remote {remote} dev {device} && "
-            f"ip address add 10.{number}.0.{end}/24 dev vx{number} && "
-            f"ip address add fd00:{number}::{end}/64 dev vx{number} nodad && ip link set vx{number} up"
-        )
-
-    gone = f"ip link delete vx{number}"
-    host.run("sh", "-c", commands(nic.tap, near, far, 1))
-    try:
-        guest.run(commands(guest.interface(nic), far, near, 2))
-        try:
-            yield f"10.{number}.0.2", f"fd00:{number}::2"
-        finally:
-            guest.run(gone)
-    finally:
-        host.run("sh", "-c", gone)
 
 
 def is_uncut(negotiated, checksums):
