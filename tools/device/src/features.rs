@@ -85,6 +85,10 @@ pub const NEEDS: &[(u32, &[u32])] = &[
 /// The same for what the driver should keep to (section 5.1.4.2).
 pub const SHOULD_NEED: &[(u32, &[u32])] = &[(HASH_REPORT, &[CTRL_VQ]), (CTRL_RX_EXTRA, &[CTRL_VQ])];
 
+/// By what bits of a command these features are offloads: `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_MAPPED` and so on.
+pub const GUEST_OFFLOADS: &[(u32, u32)] =
+    &[(GUEST_UDP_TUNNEL_GSO, 46), (GUEST_UDP_TUNNEL_GSO_CSUM, 47)];
+
 /// What makes headers have places in tunnels.
 pub const TUNNELS: &[u32] = &[GUEST_UDP_TUNNEL_GSO, HOST_UDP_TUNNEL_GSO];
 

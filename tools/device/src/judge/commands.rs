@@ -122,6 +122,13 @@ fn addresses(body: &[u8], at: usize, groups: bool) -> Option<usize> {
         .then_some(end)
 }
 
+/// The offloads that can be set: features, by numbers of their own where those of the features are too high.
+fn offloads(terms: &Terms) -> u64 {
+    let high = features::GUEST_OFFLOADS.iter();
+    high.filter(|(feature, _)| terms.has(*feature))
+        .fold(terms.accepted as u64, |mask, (_, bit)| mask | 1 << bit)
+}
+
 impl Form {
     /// What is wrong with a body, and with the room for its answer.
     fn wrong(&self, body: &[u8], room: usize, terms: &Terms) -> Vec<String> {
@@ -138,7 +145,7 @@ impl Form {
             Self::Hashes => return hashes::of_hash_config(body, terms),
             Self::Statistics => return statistics::of_request(body, room, terms),
             Self::Offloads => <[u8; 8]>::try_from(body)
-                .is_ok_and(|mask| u128::from(u64::from_le_bytes(mask)) & !terms.accepted == 0),
+                .is_ok_and(|mask| u64::from_le_bytes(mask) & !offloads(terms) == 0),
             Self::OfQueue(more) => {
                 body.len() == 4 + more && word(body, 0).is_some_and(|queue| queue < 2 * terms.pairs)
             }

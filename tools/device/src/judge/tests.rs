@@ -246,6 +246,18 @@ fn tunneled() -> (Header, Vec<u8>) {
 }
 
 #[test]
+fn offloads_of_tunnels() {
+    let set = |bit: u64, features: &[u32]| {
+        let body = (1u64 << bit).to_le_bytes();
+        broken(|judge| judge.see_command((5, 0), &body, 1, &terms(features)))
+    };
+    let all = [CTRL_GUEST_OFFLOADS, GUEST_UDP_TUNNEL_GSO];
+    assert_eq!(set(46, &all), [""; 0]);
+    assert_eq!(set(47, &all), ["5.1.6.5.8"]);
+    assert_eq!(set(46, &all[..1]), ["5.1.6.5.8"]);
+}
+
+#[test]
 fn tunnels() {
     let (good, bytes) = tunneled();
     let all = [CSUM, HOST_TSO4, HOST_UDP_TUNNEL_GSO];
