@@ -22,11 +22,13 @@ TUNNELS = " GUEST_UDP_TUNNEL_GSO HOST_UDP_TUNNEL_GSO"
 SUMS = " GUEST_UDP_TUNNEL_GSO_CSUM HOST_UDP_TUNNEL_GSO_CSUM"
 HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
 DEVICES = {
-    "mergeable": (PLAIN + UNCUT + TUNNELS + SUMS + " MRG_RXBUF HASH_REPORT", HASHES),
+    "mergeable": (PLAIN + UNCUT + TUNNELS + SUMS + " MRG_RXBUF HASH_REPORT CTRL_GUEST_OFFLOADS", HASHES),
     "packed": (PLAIN + UNCUT + TUNNELS + " MRG_RXBUF RING_PACKED", {}),
     "chained": (PLAIN + UNCUT + TUNNELS + SUMS + " INDIRECT_DESC GUEST_HDRLEN", {}),
 }
 NAMES = list(DEVICES)
+# The command that sets what may be left uncut, and the bits that are tunnels there.
+OFFLOADS, MAPPED = (5, 0), [46, 47]
 SEGMENT = 1000
 SEGMENTS = 12
 # From where a packet in a tunnel begins to its own IP header: UDP, VXLAN and Ethernet.
@@ -63,6 +65,17 @@ def test_features(guest, nic):
 
 def test_traffic(guest, nic):
     exchange.everything(guest, nic)
+
+
+def test_offloads(guest):
+    """Tunnels are among what a device is told not to leave uncut, by bits of their own."""
+    nic = guest.nics[NAMES.index("mergeable")]
+    for wanted in ("off", "on"):
+        nic.order("commands")
+        guest.run(["ethtool", "-K", nic.name, "rx-gro-hw", wanted])
+        (body,) = [one["body"] for one in nic.order("commands") if (one["class"], one["code"]) == OFFLOADS]
+        mask = int.from_bytes(bytes.fromhex(body), "little")
+        assert [bit for bit in MAPPED if mask >> bit & 1] == (MAPPED if wanted == "on" else [])
 
 
 def other_end(address):
