@@ -14,6 +14,7 @@ DEVICES = {
     "mergeable": (PLAIN + " MRG_RXBUF INDIRECT_DESC EVENT_IDX", 1, {}),
     "packed, small": (PLAIN + " RING_PACKED", 1, {}),
     "packed, mergeable": (PLAIN + " RING_PACKED MRG_RXBUF INDIRECT_DESC EVENT_IDX", 1, {}),
+    "packed, mergeable, pci": (PLAIN + " RING_PACKED MRG_RXBUF INDIRECT_DESC EVENT_IDX", 1, {"way": "vfio-user"}),
     "small, hashes": (PLAIN + " HASH_REPORT", 1, HASHES),
     "mergeable, queues, hashes": (PLAIN + " MRG_RXBUF MQ RSS HASH_REPORT INDIRECT_DESC", 2, HASHES),
 }
