@@ -10,7 +10,7 @@
 //!
 //! Packets go to and from a TAP device, which is the standard input. SETTINGS is JSON, see
 //! [`settings::Settings`]; what can be asked for on the second socket is in [`orders`]. Ends when
-//! QEMU does.
+//! QEMU does, with vhost-user; with vfio-user it waits for another one.
 
 mod backend;
 mod chain;

@@ -56,41 +56,27 @@ const MSIX: u32 = 2;
 const FROM_QEMU: u64 = 0;
 const FROM_TAP: u64 = 1;
 
-/// Serves one QEMU until it ends.
+/// Serves one QEMU after the other: the lab starts one again whose guest does not come up.
 pub fn run(device: &Device, socket: &str) -> io::Result<()> {
-    let memory = Memory::new(GuestMemoryMmap::new());
-    {
-        let mut state = device.state();
-        state.queues = queues(device.settings.queues(), &memory)?;
-        state.memory = Some(memory.clone());
-        state.function = Some(Function::new(&device.settings));
-    }
-    let (stream, _) = UnixListener::bind(socket)?.accept()?;
-    let events = Epoll::new()?;
-    for (file, token) in [
-        (stream.as_raw_fd(), FROM_QEMU),
-        (device.tap.as_raw_fd(), FROM_TAP),
-    ] {
-        let event = EpollEvent::new(EventSet::IN, token);
-        events.ctl(ControlOperation::Add, file, event)?;
-    }
-    let mut server = Server {
-        device,
-        stream,
-        ranges: Ranges::new(memory),
-    };
-    loop {
-        let mut event = [EpollEvent::default()];
-        match events.wait(-1, &mut event) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            other => other?,
+    for stream in UnixListener::bind(socket)?.incoming() {
+        let memory = Memory::new(GuestMemoryMmap::new());
+        {
+            let mut state = device.state();
+            state.queues = queues(device.settings.queues(), &memory)?;
+            state.memory = Some(memory.clone());
+            state.function = Some(Function::new(&device.settings));
+            state.forget();
+        }
+        let server = Server {
+            device,
+            stream: stream?,
+            ranges: Ranges::new(memory),
         };
-        if event[0].data() == FROM_TAP {
-            device.state().receive(&device.tap);
-        } else if !server.serve()? {
-            return Ok(());
+        if let Err(error) = server.run() {
+            eprintln!("QEMU has gone: {error}");
         }
     }
+    Ok(())
 }
 
 fn queues(count: usize, memory: &GuestMemoryAtomic<GuestMemoryMmap>) -> io::Result<Vec<Queue>> {
@@ -111,6 +97,30 @@ struct Server<'a> {
 }
 
 impl Server<'_> {
+    /// Until QEMU ends.
+    fn run(mut self) -> io::Result<()> {
+        let events = Epoll::new()?;
+        for (file, token) in [
+            (self.stream.as_raw_fd(), FROM_QEMU),
+            (self.device.tap.as_raw_fd(), FROM_TAP),
+        ] {
+            let event = EpollEvent::new(EventSet::IN, token);
+            events.ctl(ControlOperation::Add, file, event)?;
+        }
+        loop {
+            let mut event = [EpollEvent::default()];
+            match events.wait(-1, &mut event) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                other => other?,
+            };
+            if event[0].data() == FROM_TAP {
+                self.device.state().receive(&self.device.tap);
+            } else if !self.serve()? {
+                return Ok(());
+            }
+        }
+    }
+
     /// Answers to one message. Returns whether there was one.
     fn serve(&mut self) -> io::Result<bool> {
         let Some(mut request) = Request::receive(&mut self.stream)? else {
