@@ -96,7 +96,7 @@ pub fn is_of_type(packet: &Packet, kind: u8) -> bool {
 }
 
 /// What is wrong with what a header says of the tunnel that the packet is in. The bits of the type are those of
-/// the outer header, as in Linux and QEMU; the text of virtio 1.4 has them be those of the inner one.
+/// the outer header, as in Linux; the text of virtio 1.4 has them be those of the inner one.
 pub fn wrong_tunnel(packet: &Packet) -> Option<&'static str> {
     let header = &packet.header;
     let (outer, inner) = (outer(packet), inner(packet));
