@@ -10,9 +10,8 @@ from bench.rows import LATENCY, THROUGHPUT, Row
 from lab import traffic
 
 KINDS = {"one": {}, "four": {"queues": 4}}
-# What else the machine does changes a figure by a fifth or more, so that many short turns say more than few long ones. A
-# stream takes a while to start.
-STREAMS, SECONDS = 15, 2
+# What else the machine does changes a figure by a fifth or more, so that many short turns say more than few long ones.
+STREAMS, SECONDS = 29, 1
 EXCHANGES, TRANSACTIONS = 91, 500
 
 
