@@ -51,14 +51,10 @@ def commands(nic):
     return [(one["class"], one["code"]) for one in nic.order("commands")]
 
 
-def wait_for_carrier(guest, nic, wanted):
-    guest.run(f"until [ $(cat /sys/class/net/{nic.name}/carrier) = {int(wanted)} ]; do sleep 0.05; done")
-
-
 def flap(guest, nic):
     for up in (False, True):
         set_status(nic, int(up))
-        wait_for_carrier(guest, nic, up)
+        faults.wait_for_carrier(guest, nic, up)
 
 
 def test_link(guest, nic):
@@ -74,7 +70,7 @@ def test_link_that_changes_often(guest, nic):
         for number in range(MANY):
             set_status(nic, number % 2)
         set_status(nic, int(last))
-        wait_for_carrier(guest, nic, last)
+        faults.wait_for_carrier(guest, nic, last)
     exchange.everything(guest, nic)
 
 
@@ -83,7 +79,7 @@ def test_link_that_changes_while_the_interface_is_down(guest, nic):
         guest.run(["ip", "link", "set", nic.name, "down"])
         set_status(nic, int(up))
         guest.run(["ip", "link", "set", nic.name, "up"])
-        wait_for_carrier(guest, nic, up)
+        faults.wait_for_carrier(guest, nic, up)
     guest.run(["ip", "address", "replace", f"{nic.guest6}/64", "dev", nic.name, "nodad"])
     exchange.everything(guest, nic)
 
@@ -177,7 +173,7 @@ def test_news_while_nobody_listens(guest, driver, nic):
         set_status(nic, int(up))
         binding.bind(guest, driver, virtio)
         nic.name = guest.bring_up(nic)
-        wait_for_carrier(guest, nic, up)
+        faults.wait_for_carrier(guest, nic, up)
     flap(guest, nic)
     exchange.everything(guest, nic)
     assert errors(guest) == []

@@ -51,10 +51,6 @@ def only_missed_packets(guest):
     guest.kernel_messages()
 
 
-def wait_for_carrier(guest, nic, wanted):
-    guest.run(f"until [ $(cat /sys/class/net/{nic.name}/carrier) = {int(wanted)} ]; do sleep 0.05; done")
-
-
 @pytest.mark.parametrize("under", [False, True], ids=["idle", "under traffic"])
 def test_needs_reset(guest, driver, nic, under):
     """Nothing goes any more, and all goes once the device is bound again, which is what resets it."""
@@ -145,6 +141,6 @@ def test_news_while_a_driver_comes_and_goes(guest, driver, nic):
     assert count > ROUNDS
     for up in (False, True):
         set_link(nic, up)
-        wait_for_carrier(guest, nic, up)
+        faults.wait_for_carrier(guest, nic, up)
     exchange.everything(guest, nic)
     assert errors(guest) == []

@@ -34,6 +34,10 @@ def wait(condition, what):
         time.sleep(0.05)
 
 
+def wait_for_carrier(guest, nic, wanted):
+    guest.run(f"until [ $(cat /sys/class/net/{nic.name}/carrier) = {int(wanted)} ]; do sleep 0.05; done")
+
+
 def with_header(**fields):
     """The fault that a header has these fields."""
     return {"header": fields}
