@@ -4,7 +4,7 @@
 
 use crate::{
     chain::Chain,
-    hex,
+    count, hex,
     queue::{Completion, Queue, Ring, Used},
     rss,
     state::World,
@@ -118,11 +118,15 @@ impl Control {
             ack: OK,
             body: match self.bodies.get(&(*class, *code)) {
                 Some(set) => set.clone(),
-                None if (*class, *code) == stats::GET => self.stats.answer(body),
+                None if (*class, *code) == stats::QUERY => count::TYPES.to_le_bytes().into(),
+                None if (*class, *code) == stats::GET => self.stats.answer(body, &world.counts),
                 None => Vec::new(),
             },
             ..Answer::default()
         });
+        let count = world.counts.of(queue.number);
+        count.command();
+        count.done += u64::from(answer.ack == OK);
         let late = answer.withheld || answer.delay_ms != 0;
         if answer.ack == OK {
             world.pairs = pairs_of((*class, *code), body).unwrap_or(world.pairs);
@@ -166,7 +170,7 @@ impl Control {
     pub fn release(&mut self) -> io::Result<()> {
         self.withheld
             .drain(..)
-            .try_for_each(|(ring, completion)| ring.complete(&completion))
+            .try_for_each(|(ring, completion)| ring.complete(&completion).map(drop))
     }
 
     /// Forgets what was withheld: the driver has reset the device.

@@ -15,6 +15,7 @@
 mod backend;
 mod chain;
 mod control;
+mod count;
 mod device;
 mod fault;
 mod features;

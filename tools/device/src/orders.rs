@@ -217,7 +217,8 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             json!({})
         }
         Order::Interrupt { queue, count } => {
-            queue_of(queues, queue)?.interrupt(count, &mut world.lent)?;
+            let count = queue_of(queues, queue)?.interrupt(count, &mut world.lent)?;
+            world.counts.of(queue).interrupts += u64::from(count);
             json!({})
         }
         Order::Configure { offset, bytes } => {

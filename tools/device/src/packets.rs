@@ -64,12 +64,21 @@ impl Traffic {
                 world
                     .judge
                     .see_packet(&chain, packet.as_ref(), &world.terms);
+                let count = world.counts.of(queue.number);
                 if let Some(packet) = packet {
                     match tap.write(&packet.join(tap::HEADER)) {
-                        Ok(_) => self.counters.sent += 1,
-                        Err(_) => self.counters.refused += 1,
+                        Ok(_) => {
+                            self.counters.sent += 1;
+                            count.packet(&packet);
+                        }
+                        Err(_) => {
+                            self.counters.refused += 1;
+                            count.drop(false);
+                        }
                     }
                     self.keep(queue.number, packet);
+                } else {
+                    count.drop(true);
                 }
                 let (id, fault) = (chain.id.into(), queue.faults.next());
                 world.complete(queue, vec![Used { id, len: 0 }], fault.as_ref())?;
@@ -151,6 +160,13 @@ impl Traffic {
         }
     }
 
+    /// Counts a packet that takes no buffers.
+    fn drop(&mut self, queue: &Queue, world: &mut World, by_driver: bool) -> usize {
+        self.counters.dropped += 1;
+        world.counts.of(queue.number).drop(by_driver);
+        0
+    }
+
     /// Puts a packet and its header into buffers of the driver's, `most` bytes into each, and returns how
     /// many buffers it takes: none if there are too few. What has no room where only one may be used
     /// is cut off.
@@ -162,8 +178,7 @@ impl Traffic {
         world: &mut World,
     ) -> io::Result<usize> {
         if queue.stopped {
-            self.counters.dropped += 1;
-            return Ok(0);
+            return Ok(self.drop(queue, world, false));
         }
         world.fetch(queue)?;
         let length = header::length(world.terms.accepted);
@@ -177,8 +192,7 @@ impl Traffic {
                     .into_iter()
                     .rev()
                     .for_each(|chain| queue.put_back(chain));
-                self.counters.dropped += 1;
-                return Ok(0);
+                return Ok(self.drop(queue, world, true));
             };
             room += chain.room().min(most);
             chains.push(chain);
@@ -205,14 +219,13 @@ impl Traffic {
         });
         match written {
             Some(done) => done?,
-            None => {
-                self.counters.dropped += 1;
-                return Ok(0);
-            }
+            None => return Ok(self.drop(queue, world, false)),
         }
-        match rest {
-            [] => self.counters.received += 1,
-            _ => self.counters.dropped += 1,
+        if rest.is_empty() {
+            self.counters.received += 1;
+            world.counts.of(queue.number).packet(&packet);
+        } else {
+            self.drop(queue, world, true);
         }
         world.complete(queue, entries, fault.as_ref())?;
         Ok(chains.len())

@@ -176,13 +176,13 @@ impl Queue {
         }
     }
 
-    /// Returns the chains of a packet to the driver, with what is to be wrong with that.
+    /// Returns the chains of a packet to the driver, with what is to be wrong with that. Says how many interrupts there were.
     pub fn complete(
         &mut self,
         entries: Vec<Used>,
         fault: Option<&Fault>,
         lent: &mut Lent,
-    ) -> io::Result<()> {
+    ) -> io::Result<u32> {
         let mut completion = Completion {
             entries: self.faults.order(fault, entries),
             ..Completion::default()
@@ -202,7 +202,7 @@ impl Queue {
     }
 
     /// Gives back what was to be given back later, and interrupts so many times.
-    pub fn interrupt(&mut self, count: u32, lent: &mut Lent) -> io::Result<()> {
+    pub fn interrupt(&mut self, count: u32, lent: &mut Lent) -> io::Result<u32> {
         let fault = Fault::Interrupts(count);
         self.complete(Vec::new(), Some(&fault), lent)
     }
@@ -271,12 +271,13 @@ impl Layout {
 }
 
 impl Ring {
-    /// Tells the driver what has been used, and interrupts.
-    pub fn complete(&self, completion: &Completion) -> io::Result<()> {
+    /// Tells the driver what has been used, and interrupts. Says how often.
+    pub fn complete(&self, completion: &Completion) -> io::Result<u32> {
         let interrupts = match &self.layout {
             Layout::Split => split::complete(&self.rings, completion),
             Layout::Packed(packed) => packed.complete(&self.rings, completion),
-        };
-        (0..interrupts?).try_for_each(|_| self.rings.vring.signal_used_queue())
+        }?;
+        (0..interrupts).try_for_each(|_| self.rings.vring.signal_used_queue())?;
+        Ok(interrupts)
     }
 }

@@ -5,6 +5,7 @@
 use crate::{
     chain::Memory,
     control::Control,
+    count::Counts,
     fault::Fault,
     features,
     judge::{Judge, Violation},
@@ -49,6 +50,8 @@ pub struct World {
     pub lent: Lent,
     /// What the driver has done wrong.
     pub judge: Judge,
+    /// What has happened in each queue since the device was reset.
+    pub counts: Counts,
 }
 
 impl World {
@@ -80,7 +83,9 @@ impl World {
         entries: Vec<Used>,
         fault: Option<&Fault>,
     ) -> io::Result<()> {
-        queue.complete(entries, fault, &mut self.lent)
+        let interrupts = queue.complete(entries, fault, &mut self.lent)?;
+        self.counts.of(queue.number).interrupts += u64::from(interrupts);
+        Ok(())
     }
 }
 
@@ -100,6 +105,7 @@ impl State {
                 steering: Steering::default(),
                 lent: Lent::default(),
                 judge: Judge::default(),
+                counts: Counts::default(),
             },
             control: Control::default(),
             traffic: Traffic::default(),
@@ -120,6 +126,7 @@ impl State {
         self.world.pairs = 1;
         self.world.steering = Steering::default();
         self.world.lent = Lent::default();
+        self.world.counts = Counts::default();
         let packed = self.world.terms.has(features::RING_PACKED);
         self.queues.iter_mut().for_each(|queue| queue.reset(packed));
         self.control.reset();
@@ -127,6 +134,7 @@ impl State {
 
     /// The driver has something for a queue. Whatever is wrong with it is the driver's fault.
     pub fn kick(&mut self, number: usize, tap: &File) {
+        self.world.counts.of(number).notifications += 1;
         let done = self.work(number, tap);
         self.blame(done, || format!("queue {number}"));
     }
