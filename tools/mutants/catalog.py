@@ -39,7 +39,7 @@ MUTANTS = [
         "a packet in a chain may be shorter than an Ethernet header",
         DRIVER + "rx/chained.rs",
         "(Some(len), Some(first)) if len >= ETH_HLEN => {",
-        "(Some(len), Some(first)) => {",
+        "(Some(len), Some(first)) if len >= ETH_HLEN.min(1) => {",
         RECEIVE + "test_length and chained",
     ),
     Mutant(
@@ -169,7 +169,7 @@ MUTANTS = [
         "a command without an answer counts as not done",
         DRIVER + "control.rs",
         "state.doubt |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
-        "",
+        "state.doubt &= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
         "test_commands and test_late and mac",
     ),
     # --- Answers with statistics ------------------------------------------------------
@@ -213,22 +213,22 @@ MUTANTS = [
         "the table may lead to a queue that is not used",
         DRIVER + "rss/config.rs",
         "if self.table.iter().any(|queue| *queue >= pairs) {",
-        "if self.table.iter().any(|queue| *queue > 0x8000) {",
-        "test_rss",
+        "if self.table.iter().any(|queue| *queue >= pairs.max(0x8000)) {",
+        "test_rss and test_set_table_stays",
     ),
     Mutant(
         "a device may refuse what it is told about queues",
         DRIVER + "channels.rs",
         "Err(_) => restore(device, before, rtnl),",
-        "Err(_) => {}",
-        "test_commands and test_refused and pairs or test_queues",
+        "Err(_) if pairs != 0 => {}\n            Err(_) => restore(device, before, rtnl),",
+        "test_commands and test_refused and pairs",
     ),
     # --- Want of memory ---------------------------------------------------------------
     Mutant(
         "a ring without buffers stays empty",
         DRIVER + "rx.rs",
         "owner.napi().schedule_later(REFILL_RETRY_MS);",
-        "",
+        "let _ = (owner.napi(), REFILL_RETRY_MS);",
         "test_memory",
     ),
 ]
