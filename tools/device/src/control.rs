@@ -4,7 +4,7 @@
 
 use crate::{
     chain::Chain,
-    count, hex,
+    coalesce, count, hex,
     queue::{Completion, Queue, Ring, Used},
     rss,
     state::World,
@@ -119,6 +119,7 @@ impl Control {
             body: match self.bodies.get(&(*class, *code)) {
                 Some(set) => set.clone(),
                 None if (*class, *code) == stats::QUERY => count::TYPES.to_le_bytes().into(),
+                None if (*class, *code) == coalesce::VQ_GET => world.coalescing.answer(body),
                 None if (*class, *code) == stats::GET => self.stats.answer(body, &world.counts),
                 None => Vec::new(),
             },
@@ -131,6 +132,7 @@ impl Control {
         if answer.ack == OK {
             world.pairs = pairs_of((*class, *code), body).unwrap_or(world.pairs);
             world.steering.obey((*class, *code), body);
+            world.coalescing.obey((*class, *code), body);
             if (*class, *code) == ANNOUNCE_ACK {
                 world.terms.space.is_announced();
             }

@@ -12,8 +12,10 @@
 //! [`settings::Settings`]; what can be asked for on the second socket is in [`orders`]. Ends when
 //! QEMU does, with vhost-user; with vfio-user it waits for another one.
 
+mod alarm;
 mod backend;
 mod chain;
+mod coalesce;
 mod control;
 mod count;
 mod device;
@@ -54,6 +56,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let listener = UnixListener::bind(commands)?;
     let ordered = device.clone();
     thread::spawn(move || orders::serve(&listener, &ordered));
+
+    let timed = device.clone();
+    thread::spawn(move || alarm::run(&timed));
 
     match way.as_str() {
         "vhost-user" => backend::run(&device, socket).map_err(|error| error.to_string().into()),

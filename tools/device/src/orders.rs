@@ -83,6 +83,8 @@ enum Order {
     Mute { queue: usize, on: bool },
     /// Interrupts of a queue, for no reason but what was to be given back later.
     Interrupt { queue: usize, count: u32 },
+    /// How many interrupts of a queue there were since the driver has reset the device.
+    Interrupts { queue: usize },
     /// Changes bytes of the configuration, if there are any, and has the driver interrupted for that. With
     /// vhost-user only if there is one: else QEMU would end, and there must not be one that leaves meanwhile.
     Configure {
@@ -220,6 +222,9 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             let count = queue_of(queues, queue)?.interrupt(count, &mut world.lent)?;
             world.counts.of(queue).interrupts += u64::from(count);
             json!({})
+        }
+        Order::Interrupts { queue } => {
+            json!({ "interrupts": world.counts.of(queue).interrupts })
         }
         Order::Configure { offset, bytes } => {
             world.terms.space.write(offset, &bytes);

@@ -253,6 +253,7 @@ impl State {
                 self.queues[number].disable();
                 self.queues[number].reset(packed);
                 self.world.lent.forget(number);
+                self.world.coalescing.forget(number);
             }
             Effect::Enabled(_) | Effect::Kicked(_) => {}
         }

@@ -10,12 +10,13 @@ mod tests;
 
 use crate::{
     chain::{Chain, Memory},
+    coalesce::{Limits, Untold},
     fault::{Fault, Faults},
     judge::{Judge, Violation},
     lent::Lent,
 };
 use packed::Packed;
-use std::{collections::VecDeque, fs::File, io};
+use std::{collections::VecDeque, fs::File, io, time::Instant};
 use vhost_user_backend::{VringRwLock, VringT};
 use virtio_queue::QueueT;
 
@@ -36,6 +37,17 @@ pub struct Completion {
     /// How much further the index goes than there are entries. A packed queue has none.
     pub jump: u16,
     pub interrupts: Interrupts,
+    /// Where the driver was told of last, if not of all before these entries.
+    pub since: Option<u16>,
+}
+
+/// What came of a completion.
+#[derive(Default)]
+struct Told {
+    /// How many interrupts there are to be.
+    interrupts: u32,
+    /// Where in the ring it began.
+    from: u16,
 }
 
 /// How many interrupts there are.
@@ -44,6 +56,8 @@ pub enum Interrupts {
     /// One if the driver wants it.
     #[default]
     Wanted,
+    /// Not yet.
+    Later,
     /// So many, whatever the driver wants.
     Exactly(u32),
 }
@@ -61,6 +75,8 @@ pub struct Queue {
     pub stopped: bool,
     /// Whether there are no interrupts.
     pub mute: bool,
+    /// What the driver is to be told later.
+    untold: Untold,
 }
 
 /// Where the rings are in the guest's memory.
@@ -102,6 +118,7 @@ impl Queue {
             faults: Faults::default(),
             stopped: false,
             mute: false,
+            untold: Untold::default(),
         }
     }
 
@@ -181,6 +198,7 @@ impl Queue {
         &mut self,
         entries: Vec<Used>,
         fault: Option<&Fault>,
+        limits: Limits,
         lent: &mut Lent,
     ) -> io::Result<u32> {
         let mut completion = Completion {
@@ -195,16 +213,60 @@ impl Queue {
         if self.mute {
             completion.interrupts = Interrupts::Exactly(0);
         }
+        let is_a_packet = !completion.entries.is_empty();
+        let is_wanted = matches!(completion.interrupts, Interrupts::Wanted);
+        if is_a_packet && is_wanted && self.untold.add(limits, Instant::now()) {
+            completion.interrupts = Interrupts::Later;
+        }
         for used in &completion.entries {
             lent.give_back(self.number, used.id as u16);
         }
-        self.ring.complete(&completion)
+        self.tell(completion)
+    }
+
+    fn tell(&mut self, completion: Completion) -> io::Result<u32> {
+        let since = self.untold.since;
+        let told = self.ring.tell(&Completion {
+            since,
+            ..completion
+        })?;
+        if matches!(completion.interrupts, Interrupts::Later) {
+            self.untold.since.get_or_insert(told.from);
+        } else {
+            self.untold = Untold::default();
+        }
+        Ok(told.interrupts)
+    }
+
+    /// Whether there is something to be told later.
+    pub fn is_untold(&self) -> bool {
+        self.untold.since.is_some()
+    }
+
+    /// When the driver is to be told what it was not told yet.
+    pub fn due(&self, limits: Limits) -> Option<Instant> {
+        self.untold.due(limits)
+    }
+
+    /// Tells the driver what it was not told yet, if it is time. Says how many interrupts there were.
+    pub fn tell_if_due(&mut self, limits: Limits, now: Instant) -> io::Result<u32> {
+        if !self.untold.is_due(limits, now) {
+            return Ok(0);
+        }
+        self.tell(Completion {
+            interrupts: if self.mute {
+                Interrupts::Exactly(0)
+            } else {
+                Interrupts::Wanted
+            },
+            ..Completion::default()
+        })
     }
 
     /// Gives back what was to be given back later, and interrupts so many times.
     pub fn interrupt(&mut self, count: u32, lent: &mut Lent) -> io::Result<u32> {
         let fault = Fault::Interrupts(count);
-        self.complete(Vec::new(), Some(&fault), lent)
+        self.complete(Vec::new(), Some(&fault), Limits::default(), lent)
     }
 
     /// Uses rings with so many descriptors at these addresses, which are those of the descriptors, of what the
@@ -246,6 +308,7 @@ impl Queue {
     /// from now on.
     pub fn reset(&mut self, packed: bool) {
         self.waiting.clear();
+        self.untold = Untold::default();
         self.faults.reset();
         if let Layout::Packed(packed) = &self.ring.layout {
             packed.give_up();
@@ -273,11 +336,15 @@ impl Layout {
 impl Ring {
     /// Tells the driver what has been used, and interrupts. Says how often.
     pub fn complete(&self, completion: &Completion) -> io::Result<u32> {
-        let interrupts = match &self.layout {
+        Ok(self.tell(completion)?.interrupts)
+    }
+
+    fn tell(&self, completion: &Completion) -> io::Result<Told> {
+        let told = match &self.layout {
             Layout::Split => split::complete(&self.rings, completion),
             Layout::Packed(packed) => packed.complete(&self.rings, completion),
         }?;
-        (0..interrupts).try_for_each(|_| self.rings.vring.signal_used_queue())?;
-        Ok(interrupts)
+        (0..told.interrupts).try_for_each(|_| self.rings.vring.signal_used_queue())?;
+        Ok(told)
     }
 }

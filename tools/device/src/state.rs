@@ -4,6 +4,7 @@
 
 use crate::{
     chain::Memory,
+    coalesce::Coalescing,
     control::Control,
     count::Counts,
     fault::Fault,
@@ -18,7 +19,12 @@ use crate::{
     space::Space,
     terms::Terms,
 };
-use std::{fs::File, io};
+use std::{
+    fs::File,
+    io,
+    sync::{Arc, Condvar},
+    time::Instant,
+};
 
 /// What changes while the device is used.
 pub struct State {
@@ -46,6 +52,10 @@ pub struct World {
     pub pairs: u16,
     /// Which of them it receives with.
     pub steering: Steering,
+    /// How long it waits for interrupts.
+    pub coalescing: Coalescing,
+    /// For whoever interrupts when it is time.
+    pub alarm: Arc<Condvar>,
     /// What the device has of the driver's.
     pub lent: Lent,
     /// What the driver has done wrong.
@@ -83,8 +93,12 @@ impl World {
         entries: Vec<Used>,
         fault: Option<&Fault>,
     ) -> io::Result<()> {
-        let interrupts = queue.complete(entries, fault, &mut self.lent)?;
+        let limits = self.coalescing.of(queue.number);
+        let interrupts = queue.complete(entries, fault, limits, &mut self.lent)?;
         self.counts.of(queue.number).interrupts += u64::from(interrupts);
+        if queue.is_untold() {
+            self.alarm.notify_one();
+        }
         Ok(())
     }
 }
@@ -103,6 +117,8 @@ impl State {
                 },
                 pairs: 1,
                 steering: Steering::default(),
+                coalescing: Coalescing::default(),
+                alarm: Arc::default(),
                 lent: Lent::default(),
                 judge: Judge::default(),
                 counts: Counts::default(),
@@ -125,6 +141,7 @@ impl State {
     pub fn forget(&mut self) {
         self.world.pairs = 1;
         self.world.steering = Steering::default();
+        self.world.coalescing = Coalescing::default();
         self.world.lent = Lent::default();
         self.world.counts = Counts::default();
         let packed = self.world.terms.has(features::RING_PACKED);
@@ -156,6 +173,25 @@ impl State {
         }
     }
 
+    /// Tells the driver what was put off until now, and returns when it is to be told the next.
+    pub fn tell_what_is_due(&mut self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for queue in &mut self.queues {
+            let limits = self.world.coalescing.of(queue.number);
+            match queue.tell_if_due(limits, now) {
+                Ok(interrupts) => {
+                    self.world.counts.of(queue.number).interrupts += u64::from(interrupts);
+                }
+                Err(error) => {
+                    let what = format!("queue {}: {error}", queue.number);
+                    self.world.judge.record(Violation::new("2.7", what));
+                }
+            }
+            next = next.into_iter().chain(queue.due(limits)).min();
+        }
+        next
+    }
+
     /// Does what there is to do in a queue.
     pub fn work(&mut self, number: usize, tap: &File) -> io::Result<()> {
         let control = self.queues.len().saturating_sub(1);
@@ -172,7 +208,11 @@ impl State {
             return Ok(());
         }
         if number == control {
-            self.control.work(queue, &mut self.world)
+            self.control.work(queue, &mut self.world)?;
+            // It may have said that less is to be put off.
+            self.tell_what_is_due(Instant::now());
+            self.world.alarm.notify_one();
+            Ok(())
         } else if number % 2 == 1 {
             self.traffic.transmit(queue, tap, &mut self.world)
         } else {

@@ -2,7 +2,7 @@
 
 //! The ring of a packed virtqueue (virtio 1.3, section 2.8).
 
-use super::{Completion, Found, Interrupts, Rings};
+use super::{Completion, Found, Interrupts, Rings, Told};
 use crate::{
     chain::{
         packed::{Descriptors, Place},
@@ -139,14 +139,14 @@ impl Packed {
     }
 
     /// Writes used descriptors, the first of them last, and says how many interrupts there are to be.
-    pub fn complete(&self, rings: &Rings, completion: &Completion) -> io::Result<u32> {
+    pub fn complete(&self, rings: &Rings, completion: &Completion) -> io::Result<Told> {
         let guest = rings.memory.memory();
         let vring = rings.vring.get_mut();
         let queue = vring.get_queue();
         let mut state = self.state();
         let places = queue.ready().then(|| state.places(queue.next_avail()));
         let Some(places) = places.flatten() else {
-            return Ok(0);
+            return Ok(Told::default());
         };
         let ring = Descriptors {
             start: GuestAddress(queue.desc_table()),
@@ -178,8 +178,10 @@ impl Packed {
         // The driver may ask for an interrupt at the same time; one of the two sees the other.
         fence(Ordering::SeqCst);
 
-        Ok(match completion.interrupts {
+        let since = completion.since.map_or(before, Place::from_bits);
+        let interrupts = match completion.interrupts {
             Interrupts::Exactly(count) => count,
+            Interrupts::Later => 0,
             Interrupts::Wanted => {
                 let area = queue.avail_ring();
                 let place: u16 = guest
@@ -187,13 +189,15 @@ impl Packed {
                     .map_err(io::Error::other)?;
                 let event = Place::from_bits(u16::from_le(place));
                 let is_wanted = match event_flags(&guest, area)? {
-                    ENABLE => before != places.used,
-                    OF_DESCRIPTOR => is_among(event, before, places.used),
+                    ENABLE => since != places.used,
+                    OF_DESCRIPTOR => is_among(event, since, places.used),
                     _ => false,
                 };
                 is_wanted.into()
             }
-        })
+        };
+        let from = before.bits();
+        Ok(Told { interrupts, from })
     }
 
     /// The driver need not say that there is more.

@@ -2,7 +2,7 @@
 
 //! The rings of a split virtqueue (virtio 1.3, section 2.7).
 
-use super::{Completion, Found, Interrupts, Rings};
+use super::{Completion, Found, Interrupts, Rings, Told};
 use crate::{chain::Chain, judge::Judge};
 use std::{
     io,
@@ -61,12 +61,12 @@ pub fn fetch(rings: &Rings, indirect: bool, lent: usize, judge: &mut Judge) -> i
 }
 
 /// Writes used entries and the index, and says how many interrupts there are to be.
-pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<u32> {
+pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<Told> {
     let memory = rings.memory.memory();
     let mut vring = rings.vring.get_mut();
     let queue = vring.get_queue_mut();
     if !queue.ready() {
-        return Ok(0);
+        return Ok(Told::default());
     }
     let (size, before) = (queue.size(), Wrapping(queue.next_used()));
     let mut next = before;
@@ -97,14 +97,18 @@ pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<u32> {
             .map_err(io::Error::other)?;
         Ok(u16::from_le(word))
     };
-    Ok(match completion.interrupts {
+    let since = completion.since.map_or(before, Wrapping);
+    let interrupts = match completion.interrupts {
         Interrupts::Exactly(count) => count,
+        Interrupts::Later => 0,
         Interrupts::Wanted if queue.event_idx_enabled() => {
             let event = Wrapping(word(ENTRIES + 2 * u64::from(size))?);
-            (next - event - Wrapping(1) < next - before).into()
+            (next - event - Wrapping(1) < next - since).into()
         }
         Interrupts::Wanted => (word(0)? & NO_INTERRUPT == 0).into(),
-    })
+    };
+    let from = before.0;
+    Ok(Told { interrupts, from })
 }
 
 /// The driver need not say that there is more.

@@ -3,7 +3,7 @@
 //! Rings as a driver writes them, and what it finds there.
 
 use super::{packed::is_among, Completion, Queue, Used};
-use crate::{chain::packed::Place, chain::Memory, judge::Judge, lent::Lent};
+use crate::{chain::packed::Place, chain::Memory, coalesce::Limits, judge::Judge, lent::Lent};
 use vhost_user_backend::{VringRwLock, VringT};
 use vm_memory::{Bytes, GuestAddress, GuestAddressSpace, GuestMemoryAtomic, GuestMemoryMmap};
 
@@ -99,7 +99,7 @@ impl Driver {
     fn use_up(&mut self, entries: &[(u32, u32)]) {
         let entries = entries.iter().map(|(id, len)| Used { id: *id, len: *len });
         self.queue
-            .complete(entries.collect(), None, &mut self.lent)
+            .complete(entries.collect(), None, Limits::default(), &mut self.lent)
             .unwrap();
     }
 
@@ -320,7 +320,10 @@ fn a_queue_that_was_stopped_is_left_alone() {
         queue.drain(|_| Ok(())).unwrap();
         let used = [Used { id: 0, len: 0 }];
         let mut lent = Lent::default();
-        queue.complete(used.to_vec(), None, &mut lent).unwrap();
+        let limits = Limits::default();
+        queue
+            .complete(used.to_vec(), None, limits, &mut lent)
+            .unwrap();
         let mut bytes = vec![0; 0x5000];
         let memory = driver.memory.memory();
         memory.read_slice(&mut bytes, GuestAddress(0)).unwrap();
