@@ -49,13 +49,6 @@ MUTANTS = [
         "Some(if reported <= u32::MAX {",
         RECEIVE + "test_length",
     ),
-    Mutant(
-        "a further buffer may be longer than it is",
-        "rust/netdev/skbuff.rs",
-        "if len > buffer.capacity() || !unsafe { self.append_raw(buffer.data(), len, size) } {",
-        "if !unsafe { self.append_raw(buffer.data(), len.min(2048), size) } {",
-        RECEIVE + "test_length_of_a_further_buffer",
-    ),
     # --- Received packets: the number of buffers --------------------------------------
     Mutant(
         "a packet may have no buffer",
