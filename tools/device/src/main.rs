@@ -14,6 +14,7 @@
 
 mod alarm;
 mod backend;
+mod capture;
 mod chain;
 mod coalesce;
 mod control;
@@ -60,9 +61,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let timed = device.clone();
     thread::spawn(move || alarm::run(&timed));
 
-    match way.as_str() {
+    let done = match way.as_str() {
         "vhost-user" => backend::run(&device, socket).map_err(|error| error.to_string().into()),
         "vfio-user" => vfio::run(&device, socket).map_err(Into::into),
         _ => Err("there is no such way to have a device".into()),
-    }
+    };
+    // Other threads have the device too, so nothing drops it.
+    let ended = device.state().traffic.capture.end();
+    done.and_then(|()| Ok(ended?))
 }

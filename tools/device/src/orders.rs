@@ -19,6 +19,7 @@ use serde_json::{json, Value};
 use std::{
     io::{self, BufRead, BufReader, Write},
     os::unix::net::{UnixListener, UnixStream},
+    path::PathBuf,
 };
 
 /// How much of the configuration is shown: all that there are fields for without tunnels.
@@ -47,6 +48,9 @@ enum Order {
     Release,
     /// The numbers of the features that the driver has accepted.
     Features,
+    /// Writes all packets of the data queues, both ways, to a new pcapng file from now on, or no longer. That
+    /// before it has all of its packets then, unless the answer says that it could not be written.
+    Capture { path: Option<PathBuf> },
     /// How many packets went where.
     Counters,
     /// Has the driver receive a packet, in buffers with `most` bytes each, and says how many it took.
@@ -171,6 +175,13 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         Order::Features => {
             let bits = (0..u128::BITS).filter(|bit| world.terms.has(*bit));
             json!({ "features": bits.collect::<Vec<_>>() })
+        }
+        Order::Capture { path } => {
+            match path {
+                Some(path) => traffic.capture.begin(&path)?,
+                None => traffic.capture.end()?,
+            }
+            json!({})
         }
         Order::Counters => json!({ "counters": traffic.counters }),
         Order::Receive {

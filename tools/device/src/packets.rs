@@ -3,6 +3,7 @@
 //! Packets, between the queues and the TAP or a test.
 
 use crate::{
+    capture::Capture,
     features,
     header::{self, Packet},
     queue::{Queue, Used},
@@ -42,6 +43,8 @@ pub struct Traffic {
     pub counters: Counters,
     /// The last packets that the driver has sent, with the number of their queue.
     pub sent: VecDeque<(usize, Packet)>,
+    /// A record of all packets, both ways.
+    pub capture: Capture,
     /// By queue, a packet that the driver receives again and again, and how often still.
     floods: HashMap<usize, (Packet, u64)>,
 }
@@ -66,6 +69,8 @@ impl Traffic {
                     .see_packet(&chain, packet.as_ref(), &world.terms);
                 let count = world.counts.of(queue.number);
                 if let Some(packet) = packet {
+                    self.capture
+                        .see(queue.number, &packet.bytes, packet.bytes.len());
                     match tap.write(&packet.join(tap::HEADER)) {
                         Ok(_) => {
                             self.counters.sent += 1;
@@ -221,6 +226,9 @@ impl Traffic {
             Some(done) => done?,
             None => return Ok(self.drop(queue, world, false)),
         }
+        let crossed = packet.bytes.len().saturating_sub(rest.len());
+        self.capture
+            .see(queue.number, &packet.bytes[..crossed], packet.bytes.len());
         if rest.is_empty() {
             self.counters.received += 1;
             world.counts.of(queue.number).packet(&packet);
