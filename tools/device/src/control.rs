@@ -133,6 +133,7 @@ impl Control {
             world.pairs = pairs_of((*class, *code), body).unwrap_or(world.pairs);
             world.steering.obey((*class, *code), body);
             world.coalescing.obey((*class, *code), body);
+            world.offloads.obey((*class, *code), body);
             if (*class, *code) == ANNOUNCE_ACK {
                 world.terms.space.is_announced();
             }

@@ -2,11 +2,10 @@
 
 //! What is counted of each queue (virtio 1.3, section 5.1.6.5.10).
 
-use crate::header::Packet;
+use crate::header::{Packet, NEEDS_CSUM};
 use std::collections::HashMap;
 
-/// `VIRTIO_NET_HDR_F_NEEDS_CSUM` and `VIRTIO_NET_HDR_F_DATA_VALID`.
-const NEEDS_CSUM: u8 = 1;
+/// `VIRTIO_NET_HDR_F_DATA_VALID`
 const DATA_VALID: u8 = 2;
 /// `VIRTIO_NET_HDR_GSO_NONE`
 const GSO_NONE: u8 = 0;

@@ -32,6 +32,9 @@ pub struct Packet {
     pub bytes: Vec<u8>,
 }
 
+/// The flag `VIRTIO_NET_HDR_F_NEEDS_CSUM`.
+pub const NEEDS_CSUM: u8 = 1;
+
 /// The length of the longest header.
 pub const LONGEST: usize = 24;
 

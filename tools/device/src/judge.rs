@@ -8,7 +8,7 @@ mod packets;
 mod statistics;
 #[cfg(test)]
 mod tests;
-mod uncut;
+pub mod uncut;
 
 use serde::Serialize;
 

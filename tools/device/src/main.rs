@@ -8,9 +8,9 @@
 //! configuration space, behind QEMU's `vhost-user-test-device-pci`, which has the rest: PCI, feature
 //! negotiation, status, resets. With vfio-user it is all of a PCI function, behind QEMU's `vfio-user-pci`.
 //!
-//! Packets go to and from a TAP device, which is the standard input. SETTINGS is JSON, see
-//! [`settings::Settings`]; what can be asked for on the second socket is in [`orders`]. Ends when
-//! QEMU does, with vhost-user; with vfio-user it waits for another one.
+//! Packets go to and from a TAP device, which is the standard input, unless a test orders another
+//! [`peer`]. SETTINGS is JSON, see [`settings::Settings`]; what can be asked for on the second socket
+//! is in [`orders`]. Ends when QEMU does, with vhost-user; with vfio-user it waits for another one.
 
 mod alarm;
 mod backend;
@@ -28,9 +28,12 @@ mod hex;
 mod judge;
 mod lent;
 mod notice;
+mod offloads;
 mod orders;
+mod others;
 mod packets;
 mod pci;
+mod peer;
 mod queue;
 mod random;
 mod rss;

@@ -10,6 +10,7 @@ use crate::{
     hex,
     notice::Channel,
     pci::Function,
+    peer::Peer,
     queue::Queue,
     random::Choice,
     state::State,
@@ -51,6 +52,8 @@ enum Order {
     /// Writes all packets of the data queues, both ways, to a new pcapng file from now on, or no longer. That
     /// before it has all of its packets then, unless the answer says that it could not be written.
     Capture { path: Option<PathBuf> },
+    /// Who takes what the driver sends from now on, and sends to it: the TAP at first.
+    Peer { kind: Peer },
     /// How many packets went where.
     Counters,
     /// Has the driver receive a packet, in buffers with `most` bytes each, and says how many it took.
@@ -181,6 +184,10 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
                 Some(path) => traffic.capture.begin(&path)?,
                 None => traffic.capture.end()?,
             }
+            json!({})
+        }
+        Order::Peer { kind } => {
+            traffic.choose(kind, &device.tap);
             json!({})
         }
         Order::Counters => json!({ "counters": traffic.counters }),

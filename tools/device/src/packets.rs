@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Packets, between the queues and the TAP or a test.
+//! Packets, between the queues and the TAP, another peer or a test.
 
 use crate::{
     capture::Capture,
     features,
     header::{self, Packet},
+    others::Others,
+    peer::Peer,
     queue::{Queue, Used},
     state::World,
     tap,
@@ -14,7 +16,7 @@ use serde::Serialize;
 use std::{
     collections::{HashMap, VecDeque},
     fs::File,
-    io::{self, Read, Write},
+    io::{self, Read},
 };
 
 /// The longest that a TAP gives.
@@ -29,10 +31,10 @@ pub struct Counters {
     /// To the guest.
     received: u64,
     /// For the guest, but it had no buffer, or one that was too small.
-    dropped: u64,
+    pub dropped: u64,
     /// From the guest.
     sent: u64,
-    /// From the guest, but the host did not take them.
+    /// From the guest, but the peer did not take them.
     refused: u64,
 }
 
@@ -43,6 +45,8 @@ pub struct Traffic {
     pub counters: Counters,
     /// The last packets that the driver has sent, with the number of their queue.
     pub sent: VecDeque<(usize, Packet)>,
+    /// Who takes what the driver sends.
+    pub peer: Peer,
     /// A record of all packets, both ways.
     pub capture: Capture,
     /// By queue, a packet that the driver receives again and again, and how often still.
@@ -50,13 +54,15 @@ pub struct Traffic {
 }
 
 impl Traffic {
-    /// Takes what the driver sends, and hands it to the TAP.
+    /// Takes what the driver sends, and hands it to the peer.
     pub fn transmit(
         &mut self,
         queue: &mut Queue,
-        mut tap: &File,
+        mut others: Others,
+        tap: &File,
         world: &mut World,
     ) -> io::Result<()> {
+        let pair = (queue.number / 2) as u16;
         queue.drain(|queue| {
             world.fetch(queue)?;
             while let Some(chain) = queue.take() {
@@ -67,23 +73,21 @@ impl Traffic {
                 world
                     .judge
                     .see_packet(&chain, packet.as_ref(), &world.terms);
-                let count = world.counts.of(queue.number);
                 if let Some(packet) = packet {
                     self.capture
                         .see(queue.number, &packet.bytes, packet.bytes.len());
-                    match tap.write(&packet.join(tap::HEADER)) {
-                        Ok(_) => {
-                            self.counters.sent += 1;
-                            count.packet(&packet);
-                        }
-                        Err(_) => {
-                            self.counters.refused += 1;
-                            count.drop(false);
-                        }
+                    let is_taken = self.hand_over(&packet, pair, &mut others, tap, world);
+                    let count = world.counts.of(queue.number);
+                    if is_taken {
+                        self.counters.sent += 1;
+                        count.packet(&packet);
+                    } else {
+                        self.counters.refused += 1;
+                        count.drop(false);
                     }
                     self.keep(queue.number, packet);
                 } else {
-                    count.drop(true);
+                    world.counts.of(queue.number).drop(true);
                 }
                 let (id, fault) = (chain.id.into(), queue.faults.next());
                 world.complete(queue, vec![Used { id, len: 0 }], fault.as_ref())?;
@@ -129,7 +133,7 @@ impl Traffic {
         })
     }
 
-    /// Drops what the TAP has: there is no driver yet.
+    /// Drops what the TAP has: there is no driver yet, or another peer.
     pub fn discard(&mut self, mut tap: &File) {
         let mut bytes = vec![0; LONGEST];
         while tap.read(&mut bytes).is_ok() {
@@ -151,7 +155,7 @@ impl Traffic {
                     let packet = Packet::split(bytes[..length].to_vec(), tap::HEADER);
                     let mut packet = packet.ok_or(io::ErrorKind::UnexpectedEof)?;
                     packet.header.num_buffers = 0;
-                    let pair = world.steering.steer(&mut packet, world.terms.accepted);
+                    let pair = world.steering.steer(&mut packet, world.terms.accepted, 0);
                     match queues.get_mut(2 * usize::from(pair)) {
                         Some(queue) if pair < world.terms.pairs => {
                             self.deliver(queue, packet, usize::MAX, world)?;

@@ -121,16 +121,16 @@ impl Steering {
         }
     }
 
-    /// The number of the receive queue that a packet goes to. It gets its hash, if the driver wants
-    /// to have that.
-    pub fn steer(&self, packet: &mut Packet, accepted: u128) -> u16 {
+    /// The number of the receive queue that a packet goes to, which is the usual one if the driver has not
+    /// said which. It gets its hash, if the driver wants to have that.
+    pub fn steer(&self, packet: &mut Packet, accepted: u128, usual: u16) -> u16 {
         let hash = Hash::of(&packet.bytes, self.hashing.types, &self.hashing.key);
         if let Some(hash) = hash.filter(|_| has(accepted, features::HASH_REPORT)) {
             packet.header.hash_value = hash.value;
             packet.header.hash_report = hash.report;
         }
         match (&self.table, hash) {
-            (None, _) => 0,
+            (None, _) => usual,
             (Some(table), None) => table.unclassified,
             (Some(table), Some(hash)) => {
                 table.entries[hash.value as usize & (table.entries.len() - 1)]
@@ -151,6 +151,7 @@ mod tests {
     /// A hash of addresses of IPv4; a mask of 3; where the rest goes; a table of 4; queues to send with.
     const TABLE: [u8; 18] = [1, 0, 0, 0, 3, 0, 5, 0, 1, 0, 2, 0, 3, 0, 4, 0, 2, 0];
     const IPV4: u16 = 0x0800;
+    const USUAL: u16 = 9;
 
     fn packet(kind: u16, last: u8) -> Packet {
         let mut bytes = vec![0; 34];
@@ -163,7 +164,7 @@ mod tests {
 
     /// The queue, and what the header says of the hash.
     fn steered(steering: &Steering, mut packet: Packet, accepted: u128) -> (u16, u32, u16) {
-        let queue = steering.steer(&mut packet, accepted);
+        let queue = steering.steer(&mut packet, accepted, USUAL);
         (queue, packet.header.hash_value, packet.header.hash_report)
     }
 
@@ -187,13 +188,13 @@ mod tests {
     #[test]
     fn last_command() {
         let mut steering = Steering::default();
-        assert_eq!(steered(&steering, packet(IPV4, 1), REPORT), (0, 0, 0));
+        assert_eq!(steered(&steering, packet(IPV4, 1), REPORT), (USUAL, 0, 0));
         let hashing = [[1, 0, 0, 0].as_slice(), &[0; 8], &KEY].concat();
         steering.obey(HASH_CONFIG, &hashing);
-        assert_eq!(steered(&steering, packet(IPV4, 1), REPORT), (0, ODD, 1));
+        assert_eq!(steered(&steering, packet(IPV4, 1), REPORT), (USUAL, ODD, 1));
         let mut steering = with_table();
         steering.obey(PAIRS_SET, &[2, 0]);
-        assert_eq!(steered(&steering, packet(IPV4, 1), REPORT), (0, ODD, 1));
+        assert_eq!(steered(&steering, packet(IPV4, 1), REPORT), (USUAL, ODD, 1));
     }
 
     #[test]

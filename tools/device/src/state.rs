@@ -12,8 +12,11 @@ use crate::{
     judge::{Judge, Violation},
     lent::Lent,
     notice::Channel,
+    offloads::Offloads,
+    others,
     packets::Traffic,
     pci::Function,
+    peer::Peer,
     queue::{Queue, Used},
     rss::Steering,
     space::Space,
@@ -56,6 +59,8 @@ pub struct World {
     pub coalescing: Coalescing,
     /// For whoever interrupts when it is time.
     pub alarm: Arc<Condvar>,
+    /// What it takes at the moment of what it has accepted.
+    pub offloads: Offloads,
     /// What the device has of the driver's.
     pub lent: Lent,
     /// What the driver has done wrong.
@@ -119,6 +124,7 @@ impl State {
                 steering: Steering::default(),
                 coalescing: Coalescing::default(),
                 alarm: Arc::default(),
+                offloads: Offloads::default(),
                 lent: Lent::default(),
                 judge: Judge::default(),
                 counts: Counts::default(),
@@ -142,6 +148,7 @@ impl State {
         self.world.pairs = 1;
         self.world.steering = Steering::default();
         self.world.coalescing = Coalescing::default();
+        self.world.offloads = Offloads::default();
         self.world.lent = Lent::default();
         self.world.counts = Counts::default();
         let packed = self.world.terms.has(features::RING_PACKED);
@@ -158,7 +165,7 @@ impl State {
 
     /// The TAP has packets.
     pub fn receive(&mut self, tap: &File) {
-        if self.queues.is_empty() {
+        if self.queues.is_empty() || self.traffic.peer != Peer::Tap {
             // What stays in the TAP would be an event again, at once.
             return self.traffic.discard(tap);
         }
@@ -201,7 +208,7 @@ impl State {
                 self.world.fetch(queue)?;
             }
         }
-        let Some(queue) = self.queues.get_mut(number) else {
+        let Some((queue, others)) = others::split(&mut self.queues, number) else {
             return Ok(());
         };
         if queue.stopped {
@@ -214,7 +221,7 @@ impl State {
             self.world.alarm.notify_one();
             Ok(())
         } else if number % 2 == 1 {
-            self.traffic.transmit(queue, tap, &mut self.world)
+            self.traffic.transmit(queue, others, tap, &mut self.world)
         } else {
             self.traffic.fill(queue, &mut self.world)
         }

@@ -9,12 +9,10 @@ use super::{
 use crate::{
     chain::Chain,
     features,
-    header::{self, Packet},
+    header::{self, Packet, NEEDS_CSUM},
     terms::Terms,
 };
 
-/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`
-const NEEDS_CSUM: u8 = 1;
 /// Types of packets that are to be cut, and the features that they need.
 const TYPES: [(u8, u32); 4] = [
     (uncut::TCPV4, features::HOST_TSO4),

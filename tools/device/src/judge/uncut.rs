@@ -76,15 +76,24 @@ fn inner(packet: &Packet) -> Option<Ip> {
     ip(packet.bytes.get(start)? >> 4, &packet.bytes, start)
 }
 
-/// Whether a packet is of the version of IP, and has the protocol, that a type is for.
-pub fn is_of_type(packet: &Packet, kind: u8) -> bool {
+/// That of the packet that is to be cut.
+fn own(packet: &Packet) -> Option<Ip> {
     let is_in_tunnel = packet.header.gso_type & TUNNELS != 0;
-    let found = if is_in_tunnel {
+    if is_in_tunnel {
         inner(packet)
     } else {
         outer(packet)
-    };
-    let Some((version, protocol, _)) = found else {
+    }
+}
+
+/// The version of IP of the packet that is to be cut, which may be in a tunnel.
+pub fn version(packet: &Packet) -> Option<u8> {
+    own(packet).map(|(version, ..)| version)
+}
+
+/// Whether a packet is of the version of IP, and has the protocol, that a type is for.
+pub fn is_of_type(packet: &Packet, kind: u8) -> bool {
+    let Some((version, protocol, _)) = own(packet) else {
         return false;
     };
     match kind {
