@@ -59,9 +59,19 @@ RECEIVED = rows(
         "means nothing: the packet arrives",
     ),
     (
-        "GSO type that is unknown or was not negotiated",
-        r"test_gso_type",
+        "GSO type that is unknown, or was not negotiated",
+        r"test_gso_type\[",
         f"``rx_frame_errors``; {NEXT}",
+    ),
+    (
+        "GSO type that was not negotiated, of a packet that is right otherwise",
+        r"test_gso_type_of_a_packet_that_could_be\[.*-(uso|ecn)\]",
+        f"``rx_frame_errors``; {NEXT}",
+        Otherwise(
+            "takes it",
+            "the packet is not counted",
+            r"test_device_receive.py::test_gso_type_of_a_packet_that_could_be\[(small|chained)-(uso|ecn)\]",
+        ),
     ),
     (
         "uncut packet with ``gso_size`` 0, without a checksum, or with one that begins behind the packet",

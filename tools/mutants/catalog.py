@@ -112,7 +112,7 @@ MUTANTS = [
         "rust/netdev/vnet/header.rs",
         "_ => return,",
         "_ => true,",
-        "test_device_hashes or test_what_means_nothing",
+        "test_device_hashes and test_type_that_cannot_be",
     ),
     # --- Sent packets -----------------------------------------------------------------
     Mutant(

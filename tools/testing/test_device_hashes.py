@@ -90,6 +90,17 @@ def test_extension_headers(guest, nic):
     expect(guest, nic, each=2, extension=bytes([0, 1, 4, 0, 0, 0, 0]))
 
 
+# None, one that the driver does not ask for, and some that there are not.
+@pytest.mark.parametrize("report", [0, 7, 10, 0xFFFF])
+def test_type_that_cannot_be(guest, report):
+    """What is said of such a hash is not taken for one."""
+    nic = guest.nics[NAMES.index("hash")]
+    nic.order("faults", queue=0, faults=[faults.with_header(hash_value=0x12345678, hash_report=report)] * 1000)
+    expect(guest, nic, hash_of=lambda *_: None)
+    nic.order("faults", queue=0, faults=[])
+    expect(guest, nic)
+
+
 def received(guest, name):
     """How many packets came through each queue."""
     shown = counters.of_queues(guest, name)

@@ -112,6 +112,21 @@ def test_gso_type(guest, name, kind):
 
 
 CHECKSUM = {"flags": NEEDS_CSUM, "csum_start": 34, "csum_offset": 16}
+# Nothing but its type is wrong.
+COULD_BE = {
+    "tcp6": {"gso_type": TCPV6},
+    "uso": {"gso_type": USO, "csum_offset": 6},
+    "ecn": {"gso_type": TCPV4 | ECN},
+}
+
+
+@pytest.mark.parametrize("kind", COULD_BE)
+@pytest.mark.parametrize("name", NAMES)
+def test_gso_type_of_a_packet_that_could_be(guest, name, kind):
+    fault = faults.with_header(**CHECKSUM | {"gso_size": 100, "hdr_len": 54} | COULD_BE[kind])
+    faults.counted(guest, guest.nics[NAMES.index(name)], fault, "rx_frame_errors")
+
+
 CANNOT_BE = {
     "start beyond": CHECKSUM | {"csum_start": 200},
     "start at the end": CHECKSUM | {"csum_start": 199},
