@@ -19,6 +19,8 @@ from support import binding, counters, exchange, faults, kmemleak, leaks, ordere
 from support.kernel_log import errors
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
+TUNNELS = " GUEST_UDP_TUNNEL_GSO GUEST_UDP_TUNNEL_GSO_CSUM"
+UNCUT = " GUEST_TSO4 GUEST_TSO6 GUEST_USO4 GUEST_USO6"
 HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
 DEVICES = {
     "small": (PLAIN, {}),
@@ -26,6 +28,7 @@ DEVICES = {
     "mergeable": (PLAIN + " MRG_RXBUF EVENT_IDX", {}),
     "packed, mergeable": (PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX", {}),
     "mergeable, uncut, hashes": (PLAIN + " GUEST_TSO4 GUEST_TSO6 MRG_RXBUF HASH_REPORT INDIRECT_DESC", HASHES),
+    "mergeable, tunnels, pci": (PLAIN + UNCUT + TUNNELS + " MRG_RXBUF EVENT_IDX", {"way": "vfio-user"}),
 }
 # Seconds that a round takes, and one that a queue does not survive.
 ROUND, BREAKING = 20, 3

@@ -144,6 +144,16 @@ const NEEDS: &[(&[Feature], &[Feature])] = &[
     (&[GUEST_TSO4, GUEST_TSO6], &[GUEST_ECN]),
     (&[CSUM], &[HOST_TSO4, HOST_TSO6, HOST_UFO, HOST_USO]),
     (&[HOST_TSO4, HOST_TSO6], &[HOST_ECN]),
+    // A packet in a tunnel may be any that can be uncut outside of one.
+    (&[GUEST_TSO4], &[GUEST_UDP_TUNNEL_GSO]),
+    (&[GUEST_TSO6], &[GUEST_UDP_TUNNEL_GSO]),
+    (&[GUEST_USO4], &[GUEST_UDP_TUNNEL_GSO]),
+    (&[GUEST_USO6], &[GUEST_UDP_TUNNEL_GSO]),
+    (&[GUEST_UDP_TUNNEL_GSO], &[GUEST_UDP_TUNNEL_GSO_CSUM]),
+    (&[HOST_TSO4], &[HOST_UDP_TUNNEL_GSO]),
+    (&[HOST_TSO6], &[HOST_UDP_TUNNEL_GSO]),
+    (&[HOST_USO], &[HOST_UDP_TUNNEL_GSO]),
+    (&[HOST_UDP_TUNNEL_GSO], &[HOST_UDP_TUNNEL_GSO_CSUM]),
 ];
 
 /// Refuses a device whose features or configuration contradict themselves, with one line in the
