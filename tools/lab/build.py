@@ -27,9 +27,11 @@ def tree_lock():
 
 
 def copy_sources(folder):
+    """Those that are built, in SOURCES if somebody has put them there."""
+    origin = Path(os.environ.get("SOURCES", REPO))
     shutil.rmtree(folder, ignore_errors=True)
     for name in SOURCES:
-        source, target = REPO / name, folder / name
+        source, target = origin / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=BUILT)

@@ -203,18 +203,11 @@ MUTANTS = [
         "test_device_features",
     ),
     Mutant(
-        "the table may lead to a queue that is not used",
-        DRIVER + "rss/config.rs",
-        "if self.table.iter().any(|queue| *queue >= pairs) {",
-        "if self.table.iter().any(|queue| *queue >= pairs.max(0x8000)) {",
-        "test_rss and test_set_table_stays",
-    ),
-    Mutant(
         "a device may refuse what it is told about queues",
         DRIVER + "channels.rs",
         "Err(_) => restore(device, before, rtnl),",
         "Err(_) if pairs != 0 => {}\n            Err(_) => restore(device, before, rtnl),",
-        "test_commands and test_refused and pairs",
+        "test_commands and test_fewer_queues_refused",
     ),
     # --- Want of memory ---------------------------------------------------------------
     Mutant(

@@ -279,6 +279,24 @@ def test_fewer_queues_without_an_answer(guest, nics, hashes, script, number):
     errors(guest)
 
 
+@pytest.mark.parametrize("hashes", [False, True])
+def test_fewer_queues_refused(guest, nics, hashes):
+    """All of them are used still, also to send."""
+    nic = nics[hashes]
+    name = guest.interface(nic)
+    run(guest, nic, f"ethtool -L NIC combined {PAIRS}")
+    before = queues.used(guest, name), queues.xps(guest, name)
+    answer(nic, (4, 1) if hashes else (4, 0), ack=1)
+    done = run(guest, nic, "ethtool -L NIC combined 1", check=False)
+    assert done.rc != 0 and MESSAGES[errno.EINVAL] in done.stderr
+    assert (queues.used(guest, name), queues.xps(guest, name)) == before
+    assert queues.stack_has(guest, name)[1] == PAIRS
+    run(guest, nic, "ethtool -L NIC combined 1")
+    exchange.everything(guest, nic)
+    told(nic)
+    errors(guest)
+
+
 def test_filter_of_addresses(guest, nic):
     """The table before the mode, so that nothing is lost in between; each table in full, however long."""
     name = guest.interface(nic)
