@@ -4,7 +4,9 @@
 
 use crate::{
     chain::Chain,
-    coalesce, count, hex,
+    coalesce, count,
+    filter::Filter,
+    hex,
     queue::{Completion, Queue, Ring, Used},
     rss,
     state::World,
@@ -68,6 +70,14 @@ fn scripted(script: &mut VecDeque<Answer>, command: (u8, u8)) -> Option<Answer> 
     script.remove(script.iter().position(fits)?)
 }
 
+/// An answer that has been written and not given back.
+struct Withheld {
+    ring: Ring,
+    completion: Completion,
+    /// The command, if it is done: class, code, body.
+    command: Option<((u8, u8), Vec<u8>)>,
+}
+
 /// The state of the control queue.
 #[derive(Default)]
 pub struct Control {
@@ -79,8 +89,7 @@ pub struct Control {
     pub bodies: HashMap<(u8, u8), Vec<u8>>,
     /// What is counted.
     pub stats: Stats,
-    /// Answers that have been written and not given back.
-    withheld: Vec<(Ring, Completion)>,
+    withheld: Vec<Withheld>,
 }
 
 impl Control {
@@ -134,6 +143,9 @@ impl Control {
             world.steering.obey((*class, *code), body);
             world.coalescing.obey((*class, *code), body);
             world.offloads.obey((*class, *code), body);
+            if !answer.withheld {
+                world.filter.obey((*class, *code), body);
+            }
             if (*class, *code) == ANNOUNCE_ACK {
                 world.terms.space.is_announced();
             }
@@ -158,7 +170,12 @@ impl Control {
         };
         let ring = queue.ring();
         if answer.withheld {
-            self.withheld.push((ring, completion));
+            let done = answer.ack == OK;
+            self.withheld.push(Withheld {
+                ring,
+                completion,
+                command: done.then(|| ((*class, *code), body.to_vec())),
+            });
         } else {
             thread::spawn(move || {
                 thread::sleep(Duration::from_millis(answer.delay_ms));
@@ -169,11 +186,15 @@ impl Control {
         Ok(())
     }
 
-    /// Gives back all answers that were withheld.
-    pub fn release(&mut self) -> io::Result<()> {
-        self.withheld
-            .drain(..)
-            .try_for_each(|(ring, completion)| ring.complete(&completion).map(drop))
+    /// Gives back all answers that were withheld. What the driver receives changes only now: with another address
+    /// before that, nothing would arrive any more at a driver that has to wait.
+    pub fn release(&mut self, filter: &mut Filter) -> io::Result<()> {
+        self.withheld.drain(..).try_for_each(|withheld| {
+            if let Some((command, body)) = &withheld.command {
+                filter.obey(*command, body);
+            }
+            withheld.ring.complete(&withheld.completion).map(drop)
+        })
     }
 
     /// Forgets what was withheld: the driver has reset the device.

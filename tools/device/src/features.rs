@@ -14,6 +14,7 @@ numbers! {
     GUEST_CSUM = 1,
     CTRL_GUEST_OFFLOADS = 2,
     MTU = 3,
+    MAC = 5,
     GUEST_TSO4 = 7,
     GUEST_TSO6 = 8,
     GUEST_ECN = 9,

@@ -22,6 +22,7 @@ mod count;
 mod device;
 mod fault;
 mod features;
+mod filter;
 mod hash;
 mod header;
 mod hex;

@@ -54,6 +54,8 @@ enum Order {
     Capture { path: Option<PathBuf> },
     /// Who takes what the driver sends from now on, and sends to it: the TAP at first.
     Peer { kind: Peer },
+    /// What the driver wants to receive of what the TAP has. What a test orders is received in any case.
+    Filters,
     /// How many packets went where.
     Counters,
     /// Has the driver receive a packet, in buffers with `most` bytes each, and says how many it took.
@@ -172,7 +174,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             json!({})
         }
         Order::Release => {
-            control.release()?;
+            control.release(&mut world.filter)?;
             json!({})
         }
         Order::Features => {
@@ -190,6 +192,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             traffic.choose(kind, &device.tap);
             json!({})
         }
+        Order::Filters => json!({ "filters": world.filter }),
         Order::Counters => json!({ "counters": traffic.counters }),
         Order::Receive {
             queue,

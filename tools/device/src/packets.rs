@@ -32,6 +32,8 @@ pub struct Counters {
     received: u64,
     /// For the guest, but it had no buffer, or one that was too small.
     pub dropped: u64,
+    /// In the TAP, but nothing that the driver wants to receive.
+    filtered: u64,
     /// From the guest.
     sent: u64,
     /// From the guest, but the peer did not take them.
@@ -141,7 +143,7 @@ impl Traffic {
         }
     }
 
-    /// Hands to the driver what the TAP has, with its hash, in the queue that is for it.
+    /// Hands to the driver what it wants of what the TAP has, with its hash, in the queue that is for it.
     pub fn receive(
         &mut self,
         queues: &mut [Queue],
@@ -154,6 +156,10 @@ impl Traffic {
                 Ok(length) => {
                     let packet = Packet::split(bytes[..length].to_vec(), tap::HEADER);
                     let mut packet = packet.ok_or(io::ErrorKind::UnexpectedEof)?;
+                    if !world.filter.passes(&packet.bytes, &world.terms) {
+                        self.counters.filtered += 1;
+                        continue;
+                    }
                     packet.header.num_buffers = 0;
                     let pair = world.steering.steer(&mut packet, world.terms.accepted, 0);
                     match queues.get_mut(2 * usize::from(pair)) {

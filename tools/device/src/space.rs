@@ -44,6 +44,11 @@ impl Space {
         std::array::from_fn(|at| self.bytes.get(offset + at).copied().unwrap_or(0))
     }
 
+    /// `mac`
+    pub fn mac(&self) -> [u8; 6] {
+        self.number(0)
+    }
+
     /// `mtu`, which must not change, as it was at first.
     pub fn mtu(&self) -> u16 {
         self.mtu

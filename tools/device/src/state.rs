@@ -9,6 +9,7 @@ use crate::{
     count::Counts,
     fault::Fault,
     features,
+    filter::Filter,
     judge::{Judge, Violation},
     lent::Lent,
     notice::Channel,
@@ -61,6 +62,8 @@ pub struct World {
     pub alarm: Arc<Condvar>,
     /// What it takes at the moment of what it has accepted.
     pub offloads: Offloads,
+    /// What it wants to receive.
+    pub filter: Filter,
     /// What the device has of the driver's.
     pub lent: Lent,
     /// What the driver has done wrong.
@@ -125,6 +128,7 @@ impl State {
                 coalescing: Coalescing::default(),
                 alarm: Arc::default(),
                 offloads: Offloads::default(),
+                filter: Filter::default(),
                 lent: Lent::default(),
                 judge: Judge::default(),
                 counts: Counts::default(),
@@ -149,6 +153,7 @@ impl State {
         self.world.steering = Steering::default();
         self.world.coalescing = Coalescing::default();
         self.world.offloads = Offloads::default();
+        self.world.filter = Filter::default();
         self.world.lent = Lent::default();
         self.world.counts = Counts::default();
         let packed = self.world.terms.has(features::RING_PACKED);

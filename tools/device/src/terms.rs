@@ -2,7 +2,7 @@
 
 //! What the driver and the device have agreed on.
 
-use crate::{features, space::Space};
+use crate::{features, filter::Address, space::Space};
 
 /// What they have agreed on.
 #[derive(Default)]
@@ -19,6 +19,11 @@ impl Terms {
     /// Whether the driver has accepted a feature.
     pub fn has(&self, feature: u32) -> bool {
         features::has(self.accepted, feature)
+    }
+
+    /// The address that the driver has from the configuration space, if it looks for one there.
+    pub fn address(&self) -> Option<Address> {
+        self.has(features::MAC).then(|| Address(self.space.mac()))
     }
 
     /// Whether it has accepted one of several.

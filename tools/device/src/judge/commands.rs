@@ -5,6 +5,7 @@
 use super::{hashes, statistics, Judge, Violation};
 use crate::{
     features::{self, has},
+    filter,
     terms::Terms,
 };
 
@@ -111,17 +112,6 @@ fn word(body: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(body.get(at..at + 2)?.try_into().ok()?))
 }
 
-/// The end of a table of addresses that starts at `at`, if all of them are groups or none is.
-fn addresses(body: &[u8], at: usize, groups: bool) -> Option<usize> {
-    let count = u32::from_le_bytes(body.get(at..at + 4)?.try_into().ok()?);
-    let end = at + 4 + 6 * count as usize;
-    let table = body.get(at + 4..end)?;
-    table
-        .chunks(6)
-        .all(|one| (one[0] & 1 == 1) == groups)
-        .then_some(end)
-}
-
 /// The offloads that can be set: features, by numbers of their own where those of the features are too high.
 fn offloads(terms: &Terms) -> u64 {
     let high = features::GUEST_OFFLOADS.iter();
@@ -135,9 +125,7 @@ impl Form {
         let fits = match self {
             Self::Bytes(count) => body.len() == *count,
             Self::Switch => matches!(body, [0 | 1]),
-            Self::Addresses => addresses(body, 0, false)
-                .and_then(|end| addresses(body, end, true))
-                .is_some_and(|end| end == body.len()),
+            Self::Addresses => filter::read_tables(body).is_some(),
             Self::Pairs => {
                 body.len() == 2 && word(body, 0).is_some_and(|n| (1..=terms.pairs).contains(&n))
             }
