@@ -74,8 +74,7 @@ impl VhostUserBackend for Device {
     }
 
     fn get_config(&self, offset: u32, size: u32) -> Vec<u8> {
-        let state = self.state();
-        state.world.terms.space.read(offset as usize, size as usize)
+        self.state().configuration(offset as usize, size as usize)
     }
 
     fn set_config(&self, offset: u32, bytes: &[u8]) -> io::Result<()> {

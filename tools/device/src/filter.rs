@@ -143,6 +143,11 @@ impl Filter {
         }
     }
 
+    /// The address that the driver has set, if it has.
+    pub fn address(&self) -> Option<Address> {
+        self.address
+    }
+
     /// Whether the driver wants to have a frame.
     pub fn passes(&self, frame: &[u8], terms: &Terms) -> bool {
         let by_address = terms.has(features::CTRL_RX);

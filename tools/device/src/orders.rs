@@ -261,8 +261,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             json!({})
         }
         Order::Configuration => {
-            let bytes = world.terms.space.read(0, SPACE);
-            json!({ "configuration": hex::text(&bytes) })
+            json!({ "configuration": hex::text(&guard.configuration(0, SPACE)) })
         }
         Order::Status => json!({ "status": of_pci(function)?.status() }),
         Order::Rings => json!({ "rings": of_pci(function)?.rings() }),

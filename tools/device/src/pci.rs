@@ -142,7 +142,7 @@ impl State {
             }
             (REGISTERS, DEVICE) => {
                 let at = offset - DEVICE * PIECE;
-                self.world.terms.space.read(at as usize, count)
+                self.configuration(at as usize, count)
             }
             // There are no interrupts but messages, and QEMU has which of those are pending.
             (REGISTERS, ISR | NOTIFY) | (MESSAGES, _) => vec![0; count],

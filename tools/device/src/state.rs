@@ -9,7 +9,7 @@ use crate::{
     count::Counts,
     fault::Fault,
     features,
-    filter::Filter,
+    filter::{Address, Filter},
     judge::{Judge, Violation},
     lent::Lent,
     notice::Channel,
@@ -159,6 +159,19 @@ impl State {
         let packed = self.world.terms.has(features::RING_PACKED);
         self.queues.iter_mut().for_each(|queue| queue.reset(packed));
         self.control.reset();
+    }
+
+    /// So many bytes of the configuration space, with the address that the driver has set (virtio 1.3, section
+    /// 5.1.6.5.2.1). With vhost-user nobody says when the device is reset, but no queue is in use then.
+    pub fn configuration(&self, offset: usize, size: usize) -> Vec<u8> {
+        let mut bytes = self.world.terms.space.read(offset, size);
+        let shown = self.world.terms.has(features::MAC) && self.queues.iter().any(Queue::is_ready);
+        if let Some(Address(set)) = self.world.filter.address().filter(|_| shown) {
+            for (to, byte) in bytes.iter_mut().zip(set.iter().skip(offset)) {
+                *to = *byte;
+            }
+        }
+        bytes
     }
 
     /// The driver has something for a queue. Whatever is wrong with it is the driver's fault.

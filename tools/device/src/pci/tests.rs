@@ -277,6 +277,21 @@ fn configuration() {
     assert_ne!(driver.read(21, 1), before);
 }
 
+/// The address that it has set is in the configuration until the device is reset, wherever reading begins.
+#[test]
+fn address() {
+    const ADDR_SET: (u8, u8) = (1, 1);
+    let mut driver = Driver::ready();
+    let world = &mut driver.state.world;
+    world.filter.obey(ADDR_SET, &[2, 9, 9, 9, 9, 6]);
+    assert_eq!(driver.read(DEVICE * PIECE, 6), 0x0605_0403_0201);
+    driver.state.world.terms.accepted |= 1 << features::MAC;
+    assert_eq!(driver.read(DEVICE * PIECE, 8), 0x0001_0609_0909_0902);
+    assert_eq!(driver.read(DEVICE * PIECE + 5, 2), 0x0106);
+    driver.status(0);
+    assert_eq!(driver.read(DEVICE * PIECE, 6), 0x0605_0403_0201);
+}
+
 #[test]
 fn packets_before_and_after_a_reset() {
     let mut driver = Driver::ready();
