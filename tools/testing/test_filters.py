@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the device passes on is what the guest wants to receive, as QEMU has it: addresses, groups, VLANs."""
 
-import json
-import time
-from contextlib import contextmanager
-
 import pytest
 
-from lab import host, traffic
-from support import binding, commands, exchange, vlan
+from lab import traffic
+from support import binding, commands, exchange, filters, vlan
+from support.filters import address, change, group, groups, vlan_in
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, PACKED
 
@@ -48,40 +45,7 @@ def in_device(guest, nic):
 
 
 def becomes(guest, nic, **wanted):
-    """The C driver is not done yet when a command returns."""
-    limit = time.monotonic() + 30
-    while True:
-        found = in_device(guest, nic)
-        found |= {name: sorted(value) for name, value in found.items() if isinstance(value, list)}
-        if wanted.items() <= found.items():
-            return
-        assert time.monotonic() < limit, (wanted, found)
-        time.sleep(0.1)
-
-
-def groups(guest, name):
-    """The groups that the interface is in."""
-    found = json.loads(guest.run(["ip", "-json", "maddress", "show", "dev", name]).stdout)[0]["maddr"]
-    return sorted(entry["link"] for entry in found if "link" in entry)
-
-
-def address(number):
-    return f"02:00:00:00:{number >> 8:02x}:{number & 255:02x}"
-
-
-def group(number):
-    return f"01:00:5e:7f:{number >> 8:02x}:{number & 255:02x}"
-
-
-def change(guest, kind, action, name, numbers):
-    """Adds addresses to the filter of an interface, or deletes them."""
-    if kind is address:
-        lines = [f"fdb {action} {address(number)} dev {name} self" for number in numbers]
-        guest.run(["bridge", "-batch", "-"], input="\n".join(lines).encode())
-    else:
-        # In a batch, `ip` forgets all but the first one.
-        groups = " ".join(map(group, numbers))
-        guest.run(f"for group in {groups}; do ip maddress {action} $group dev {name} || exit 1; done")
+    filters.becomes(lambda: in_device(guest, nic), **wanted)
 
 
 def test_nothing_else_at_first(guest, nic):
@@ -189,18 +153,6 @@ def test_device_without_filters(guest, unfiltered):
 @pytest.fixture(scope="module")
 def tagger(tmp_path_factory):
     return vlan.build(tmp_path_factory.mktemp("vlan"))
-
-
-@contextmanager
-def vlan_in(guest, nic, number):
-    """A VLAN of the guest's end, which has the guest's address."""
-    name = guest.interface(nic)
-    device = f"{name}.{number}"
-    guest.run(["ip", "link", "add", "link", name, "name", device, "type", "vlan", "id", number])
-    guest.run(f"ip address del {nic.guest4}/24 dev {name} && ip address add {nic.guest4}/24 dev {device}")
-    guest.run(["ip", "link", "set", device, "up"])
-    yield
-    guest.run(f"ip link delete {device} && ip address add {nic.guest4}/24 dev {name}")
 
 
 @pytest.mark.parametrize("number", [1, vlan.ID, 4094])
