@@ -31,7 +31,7 @@ def cargo(what):
     """Builds or tests the device with the crates that Debian packages."""
     tools = layer("device") / "tools" / "usr"
     registry = tools / "share" / "cargo" / "registry"
-    sources = f'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
+    sources = 'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
     command = [tools / "bin" / "cargo", what, "--release", "--locked", "--offline", "--target-dir", TARGET]
     command += [word for source in sources for word in ("--config", source)]
     environment = os.environ | {"LD_LIBRARY_PATH": f"{tools}/lib/x86_64-linux-gnu", "CARGO_HOME": "/tmp/cargo"}

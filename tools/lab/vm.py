@@ -2,7 +2,6 @@
 """`make vm`: a shell in a guest that has the module loaded and its NIC up."""
 
 import shutil
-import sys
 import tempfile
 
 from lab import driver

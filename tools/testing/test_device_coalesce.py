@@ -5,7 +5,6 @@ import itertools
 
 import pytest
 
-from lab import device
 from lab import driver as drivers
 from support import exchange, faults, ordered
 from support.kernel_log import no_errors  # noqa: F401
@@ -33,11 +32,8 @@ AT_ONCE = "rx-usecs 0 rx-frames 0 tx-usecs 0 tx-frames 1"
 def guest(boot, driver):
     # With vhost-user all queues have the same interrupt, and each of them is looked at.
     made = [ordered.made(OFFERED + more, way="vfio-user") for more in DEVICES.values()]
-    with boot(nics=made, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, made) as guest:
+        yield guest
 
 
 @pytest.fixture(params=NAMES)

@@ -6,7 +6,6 @@ import struct
 
 import pytest
 
-from lab import device
 from support import binding, exchange, faults, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -25,11 +24,8 @@ MANY = 200
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, mtu=MTU, speed=1000, duplex=1) for names in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, nics) as guest:
+        yield guest
 
 
 @pytest.fixture(params=NAMES)

@@ -3,9 +3,8 @@
 
 import pytest
 
-from lab import device
 from lab import driver as drivers
-from support import counters, exchange, faults, ordered
+from support import counters, faults, ordered
 from support.kernel_log import errors
 
 OFFERED = "MAC STATUS CTRL_VQ CTRL_RX CSUM GUEST_CSUM DEVICE_STATS VERSION_1 MRG_RXBUF"
@@ -24,13 +23,10 @@ NEEDS_CSUM = {"flags": 1, "csum_start": 34, "csum_offset": 6}
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(OFFERED + config.pop("more", ""), **config) for config in map(dict, DEVICES.values())]
-    with boot(nics=nics, files=[exchange.PEER, counters.NETDEV], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
+    with faults.serving(boot, driver, nics, files=[counters.NETDEV]) as guest:
         for nic in guest.nics:
             guest.run(["ip", "link", "set", nic.name, "mtu", 65535])
-        with exchange.peer_in(guest):
-            yield guest
+        yield guest
 
 
 @pytest.fixture(params=range(len(DEVICES)), ids=list(DEVICES))

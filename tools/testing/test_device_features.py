@@ -3,8 +3,8 @@
 
 import pytest
 
-from lab import device, features
-from support import exchange, ordered
+from lab import features
+from support import exchange, faults, ordered
 from support.kernel_log import no_errors  # noqa: F401
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 MRG_RXBUF"
@@ -38,12 +38,8 @@ def guest(boot, driver):
         ordered.made(f"{PLAIN} {offered}", way="vfio-user" if "TUNNEL" in offered else "vhost-user")
         for offered, _ in OFFERS.values()
     ]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        for nic in guest.nics:
-            guest.bring_up(nic)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, nics) as guest:
+        yield guest
 
 
 @pytest.mark.parametrize("name", NAMES)

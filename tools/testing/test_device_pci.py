@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import device, features
+from lab import features
 from support import exchange, faults, ordered
 from support.kernel_log import no_errors  # noqa: F401
 
@@ -20,11 +20,8 @@ NAMES = list(DEVICES)
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, pairs, way="vfio-user") for names, pairs in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, nics) as guest:
+        yield guest
 
 
 @pytest.fixture(params=NAMES)

@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from lab import device, features
+from lab import features
 from support import exchange, faults, ordered
 from support.kernel_log import no_errors  # noqa: F401
 from support.rings import resize, sizes
@@ -33,11 +33,8 @@ SLOW = 20
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, pairs, way="vfio-user") for names, pairs, *_ in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest), exchange.peer_on_host():
-            yield guest
+    with faults.serving(boot, driver, nics) as guest, exchange.peer_on_host():
+        yield guest
 
 
 @pytest.fixture(params=NAMES)

@@ -3,7 +3,6 @@
 
 import pytest
 
-from lab import device
 from support import counters, exchange, faults, ordered
 from support.inject import ECN, NEEDS_CSUM, TCPV4, TCPV6, TUNNEL4, UFO, USO
 from support.kernel_log import errors, no_errors  # noqa: F401
@@ -26,12 +25,8 @@ ETHERNET = 14
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, **config) for names, config in DEVICES.values()]
-    files = [exchange.PEER, counters.NETDEV]
-    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, nics, files=[counters.NETDEV]) as guest:
+        yield guest
 
 
 def header_size(name):

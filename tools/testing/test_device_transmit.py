@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from lab import device, traffic
+from lab import traffic
 from support import counters, exchange, faults, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -25,12 +25,8 @@ LATE = re.compile(r"NETDEV WATCHDOG|TX timeout|transmit queue \d+ .* stuck")
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names) for names in DEVICES.values()]
-    files = [exchange.PEER, counters.NETDEV]
-    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, nics, files=[counters.NETDEV]) as guest:
+        yield guest
 
 
 @pytest.fixture(params=NAMES)

@@ -3,9 +3,11 @@
 
 import re
 import time
+from contextlib import contextmanager
 
 import pytest
 
+from lab import device
 from support import binding, counters, exchange, ordered
 from support.kernel_log import errors
 
@@ -19,6 +21,17 @@ def bring_up(guest):
     """Brings up all devices, and notes the names that they have."""
     for nic in guest.nics:
         nic.name = guest.bring_up(nic)
+
+
+@contextmanager
+def serving(boot, driver, nics, **options):
+    """A guest with these devices of our own, all of them up, and its peer serving."""
+    files = [exchange.PEER, *options.pop("files", ())]
+    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY, **options) as guest:
+        driver.load(guest)
+        bring_up(guest)
+        with exchange.peer_in(guest):
+            yield guest
 
 
 def bad(guest, nic):
@@ -77,9 +90,9 @@ def arrives(guest, nic, fault, **order):
 
 
 def bind_again(guest, driver, nic):
-    device = guest.virtio_device(nic)
-    binding.unbind(guest, driver, device)
-    binding.bind(guest, driver, device)
+    bound = guest.virtio_device(nic)
+    binding.unbind(guest, driver, bound)
+    binding.bind(guest, driver, bound)
     nic.name = guest.bring_up(nic)
 
 
