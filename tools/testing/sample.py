@@ -6,12 +6,12 @@ from collections import defaultdict
 
 import pytest
 
-# The square of the golden ratio: no number of values that a parameter can have keeps in step with it.
-STEP = (3 + math.sqrt(5)) / 2
+# The cube of the golden ratio: no number of values that a parameter can have keeps in step with it.
+STEP = 2 + math.sqrt(5)
 
 
 def chosen(variants):
-    """The places of those to run, of variants that are sets of values: the first, three in eight altogether, and more if
+    """The places of those to run, of variants that are sets of values: the first, a quarter of all, and more if
     a value is in none of them."""
     steps = range(math.ceil(len(variants) / STEP))
     places = {place for place in (math.floor(step * STEP) for step in steps) if place < len(variants)}

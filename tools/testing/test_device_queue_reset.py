@@ -9,7 +9,7 @@ import random
 
 import pytest
 
-from lab import features
+from lab import features, kernel
 from support import exchange, faults, ordered
 from support.kernel_log import no_errors  # noqa: F401
 from support.rings import resize, sizes
@@ -24,8 +24,8 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 MOST = 256
-SIZE = 500_000
-ROUNDS = 10
+SIZE = kernel.rounds(500_000)
+ROUNDS = kernel.rounds(20)
 # How often the driver reads that a queue is still being reset.
 SLOW = 20
 
