@@ -100,7 +100,7 @@ def test_everything_is_told_again(guest, nic):
         assert after != before
         before = after
     shown = list(each(guest, nic, SHOWN))
-    suspend.to_memory(guest)
+    suspend.to_sleep(guest)
     exchange.reaches(guest.run, nic.host4)
     assert told(nic, {}) == before
     assert list(each(guest, nic, SHOWN)) == shown
@@ -112,7 +112,7 @@ def test_counters_and_adapting_go_on(guest, nic):
     name = guest.interface(nic)
     guest.run(["ethtool", "-C", name, "adaptive-rx", "on"])
     names = guest.run(f"ethtool -S {name} | cut -d: -f1").stdout
-    suspend.to_memory(guest)
+    suspend.to_sleep(guest)
     exchange.reaches(guest.run, nic.host4)
     assert guest.run(f"ethtool -S {name} | cut -d: -f1").stdout == names and "cq_hw_ok_num" in names
     assert "Adaptive RX: on" in guest.run(["ethtool", "-c", name]).stdout
