@@ -43,7 +43,9 @@ check:
 	@$(lab) python3 tools/testing/run.py
 
 # Those with a device of our own; the ones that take long come first.
-device-files = test_commands test_quiet_commands $(notdir $(basename $(wildcard tools/testing/test_device_*.py)))
+device-long = test_commands test_device_hashes test_device_receive test_quiet_commands
+device-all = $(notdir $(basename $(wildcard tools/testing/test_device_*.py)))
+device-files = $(device-long) $(filter-out $(device-long),$(device-all))
 check-device: lab-env = KERNEL=$(or $(KERNEL),debug) LAB_LAYER=tools/device
 check-device:
 	@$(lab) python3 tools/testing/jobs.py $(device-files)

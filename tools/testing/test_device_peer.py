@@ -10,6 +10,9 @@ import pytest
 from lab import device, host, traffic
 from support import capture, device_hashes, exchange, faults, inject, ordered, packets, pcapng, peer
 from support.kernel_log import no_errors  # noqa: F401
+from support.kernels import stock_only
+
+pytestmark = stock_only("it is the device that is tried")
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM HOST_TSO4"
 RECEIVES = "GUEST_CSUM GUEST_TSO4 GUEST_TSO6 CTRL_GUEST_OFFLOADS"
