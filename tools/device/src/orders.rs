@@ -240,8 +240,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
             json!({})
         }
         Order::Interrupt { queue, count } => {
-            let count = queue_of(queues, queue)?.interrupt(count, &mut world.lent)?;
-            world.counts.of(queue).interrupts += u64::from(count);
+            world.interrupt(queue_of(queues, queue)?, count)?;
             json!({})
         }
         Order::Interrupts { queue } => {

@@ -263,12 +263,6 @@ impl Queue {
         })
     }
 
-    /// Gives back what was to be given back later, and interrupts so many times.
-    pub fn interrupt(&mut self, count: u32, lent: &mut Lent) -> io::Result<u32> {
-        let fault = Fault::Interrupts(count);
-        self.complete(Vec::new(), Some(&fault), Limits::default(), lent)
-    }
-
     /// Uses rings with so many descriptors at these addresses, which are those of the descriptors, of what the
     /// driver writes and of what the device does, from their beginning. `events` says whether either side tells
     /// when it wants to be told.

@@ -109,6 +109,11 @@ impl World {
         }
         Ok(())
     }
+
+    /// Interrupts so many times for a queue, and gives back what was to be given back later.
+    pub fn interrupt(&mut self, queue: &mut Queue, count: u32) -> io::Result<()> {
+        self.complete(queue, Vec::new(), Some(&Fault::Interrupts(count)))
+    }
 }
 
 impl State {
