@@ -278,3 +278,7 @@ class Guest:
 
     def set_link(self, nic, up):
         self._told(lambda: self.qmp("set_link", name=nic.id, up=up))
+
+    def wait_for_carrier(self, name, up):
+        """Waits until an interface follows what its device says of the link."""
+        self.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {int(up)} ]; do sleep 0.05; done")

@@ -39,7 +39,7 @@ ONE_IN = 2
 ENDLESS = 1 << 40
 RX, TX = 0, 1
 # What is said of a queue that is lost: by the virtio core, and by the watchdog if all take long to be bound again.
-LOST = re.compile(rf"{faults.BROKEN.pattern}|NETDEV WATCHDOG|is stuck, polling it")
+LOST = re.compile(rf"{faults.BROKEN.pattern}|{faults.WATCHDOG.pattern}")
 
 
 def faulty(guest):

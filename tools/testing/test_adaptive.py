@@ -8,7 +8,7 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import exchange
+from support import exchange, ordered
 from support.kernel_log import no_errors  # noqa: F401
 
 PAIRS = 2
@@ -51,9 +51,7 @@ def nic(guest):
 
 def told(nic):
     """The commands since the last call that are about interrupts."""
-    return [
-        ((one["class"], one["code"]), bytes.fromhex(one["body"])) for one in nic.order("commands") if one["class"] == 6
-    ]
+    return [(code, bytes.fromhex(body)) for code, body in ordered.commands(nic) if code[0] == 6]
 
 
 def change(guest, nic, what, check=True, queue=None):

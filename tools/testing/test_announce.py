@@ -91,7 +91,7 @@ def test_announced(guest, number):
             wait_for(count)
             for up in (False, True):
                 guest.set_link(nic, up)
-                guest.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {int(up)} ]; do sleep 0.05; done")
+                guest.wait_for_carrier(name, up)
             exchange.ping(guest.run, nic.host4)
             assert count() == 0
     exchange.everything(guest, nic)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from lab import device, features
-from support import binding, exchange, limit, queues
+from support import binding, exchange, limit, ordered, queues
 from support.kernel_log import errors
 
 PAIRS = 2
@@ -129,14 +129,9 @@ def answer(nic, code, **how):
     nic.order("script", answers=[{"command": code} | how])
 
 
-def told(nic):
-    """What the device has been told since the last call: classes with codes, and bodies."""
-    return [((one["class"], one["code"]), one["body"]) for one in nic.order("commands")]
-
-
 def after(nic, code):
     """What the device has been told after the first command of this kind."""
-    all_told = told(nic)
+    all_told = ordered.commands(nic)
     return all_told[[one for one, _ in all_told].index(code) + 1 :]
 
 
@@ -154,7 +149,7 @@ def all_again(nic, already=()):
     while not complete():
         assert time.monotonic() < limit, f"the device has not been told again: {all_told}"
         time.sleep(0.1)
-        all_told += told(nic)
+        all_told += ordered.commands(nic)
     return all_told
 
 
@@ -190,9 +185,9 @@ def fails(guest, nic, command, number, *lines):
 def works(guest, nic, command):
     """The device is told, and all is as wanted; afterwards it is undone."""
     before = run(guest, nic, command.shown).stdout
-    nic.order("commands")
+    ordered.commands(nic)
     run(guest, nic, command.set)
-    bodies = [body for code, body in told(nic) if code == command.code]
+    bodies = [body for code, body in ordered.commands(nic) if code == command.code]
     assert len(bodies) == command.count and bodies[-1].startswith(command.body), bodies
     assert run(guest, nic, command.shown).stdout != before
     run(guest, nic, command.undo)
@@ -224,7 +219,7 @@ def test_refused(guest, nic, command):
 
 @pytest.mark.parametrize("written, line", [(0, "with nothing"), (2, "with 2 bytes"), (0xFFFFFFFF, "with 4294967295 bytes")])
 def test_length_of_answer(guest, nic, command, written, line):
-    told(nic)
+    ordered.commands(nic)
     answer(nic, command.code, written=written)
     fails(guest, nic, command, errno.EIO, line)
     told_again(nic, command, after(nic, command.code))
@@ -236,11 +231,11 @@ def test_late(guest, nic, command):
     is told that this is not so."""
     answer(nic, command.code, withheld=True)
     fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
-    nic.order("commands")
+    ordered.commands(nic)
     for other in COMMANDS.values():
         if other.hashes == command.hashes:
             fails(guest, nic, other, errno.EIO)
-    assert nic.order("commands") == []
+    assert ordered.commands(nic) == []
     exchange.everything(guest, nic)
     nic.order("release")
     told_again(nic, command)
@@ -265,7 +260,7 @@ def test_fewer_queues_without_an_answer(guest, nics, hashes, script, number):
     nic = nics[hashes]
     name = guest.interface(nic)
     run(guest, nic, f"ethtool -L NIC combined {PAIRS}")
-    told(nic)
+    ordered.commands(nic)
     answer(nic, (4, 1) if hashes else (4, 0), **script)
     done = run(guest, nic, "ethtool -L NIC combined 1", check=False)
     assert done.rc != 0 and MESSAGES[number] in done.stderr
@@ -293,7 +288,7 @@ def test_fewer_queues_refused(guest, nics, hashes):
     assert queues.stack_has(guest, name)[1] == PAIRS
     run(guest, nic, "ethtool -L NIC combined 1")
     exchange.everything(guest, nic)
-    told(nic)
+    ordered.commands(nic)
     errors(guest)
 
 
@@ -304,12 +299,12 @@ def test_filter_of_addresses(guest, nic):
     lines = [f"fdb add {address} dev {name} self" for address in addresses]
     guest.run(["bridge", "-batch", "-"], input="\n".join(lines).encode())
     run(guest, nic, "ip link set NIC promisc on")
-    nic.order("commands")
+    ordered.commands(nic)
     run(guest, nic, "ip link set NIC promisc off")
-    table, promiscuous, all_multicast = nic.order("commands")[-3:]
-    assert [(one["class"], one["code"]) for one in (table, promiscuous, all_multicast)] == [(1, 0), (0, 0), (0, 1)]
-    assert (promiscuous["body"], all_multicast["body"]) == ("00", "00")
-    body = bytes.fromhex(table["body"])
+    table, promiscuous, all_multicast = ordered.commands(nic)[-3:]
+    assert (promiscuous, all_multicast) == (((0, 0), "00"), ((0, 1), "00"))
+    code, body = table[0], bytes.fromhex(table[1])
+    assert code == (1, 0)
     count = int.from_bytes(body[:4], "little")
     unicast, rest = body[4 : 4 + 6 * count], body[4 + 6 * count :]
     assert sorted(unicast[i : i + 6].hex(":") for i in range(0, len(unicast), 6)) == addresses

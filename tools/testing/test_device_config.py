@@ -31,7 +31,7 @@ def guest(boot, driver):
 @pytest.fixture(params=NAMES)
 def nic(guest, request):
     nic = guest.nics[NAMES.index(request.param)]
-    nic.order("commands")
+    ordered.commands(nic)
     return nic
 
 
@@ -44,13 +44,13 @@ def status(nic):
 
 
 def commands(nic):
-    return [(one["class"], one["code"]) for one in nic.order("commands")]
+    return [code for code, _ in ordered.commands(nic)]
 
 
 def flap(guest, nic):
     for up in (False, True):
         set_status(nic, int(up))
-        faults.wait_for_carrier(guest, nic, up)
+        guest.wait_for_carrier(nic.name, up)
 
 
 def test_link(guest, nic):
@@ -66,7 +66,7 @@ def test_link_that_changes_often(guest, nic):
         for number in range(MANY):
             set_status(nic, number % 2)
         set_status(nic, int(last))
-        faults.wait_for_carrier(guest, nic, last)
+        guest.wait_for_carrier(nic.name, last)
     exchange.everything(guest, nic)
 
 
@@ -75,7 +75,7 @@ def test_link_that_changes_while_the_interface_is_down(guest, nic):
         guest.run(["ip", "link", "set", nic.name, "down"])
         set_status(nic, int(up))
         guest.run(["ip", "link", "set", nic.name, "up"])
-        faults.wait_for_carrier(guest, nic, up)
+        guest.wait_for_carrier(nic.name, up)
     guest.run(["ip", "address", "replace", f"{nic.guest6}/64", "dev", nic.name, "nodad"])
     exchange.everything(guest, nic)
 
@@ -169,7 +169,7 @@ def test_news_while_nobody_listens(guest, driver, nic):
         set_status(nic, int(up))
         binding.bind(guest, driver, virtio)
         nic.name = guest.bring_up(nic)
-        faults.wait_for_carrier(guest, nic, up)
+        guest.wait_for_carrier(nic.name, up)
     flap(guest, nic)
     exchange.everything(guest, nic)
     assert errors(guest) == []

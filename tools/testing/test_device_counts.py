@@ -102,11 +102,11 @@ def test_commands(guest, nic):
     names = "cq_hw_command_num", "cq_hw_ok_num"
 
     def change():
-        nic.order("commands")
+        ordered.commands(nic)
         nic.order("script", answers=[{"command": [0, 0], "ack": 1}])
         guest.run(f"ip link set {nic.name} promisc on; ip link set {nic.name} promisc off")
         # Nobody waits for these.
-        faults.wait(lambda: len(told) >= 2 or told.extend(nic.order("commands")), "the device is not told")
+        faults.wait(lambda: len(told) >= 2 or told.extend(ordered.commands(nic)), "the device is not told")
 
     told = []
     commands, done = grows(guest, nic, names, change)

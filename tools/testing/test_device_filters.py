@@ -5,7 +5,6 @@ import socket
 
 import pytest
 
-from lab import device
 from support import exchange, faults, filters, ordered, peer
 from support.filters import address, group
 
@@ -27,13 +26,9 @@ COUNT, LENGTH = 20, 60
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, way=way) for way, names in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        # It has the device pass on what is tagged for no VLAN.
-        guest.run(["modprobe", "8021q"])
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    # The module has the device pass on what is tagged for no VLAN.
+    with faults.serving(boot, driver, nics, modules=["8021q"]) as guest:
+        yield guest
 
 
 @pytest.fixture
@@ -88,7 +83,7 @@ def arrive(nic, destination, vlan=None, own=None):
 
 def told(nic):
     """What the device has been told since the last call: classes with codes."""
-    return [(one["class"], one["code"]) for one in nic.order("commands")]
+    return [code for code, _ in ordered.commands(nic)]
 
 
 def link_set(guest, nic, *words):
@@ -158,7 +153,7 @@ def test_vlans(guest, nic):
 def test_vlan_that_is_refused(guest, nic):
     """What the device does not take does not count."""
     name = f"{nic.name}.{VLAN}"
-    nic.order("commands")
+    told(nic)
     nic.order("script", answers=[{"command": VLAN_ADD, "ack": 1}])
     guest.run(["ip", "link", "add", "link", nic.name, "name", name, "type", "vlan", "id", VLAN], check=False)
     assert VLAN_ADD in told(nic)
@@ -170,7 +165,7 @@ def test_vlan_that_is_refused(guest, nic):
 
 def test_mode_that_is_withheld(guest, nic):
     """It counts when the driver has the answer."""
-    nic.order("commands")
+    told(nic)
     nic.order("script", answers=[{"command": PROMISC, "withheld": True}])
     link_set(guest, nic, "promisc", "on")
     faults.wait(lambda: PROMISC in told(nic), "the device is not told")

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from lab import device, features
-from support import exchange
+from support import exchange, ordered
 from support.kernel_log import errors
 
 PAIRS, TABLE, KEY = 2, 8, 40
@@ -60,7 +60,7 @@ def nic(guest, nics):
 
 def told(nic):
     """The commands since the last call: class and code, and what follows."""
-    return [((one["class"], one["code"]), bytes.fromhex(one["body"])) for one in nic.order("commands")]
+    return [(code, bytes.fromhex(body)) for code, body in ordered.commands(nic)]
 
 
 def ethtool(guest, nic, words, check=True):

@@ -7,7 +7,7 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import binding, counters, device_stats, exchange, limit
+from support import binding, counters, device_stats, exchange, limit, ordered
 from support.device_stats import CONTROL, QUERY, RX, TX, capabilities, types_of
 from support.kernel_log import errors
 
@@ -79,7 +79,7 @@ def guest(boot, driver, nics):
 
 @pytest.fixture
 def nic(guest, nics):
-    nics[0].order("commands")
+    ordered.commands(nics[0])
     return nics[0]
 
 
@@ -91,9 +91,9 @@ def shown(guest, nic):
 
 def test_values(guest, nic):
     assert shown(guest, nic) == expected(ALL)
-    (asked,) = nic.order("commands")
+    ((_, asked),) = ordered.commands(nic)
     wanted = {queue: sum(1 << kind for kind in types_of(queue, PAIRS) if kind not in (2, 17)) for queue in range(2 * PAIRS + 1)}
-    assert asked["body"] == b"".join(struct.pack("<H6xQ", *one) for one in wanted.items()).hex()
+    assert asked == b"".join(struct.pack("<H6xQ", *one) for one in wanted.items()).hex()
 
 
 def complaints_of_c(guest):

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A device that can do no more until it is reset, whose function is reset, or that has news while a driver comes or goes."""
 
-import re
 import struct
 import threading
 
@@ -18,8 +17,6 @@ NAMES = list(DEVICES)
 READY, NEEDS_RESET = 0x0F, 0x40
 # Where the status of the link is in the configuration.
 LINK = 6
-# What is said of packets that are never given back, by the stack and by either driver.
-MISSED = re.compile(r"NETDEV WATCHDOG|transmit queue \d+ of \S+ is stuck|TX timeout on queue")
 ROUNDS = 20
 # Between two news, in seconds. A configuration that changes while it is read, again and again, is refused.
 PAUSE = 0.02
@@ -47,7 +44,7 @@ def is_alive(guest, nic):
 
 def only_missed_packets(guest):
     """On a busy machine the stack may have missed, and said so, those that the device had."""
-    assert [line for line in errors(guest) if not MISSED.search(line)] == []
+    assert [line for line in errors(guest) if not faults.WATCHDOG.search(line)] == []
     guest.kernel_messages()
 
 

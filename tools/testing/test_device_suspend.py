@@ -7,7 +7,7 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import device_stats, exchange, suspend
+from support import device_stats, exchange, ordered, suspend
 from support.kernel_log import no_errors  # noqa: F401
 
 PAIRS, TABLE, KEY = 2, 8, 40
@@ -70,8 +70,7 @@ def guest(boot, driver, nic):
 
 def told(nic, state):
     """What holds after the commands since the last call, if `state` did before: by command, what follows it."""
-    for one in nic.order("commands"):
-        code, body = (one["class"], one["code"]), one["body"]
+    for code, body in ordered.commands(nic):
         if code in (VLAN_ADD, VLAN_DEL):
             state.pop((VLAN_ADD, body), None)
             if code == VLAN_ADD:

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from lab import device, features
+from lab import features
 from support import counters, exchange, faults, ordered, packets, peer
 from support.inject import NEEDS_CSUM, TCPV4, TCPV6, TUNNEL4, TUNNEL6, UDP_TUNNEL_CSUM, UFO, USO
 from support.kernel_log import no_errors  # noqa: F401
@@ -46,12 +46,8 @@ out.sendto(bytes({SEGMENT * SEGMENTS}), (sys.argv[1], 9))
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, way="vfio-user", **config) for names, config in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER, counters.NETDEV], extra=device.SHARED_MEMORY) as guest:
-        driver.load(guest)
-        guest.run(["modprobe", "vxlan"])
-        faults.bring_up(guest)
-        with exchange.peer_in(guest):
-            yield guest
+    with faults.serving(boot, driver, nics, modules=["vxlan"], files=[counters.NETDEV]) as guest:
+        yield guest
 
 
 @pytest.fixture(params=NAMES)
@@ -71,9 +67,9 @@ def test_offloads(guest):
     """Tunnels are among what a device is told not to leave uncut, by bits of their own."""
     nic = guest.nics[NAMES.index("mergeable")]
     for wanted in ("off", "on"):
-        nic.order("commands")
+        ordered.commands(nic)
         guest.run(["ethtool", "-K", nic.name, "rx-gro-hw", wanted])
-        (body,) = [one["body"] for one in nic.order("commands") if (one["class"], one["code"]) == OFFLOADS]
+        (body,) = [body for code, body in ordered.commands(nic) if code == OFFLOADS]
         mask = int.from_bytes(bytes.fromhex(body), "little")
         assert [bit for bit in MAPPED if mask >> bit & 1] == (MAPPED if wanted == "on" else [])
 

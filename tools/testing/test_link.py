@@ -37,22 +37,17 @@ def carrier(guest, name):
     return guest.run(["cat", f"/sys/class/net/{name}/carrier"]).stdout.strip()
 
 
-def wait_for_carrier(guest, name, wanted):
-    """It follows the device's interrupt, which may take a moment."""
-    guest.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {wanted} ]; do sleep 0.05; done")
-
-
 @pytest.mark.parametrize("number", [0, 2], ids=["modern", "legacy"])
 def test_carrier_follows_the_device(guest, number):
     nic = guest.nics[number]
     name = guest.interface(nic)
     for _ in range(5):
         guest.set_link(nic, False)
-        wait_for_carrier(guest, name, 0)
+        guest.wait_for_carrier(name, False)
         # Other NICs go on.
         exchange.ping(guest.run, guest.nics[1].host4)
         guest.set_link(nic, True)
-        wait_for_carrier(guest, name, 1)
+        guest.wait_for_carrier(name, True)
         exchange.ping(guest.run, nic.host4)
     exchange.everything(guest, nic)
 
@@ -65,14 +60,14 @@ def test_carrier_after_another_driver(guest, driver):
     device = guest.virtio_device(nic)
     binding.hand_over(guest, [device], driver, drivers.C)
     name = guest.bring_up(nic)
-    wait_for_carrier(guest, name, 1)
+    guest.wait_for_carrier(name, True)
     binding.unbind(guest, drivers.C, device)
     binding.bind(guest, driver, device)
     drivers.C.unload(guest)
     name = guest.bring_up(nic)
     for up in (False, True):
         guest.set_link(nic, up)
-        wait_for_carrier(guest, name, int(up))
+        guest.wait_for_carrier(name, up)
     exchange.everything(guest, nic)
 
 
@@ -82,9 +77,9 @@ def test_link_goes_and_comes_under_traffic(guest):
     with exchange.peer_on_host(), exchange.flooded(guest, nic):
         for _ in range(10):
             guest.set_link(nic, False)
-            wait_for_carrier(guest, name, 0)
+            guest.wait_for_carrier(name, False)
             guest.set_link(nic, True)
-            wait_for_carrier(guest, name, 1)
+            guest.wait_for_carrier(name, True)
     exchange.everything(guest, nic)
 
 
@@ -95,7 +90,7 @@ def test_link_that_changes_while_the_interface_is_down(guest):
         guest.run(["ip", "link", "set", name, "down"])
         guest.set_link(nic, up)
         guest.run(["ip", "link", "set", name, "up"])
-        wait_for_carrier(guest, name, int(up))
+        guest.wait_for_carrier(name, up)
     guest.run(["ip", "address", "replace", f"{nic.guest6}/64", "dev", name, "nodad"])
     exchange.everything(guest, nic)
 
@@ -121,7 +116,7 @@ def speed(guest, name):
 
 def interface_up(guest, number):
     name = guest.interface(guest.nics[number])
-    wait_for_carrier(guest, name, 1)
+    guest.wait_for_carrier(name, True)
     return name
 
 
@@ -137,13 +132,13 @@ def test_speed_can_be_set(guest):
         guest.run(["ethtool", "-s", name, "speed", 100, "duplex", "half", "autoneg", "off"])
         assert speed(guest, name)[:2] == ("100Mb/s", "Half")
         guest.run(f"ip link set {name} down && ip link set {name} up")
-        wait_for_carrier(guest, name, 1)
+        guest.wait_for_carrier(name, True)
         assert speed(guest, name)[:2] == ("100Mb/s", "Half")
     for name, number, shown in (quiet, 0, ("100Mb/s", "Half")), (known, SHOWN.index(KNOWN), KNOWN):
         guest.set_link(guest.nics[number], False)
-        wait_for_carrier(guest, name, 0)
+        guest.wait_for_carrier(name, False)
         guest.set_link(guest.nics[number], True)
-        wait_for_carrier(guest, name, 1)
+        guest.wait_for_carrier(name, True)
         assert speed(guest, name)[:2] == shown
 
 

@@ -123,7 +123,7 @@ def told(nic, command):
     """Waits until the device has been told."""
 
     def found():
-        bodies = [one["body"] for one in nic.order("commands") if (one["class"], one["code"]) == command.code]
+        bodies = [body for code, body in ordered.commands(nic) if code == command.code]
         return any(body.startswith(command.body or "") for body in bodies)
 
     faults.wait(found, f"the device is not told {command.name}")
@@ -148,14 +148,14 @@ def answered(guest, nic, command, answer):
 
 def told_nothing_more(guest, nic):
     """Waits until what the stack still had to say is said, for instance because IPv6 has joined a group."""
-    nic.order("commands")
-    faults.wait(lambda: time.sleep(1) or not nic.order("commands"), "the device is told more and more")
+    ordered.commands(nic)
+    faults.wait(lambda: time.sleep(1) or not ordered.commands(nic), "the device is told more and more")
 
 
 def works(guest, nic, command):
     """The command comes to an end, and so do packets."""
     run(guest, nic, command.before)
-    nic.order("commands")
+    ordered.commands(nic)
     cause(guest, nic, command)
     told(nic, command)
     exchange.udp_echo(nic.guest4)
@@ -184,9 +184,9 @@ def timed_out(guest, nic, command):
     # Neither this nor packets wait for the answer.
     run(guest, nic, "ip link set NIC alias ALIAS")
     in_log(guest, rf"has not answered {command.name} within {LIMIT} ms")
-    nic.order("commands")
+    ordered.commands(nic)
     exchange.pings(guest, nic)
-    assert nic.order("commands") == []
+    assert ordered.commands(nic) == []
 
 
 def test_late(guest, nic, command):

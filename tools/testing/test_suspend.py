@@ -134,7 +134,7 @@ def test_link_that_changes_meanwhile(guest):
     for up in (False, True):
         guest.set_link(nic, up)
         suspend.to_memory(guest)
-        guest.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {int(up)} ]; do sleep 0.05; done")
+        guest.wait_for_carrier(name, up)
     exchange.everything(guest, nic)
 
 

@@ -15,6 +15,8 @@ from support.kernel_log import errors
 BAD = ("rx_length_errors", "rx_frame_errors", "rx_dropped")
 # What the virtio core says of a used entry for a chain that it has not lent.
 BROKEN = re.compile(r"id \d+ (is not a head|out of range)")
+# What is said of a transmit queue that is not served for long: by the stack, by the C driver and by ours.
+WATCHDOG = re.compile(r"NETDEV WATCHDOG|TX timeout on queue|transmit queue \d+ of \S+ is stuck")
 
 
 def bring_up(guest):
@@ -24,11 +26,13 @@ def bring_up(guest):
 
 
 @contextmanager
-def serving(boot, driver, nics, **options):
-    """A guest with these devices of our own, all of them up, and its peer serving."""
+def serving(boot, driver, nics, modules=(), **options):
+    """A guest with these devices of our own, all of them up, these modules, and its peer serving."""
     files = [exchange.PEER, *options.pop("files", ())]
     with boot(nics=nics, files=files, extra=device.SHARED_MEMORY, **options) as guest:
         driver.load(guest)
+        for module in modules:
+            guest.run(["modprobe", module])
         bring_up(guest)
         with exchange.peer_in(guest):
             yield guest
@@ -45,10 +49,6 @@ def wait(condition, what):
     while not condition():
         assert time.monotonic() < limit, what
         time.sleep(0.05)
-
-
-def wait_for_carrier(guest, nic, wanted):
-    guest.run(f"until [ $(cat /sys/class/net/{nic.name}/carrier) = {int(wanted)} ]; do sleep 0.05; done")
 
 
 def with_header(**fields):

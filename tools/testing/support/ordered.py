@@ -43,6 +43,11 @@ def sent(nic, *wanted):
     return [found[data] for data in wanted]
 
 
+def commands(nic):
+    """What the device has been told since the last call: the class and code of each command, and its body."""
+    return [((one["class"], one["code"]), one["body"]) for one in nic.order("commands")]
+
+
 def echo(nic, length, queue=0, seed=0, **order):
     """A packet there and back; returns how many buffers it took."""
     data = frame(nic, length, seed)
