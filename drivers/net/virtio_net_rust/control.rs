@@ -8,11 +8,13 @@
 
 mod access;
 pub(crate) mod commands;
+mod doubt;
 
 pub(crate) use self::access::{
     settle,
     Access, //
 };
+use self::doubt::Doubt;
 use crate::parameters;
 use kernel::{
     new_mutex,
@@ -96,18 +98,18 @@ struct State {
     queue: Virtqueue<Exchange>,
     /// Whether the queue still has a command that nobody waits for any more.
     overdue: bool,
-    /// Whether the device may have done a command that counts as failed.
-    doubt: bool,
+    /// Whether the device may have done a command that counts as failed, or was not told one that counts.
+    doubt: Doubt,
 }
 
-/// Whether it is known what is set in the device.
-enum Doubt {
-    /// It is known.
-    Nothing,
-    /// It will be known when the device has answered.
-    Pending,
-    /// A command that counts as failed may have been done.
-    Settled,
+/// Whether the device has to be told again what is set.
+enum Repeat {
+    /// It has not.
+    No,
+    /// It has: when it has answered what it owes, if it owes that, and some time after the last time.
+    Later,
+    /// It has, and takes commands.
+    Now,
 }
 
 impl Control {
@@ -129,26 +131,31 @@ impl Control {
         *self.0.lock() = Some(State::new(queue));
     }
 
-    /// Whether it is known what is set in the device. Process context. May sleep, but does not wait for a
-    /// command that is under way.
-    fn doubt(&self) -> Doubt {
+    /// Whether the device has to be told again what is set. If that is now, whoever asks tells it, and says so
+    /// with [`repeated`](Self::repeated) afterwards. Process context. May sleep, but does not wait for a command
+    /// that is under way.
+    fn repeat(&self) -> Repeat {
         let Some(mut guard) = self.0.try_lock() else {
-            return Doubt::Pending;
+            return Repeat::Later;
         };
         match &mut *guard {
-            Some(state) if state.doubt && !state.queue.is_broken() => match state.settle() {
-                Ok(()) => Doubt::Settled,
-                Err(_) => Doubt::Pending,
-            },
-            _ => Doubt::Nothing,
+            Some(state) if state.doubt.exists && !state.queue.is_broken() => {
+                if state.settle().is_err() || !state.doubt.is_due() {
+                    return Repeat::Later;
+                }
+                state.doubt.begin();
+                Repeat::Now
+            }
+            _ => Repeat::No,
         }
     }
 
-    /// Leaves it at what the device has been told: a device that is slow all the time would have to be
-    /// told again and again. Process context. May sleep.
-    fn trust(&self) {
-        if let Some(state) = &mut *self.0.lock() {
-            state.doubt = false;
+    /// The device has been told again what is set. Says whether it has, as far as it can be known, taken or
+    /// refused all of that. Process context. May sleep.
+    fn repeated(&self) -> bool {
+        match &mut *self.0.lock() {
+            Some(state) => state.doubt.end(),
+            None => false,
         }
     }
 
@@ -191,7 +198,11 @@ impl Control {
         let mut guard = self.0.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
-        state.settle()?;
+        if let Err(error) = state.settle() {
+            // Not all who have something set look what becomes of it.
+            state.doubt.exists |= request.sets;
+            return Err(error);
+        }
         let mut message = Message::new(state.queue.device());
         message.bytes(&[request.class, request.code])?;
         message.end_segment()?;
@@ -206,7 +217,7 @@ impl Control {
         }
 
         let answered = state.answer(request);
-        state.doubt |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));
+        state.doubt.exists |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));
         answered
     }
 }
@@ -216,7 +227,7 @@ impl State {
         Self {
             queue,
             overdue: false,
-            doubt: false,
+            doubt: Doubt::default(),
         }
     }
 

@@ -3,12 +3,13 @@
 //! The control queue in the hands of those who have the network device.
 //!
 //! A command that has failed because there was no answer, or none that can be, may have been done all
-//! the same. Then the device is told again what is set, as soon as it answers.
+//! the same. Then the device is told again what is set, as soon as it answers, until it has either taken or
+//! refused all of it.
 
 use super::{
     Command,
     Control,
-    Doubt, //
+    Repeat, //
 };
 use crate::{
     settings,
@@ -73,17 +74,20 @@ pub(crate) fn settle(device: &Device<VirtioNet>) {
     let Some(control) = &device.shared().control else {
         return;
     };
-    match control.doubt() {
-        Doubt::Nothing => (),
-        Doubt::Pending => device.schedule_service_in(PAUSE),
-        Doubt::Settled => {
+    match control.repeat() {
+        Repeat::No => (),
+        Repeat::Later => device.schedule_service_in(PAUSE),
+        Repeat::Now => {
             let rtnl = rtnl::lock();
             settings::repeat(device, &rtnl);
-            control.trust();
-            dev_info!(
-                device.shared().device,
-                "device has been told again what is set\n"
-            );
+            if control.repeated() {
+                dev_info!(
+                    device.shared().device,
+                    "device has been told again what is set\n"
+                );
+            } else {
+                device.schedule_service_in(PAUSE);
+            }
         }
     }
 }
