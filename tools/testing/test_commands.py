@@ -242,6 +242,23 @@ def test_late(guest, nic, command):
     works(guest, nic, command)
 
 
+def test_late_twice(guest, nics):
+    """Also when it is told again: what it may have done by then and nobody wants is not forgotten over that."""
+    nic, command = nics[0], COMMANDS["vlan"]
+    answer(nic, command.code, withheld=True)
+    fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
+    ordered.commands(nic)
+    answer(nic, FIRST_AGAIN, withheld=True)
+    nic.order("release")
+    log = f"dmesg --notime | grep 'does not forget VLAN {int.from_bytes(bytes.fromhex(command.body), 'little')}'"
+    guest.run(f"until {log}; do sleep 0.1; done", timeout=limit.HANGS)
+    assert FIRST_AGAIN in [code for code, _ in ordered.commands(nic)]
+    nic.order("release")
+    told_again(nic, command)
+    errors(guest)
+    works(guest, nic, command)
+
+
 def test_never(guest, driver, nic, command):
     """The memory of the command comes back with the device's reset."""
     answer(nic, command.code, withheld=True)

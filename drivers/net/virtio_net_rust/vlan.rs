@@ -51,9 +51,14 @@ fn entry(known: &mut KVec<Vlan>, vid: u16) -> Result<&mut Vlan> {
     known.get_mut(index).ok_or(EINVAL)
 }
 
+/// Whether the device may or may not have done what a command said that has ended like that.
+fn is_open(told: &Result) -> bool {
+    matches!(*told, Err(ETIMEDOUT | EIO))
+}
+
 /// Forgets a VLAN, unless the device may have it: a command about it has ended like that.
 fn settle(known: &mut KVec<Vlan>, vid: u16, told: &Result) {
-    if !matches!(*told, Err(ETIMEDOUT | EIO)) {
+    if !is_open(told) {
         known.retain(|vlan| vlan.vid != vid || vlan.wanted);
     }
 }
@@ -121,10 +126,12 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     };
     device.shared().vlans.0.with(rtnl, |known| {
         let mut result = Ok(());
-        for vlan in known.iter() {
-            result = tell(device, control, vlan.vid, vlan.wanted).and(result);
-        }
-        known.retain(|vlan| vlan.wanted);
+        known.retain(|vlan| {
+            let told = tell(device, control, vlan.vid, vlan.wanted);
+            let stays = vlan.wanted || is_open(&told);
+            result = told.and(result);
+            stays
+        });
         result
     })
 }
