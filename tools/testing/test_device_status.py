@@ -138,6 +138,6 @@ def test_news_while_a_driver_comes_and_goes(guest, driver, nic):
     assert count > ROUNDS
     for up in (False, True):
         set_link(nic, up)
-        faults.wait_for_carrier(guest, nic, up)
+        guest.wait_for_carrier(nic.name, up)
     exchange.everything(guest, nic)
     assert errors(guest) == []
