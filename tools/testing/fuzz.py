@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make fuzz SECONDS=n SEED=m`: a device that does wrong by chance, and a guest that has to carry traffic through it.
 
-What is wrong with the n-th packet of a queue in a round follows from the seed, so the same seed makes the same faults.
-How many packets there are in the end is up to the machine. In most rounds the faults are such that the driver has to go
-on; in the others it loses a queue, and its device is bound again.
+What is wrong with the n-th packet of a queue in a round follows from the seed, and so does the n-th command with what
+becomes of it: the same seed makes the same faults. How many there are in the end is up to the machine. In most rounds
+they are such that the driver has to go on; in the others it loses a queue, and its device is bound again.
 """
 
 import random
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from lab import device, driver
 from lab.guest import Guest
-from support import binding, counters, exchange, faults, kmemleak, leaks, ordered
+from support import binding, chance, counters, exchange, faults, kmemleak, leaks, limit, ordered
 from support.kernel_log import errors
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
@@ -26,10 +26,13 @@ HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
 DEVICES = {
     "small": (PLAIN, {}),
     "chained": (PLAIN + " GUEST_TSO4 HOST_TSO4 INDIRECT_DESC EVENT_IDX", {}),
-    "mergeable": (PLAIN + " MRG_RXBUF EVENT_IDX", {}),
-    "packed, mergeable": (PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX", {}),
+    "mergeable, commands": (PLAIN + " MRG_RXBUF EVENT_IDX MQ " + chance.OFFERED, {"pairs": 2, "mtu": 1500}),
+    "packed, mergeable, commands": (PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX " + chance.OFFERED, {"mtu": 1500}),
     "mergeable, uncut, hashes": (PLAIN + " GUEST_TSO4 GUEST_TSO6 MRG_RXBUF HASH_REPORT INDIRECT_DESC", HASHES),
-    "mergeable, tunnels, pci": (PLAIN + UNCUT + TUNNELS + " MRG_RXBUF EVENT_IDX", {"way": "vfio-user"}),
+    "mergeable, tunnels, commands, pci": (
+        PLAIN + UNCUT + TUNNELS + " MRG_RXBUF EVENT_IDX " + chance.OFFERED,
+        {"way": "vfio-user", "mtu": 1500},
+    ),
 }
 # Seconds that a round takes, and one that a queue does not survive.
 ROUND, BREAKING = 20, 3
@@ -37,32 +40,45 @@ ROUND, BREAKING = 20, 3
 EVERY = 3
 ONE_IN = 2
 ENDLESS = 1 << 40
-RX, TX = 0, 1
-# What is said of a queue that is lost: by the virtio core, and by the watchdog if all take long to be bound again.
-LOST = re.compile(rf"{faults.BROKEN.pattern}|{faults.WATCHDOG.pattern}")
+RX = 0
+# What may be said: of what is wrong with commands, by the watchdog while a device ignores kicks or waits for its turn to
+# be bound again, and by the virtio core of a queue that is lost.
+SAID = re.compile(rf"{chance.SAID.pattern}|{faults.WATCHDOG.pattern}")
+LOST = re.compile(rf"{SAID.pattern}|{faults.BROKEN.pattern}|{chance.REFUSED.pattern}")
 
 
 def faulty(guest):
     return sum(nic.order("faulty") for nic in guest.nics)
 
 
+def interrupt(nic):
+    """Whoever waits for an interrupt that was lost waits no longer."""
+    for queue in range(2 * nic.pairs):
+        nic.order("interrupt", queue=queue, count=1)
+
+
 def round_of(guest, seed, breaking):
-    """Faults for a while, under traffic to the guest and back."""
+    """Faults for a while, under traffic to the guest and back. Returns how many commands there were meanwhile."""
+    commands = random.Random(seed)
+    commanded = [nic for nic in guest.nics if chance.is_commanded(nic)]
     for number, nic in enumerate(guest.nics):
         choice = {"seed": seed + number, "one_in": ONE_IN, "breaking": breaking}
         nic.order("random", choice=choice)
         length = random.Random(choice["seed"]).choice((60, 500, 1514))
         nic.order("flood", queue=RX, bytes=ordered.frame(nic, length).hex(), count=ENDLESS)
+    done = 0
     end = time.monotonic() + (BREAKING if breaking else ROUND)
     while time.monotonic() < end:
-        time.sleep(0.5)
+        if breaking:
+            time.sleep(0.5)
+        else:
+            done += chance.step(guest, commands.choice(commanded), commands)
         for nic in guest.nics:
-            # Whoever waits for an interrupt that was lost waits no longer.
-            for queue in (RX, TX):
-                nic.order("interrupt", queue=queue, count=1)
+            interrupt(nic)
     for nic in guest.nics:
         nic.order("random", choice=None)
         nic.order("flood", queue=RX, bytes="", count=0)
+    return done
 
 
 def well(guest, allowed=None):
@@ -82,20 +98,21 @@ def flows(guest):
 
 def fuzz(guest, chosen, seconds, seed):
     end = time.monotonic() + seconds
-    number = 0
+    number = commands = 0
     while time.monotonic() < end:
         number += 1
         breaking = number % EVERY == 0
-        round_of(guest, seed + 1000 * number, breaking)
-        if breaking:
-            for nic in guest.nics:
-                faults.bind_again(guest, chosen, nic)
-        well(guest, LOST if breaking else None)
+        commands += round_of(guest, seed + 1000 * number, breaking)
+        configurations = random.Random(seed + number)
         for nic in guest.nics:
-            nic.order("interrupt", queue=RX, count=1)
-            nic.order("interrupt", queue=TX, count=1)
+            if breaking:
+                chance.bind_again(guest, chosen, nic, configurations)
+            interrupt(nic)
+            if chance.is_commanded(nic):
+                chance.behave(guest, nic)
             exchange.reaches(guest.run, nic.host4)
-        print(f"round {number}: {faulty(guest)} faults so far", flush=True)
+        well(guest, LOST if breaking else SAID)
+        print(f"round {number}: {faulty(guest)} faults and {commands} commands so far", flush=True)
 
 
 def main(seconds, seed):
@@ -107,7 +124,8 @@ def main(seconds, seed):
         nics = [ordered.made(names, **config) for names, config in DEVICES.values()]
         files = [*chosen.payload(folder), exchange.PEER, counters.NETDEV]
         guest = stack.enter_context(Guest(nics=nics, files=files, leaks=True, extra=device.SHARED_MEMORY))
-        chosen.load(guest)
+        limit.load(guest, chosen, chance.LIMIT)
+        guest.run(["modprobe", "8021q"])
         faults.bring_up(guest)
         with exchange.peer_in(guest):
             fuzz(guest, chosen, int(seconds or 60), seed)

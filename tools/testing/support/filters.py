@@ -45,9 +45,9 @@ def vlan_in(guest, nic, number):
     guest.run(f"ip link delete {device} && ip address add {nic.guest4}/24 dev {name}")
 
 
-def becomes(look, **wanted):
+def becomes(look, within=exchange.TIMEOUT, **wanted):
     """Waits until a device has what is wanted: the C driver is not done yet when a command returns."""
-    limit = time.monotonic() + exchange.TIMEOUT
+    limit = time.monotonic() + within
     while True:
         found = {name: sorted(value) if isinstance(value, list) else value for name, value in look().items()}
         if wanted.items() <= found.items():
