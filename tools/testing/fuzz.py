@@ -2,8 +2,9 @@
 """`make fuzz SECONDS=n SEED=m`: a device that does wrong by chance, and a guest that has to carry traffic through it.
 
 What is wrong with the n-th packet of a queue in a round follows from the seed, and so does the n-th command with what
-becomes of it: the same seed makes the same faults. How many there are in the end is up to the machine. In most rounds
-they are such that the driver has to go on; in the others it loses a queue, and its device is bound again.
+becomes of it: the same seed makes the same faults. How many there are in the end is up to the machine. Rounds are of
+three kinds in turn: in the first the driver gets as many packets as it can take, in the second also commands go wrong,
+and in the third it loses queues, and all devices are bound again.
 """
 
 import random
@@ -34,17 +35,18 @@ DEVICES = {
         {"way": "vfio-user", "mtu": 1500},
     ),
 }
-# Seconds that a round takes, and one that a queue does not survive.
-ROUND, BREAKING = 20, 3
-# In so many rounds, one is of the second kind.
-EVERY = 3
+PACKETS, COMMANDS, BREAKING = range(3)
+# In seconds.
+LASTS = {PACKETS: 20, COMMANDS: 20, BREAKING: 3}
 ONE_IN = 2
-ENDLESS = 1 << 40
+# How many packets a device has for the guest. Nothing else would come to an end beside those without end.
+ENDLESS, SOME = 1 << 40, 200
 RX = 0
 # What may be said: of what is wrong with commands, by the watchdog while a device ignores kicks or waits for its turn to
 # be bound again, and by the virtio core of a queue that is lost.
 SAID = re.compile(rf"{chance.SAID.pattern}|{faults.WATCHDOG.pattern}")
 LOST = re.compile(rf"{SAID.pattern}|{faults.BROKEN.pattern}|{chance.REFUSED.pattern}")
+ALLOWED = {PACKETS: None, COMMANDS: SAID, BREAKING: LOST}
 
 
 def faulty(guest):
@@ -57,28 +59,35 @@ def interrupt(nic):
         nic.order("interrupt", queue=queue, count=1)
 
 
-def round_of(guest, seed, breaking):
+def round_of(guest, seed, kind):
     """Faults for a while, under traffic to the guest and back. Returns how many commands there were meanwhile."""
-    commands = random.Random(seed)
+    by_chance = random.Random(seed)
     commanded = [nic for nic in guest.nics if chance.is_commanded(nic)]
+    frames = [ordered.frame(nic, by_chance.choice((60, 500, 1514))).hex() for nic in guest.nics]
+
+    def flood(count):
+        for nic, frame in zip(guest.nics, frames, strict=True):
+            nic.order("flood", queue=RX, bytes=frame, count=count)
+
     for number, nic in enumerate(guest.nics):
-        choice = {"seed": seed + number, "one_in": ONE_IN, "breaking": breaking}
+        choice = {"seed": seed + number, "one_in": ONE_IN, "breaking": kind == BREAKING}
         nic.order("random", choice=choice)
-        length = random.Random(choice["seed"]).choice((60, 500, 1514))
-        nic.order("flood", queue=RX, bytes=ordered.frame(nic, length).hex(), count=ENDLESS)
-    done = 0
-    end = time.monotonic() + (BREAKING if breaking else ROUND)
+    commands = 0
+    if kind != COMMANDS:
+        flood(ENDLESS)
+    end = time.monotonic() + LASTS[kind]
     while time.monotonic() < end:
-        if breaking:
-            time.sleep(0.5)
+        if kind == COMMANDS:
+            flood(SOME)
+            commands += chance.step(guest, by_chance.choice(commanded), by_chance)
         else:
-            done += chance.step(guest, commands.choice(commanded), commands)
+            time.sleep(0.5)
         for nic in guest.nics:
             interrupt(nic)
     for nic in guest.nics:
         nic.order("random", choice=None)
-        nic.order("flood", queue=RX, bytes="", count=0)
-    return done
+    flood(0)
+    return commands
 
 
 def well(guest, allowed=None):
@@ -100,18 +109,18 @@ def fuzz(guest, chosen, seconds, seed):
     end = time.monotonic() + seconds
     number = commands = 0
     while time.monotonic() < end:
+        kind = number % 3
         number += 1
-        breaking = number % EVERY == 0
-        commands += round_of(guest, seed + 1000 * number, breaking)
+        commands += round_of(guest, seed + 1000 * number, kind)
         configurations = random.Random(seed + number)
         for nic in guest.nics:
-            if breaking:
+            if kind == BREAKING:
                 chance.bind_again(guest, chosen, nic, configurations)
             interrupt(nic)
-            if chance.is_commanded(nic):
+            if kind == COMMANDS and chance.is_commanded(nic):
                 chance.behave(guest, nic)
             exchange.reaches(guest.run, nic.host4)
-        well(guest, LOST if breaking else SAID)
+        well(guest, ALLOWED[kind])
         print(f"round {number}: {faulty(guest)} faults and {commands} commands so far", flush=True)
 
 

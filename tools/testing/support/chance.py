@@ -4,6 +4,7 @@
 import re
 import struct
 
+from lab import kernel
 from support import binding, device_stats, exchange, faults, filters, limit
 
 # What these commands are for.
@@ -91,7 +92,7 @@ def is_commanded(nic):
 
 def run(guest, nic, command):
     words = command.replace("NIC", nic.name).replace("MAC", nic.mac)
-    return guest.run(words, timeout=limit.HANGS, check=False).rc == 0
+    return guest.run(words, timeout=kernel.patient(limit.HANGS), check=False).rc == 0
 
 
 def change(nic, chance):
