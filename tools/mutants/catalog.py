@@ -161,9 +161,30 @@ MUTANTS = [
     Mutant(
         "a command without an answer counts as not done",
         DRIVER + "control.rs",
-        "state.doubt |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
-        "state.doubt &= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
+        "state.doubt.exists |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
+        "state.doubt.exists &= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));",
         "test_commands and test_late and mac",
+    ),
+    Mutant(
+        "a command that was not sent is forgotten",
+        DRIVER + "control.rs",
+        "state.doubt.exists |= request.sets;",
+        "state.doubt.exists |= false;",
+        "test_device_stats and test_command_while_an_answer_is_owed",
+    ),
+    Mutant(
+        "a device is told again only once",
+        DRIVER + "control/doubt.rs",
+        "        !self.exists\n",
+        "        !core::mem::take(&mut self.exists)\n",
+        "test_commands and test_late_twice",
+    ),
+    Mutant(
+        "a VLAN is forgotten that the device may have",
+        DRIVER + "vlan.rs",
+        "vlan.wanted || is_open(&told)",
+        "vlan.wanted",
+        "test_commands and test_late_twice",
     ),
     # --- Answers with statistics ------------------------------------------------------
     Mutant(

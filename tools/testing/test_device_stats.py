@@ -7,11 +7,13 @@ import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import binding, counters, device_stats, exchange, limit, ordered
+from support import binding, counters, device_stats, exchange, faults, limit, ordered
 from support.device_stats import CONTROL, QUERY, RX, TX, capabilities, types_of
 from support.kernel_log import errors
 
 PAIRS, LIMIT = 2, 1000
+# The command that sets how many of them are used.
+PAIRS_SET = (4, 0)
 OFFERED = "MAC MRG_RXBUF STATUS CTRL_VQ MQ DEVICE_STATS VERSION_1"
 # Those that `ethtool -S` shows: type and place of each.
 NAMED = {
@@ -182,6 +184,21 @@ def test_no_answer(guest, nic, script):
     said = errors(guest)
     assert any("what it has counted" in line for line in said), said
     guest.run(f"until ethtool -S {guest.interface(nic)} | grep -q 'hw_.*: [1-9]'; do sleep 0.1; done")
+    errors(guest)
+    assert shown(guest, nic) == expected(ALL)
+
+
+def test_command_while_an_answer_is_owed(guest, nic):
+    """It fails at once, without having been sent; what holds is told when the device has answered."""
+    name = guest.interface(nic)
+    nic.order("script", answers=[{"withheld": True}])
+    assert shown(guest, nic) == expected({})
+    ordered.commands(nic)
+    assert guest.run(["ethtool", "-L", name, "combined", "1"], check=False).rc != 0
+    assert ordered.commands(nic) == []
+    nic.order("release")
+    faults.wait(lambda: PAIRS_SET in [code for code, _ in ordered.commands(nic)], "the device is not told what holds")
+    guest.run(["ethtool", "-L", name, "combined", str(PAIRS)])
     errors(guest)
     assert shown(guest, nic) == expected(ALL)
 
