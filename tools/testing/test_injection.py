@@ -46,9 +46,11 @@ def nic(guest, request):
 @pytest.fixture
 def attempts(guest, driver):
     """Numbers, until enough allocations have failed."""
+    # Beside traffic it can take minutes.
+    text = injection.text_of(guest, driver.name)
 
     def numbers():
-        with injection.injected(guest, driver):
+        with injection.injected(guest, text):
             for number in itertools.count():
                 refused = injection.refused(guest)
                 if sum(refused.values()) >= FAILURES:

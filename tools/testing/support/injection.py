@@ -31,9 +31,9 @@ def set_all(guest, kind, **settings):
 
 
 @contextmanager
-def injected(guest, driver):
-    """For a `with` block: a share of the allocations fail that have one of the driver's functions among their callers."""
-    start, end = text_of(guest, driver.name)
+def injected(guest, text):
+    """For a `with` block: a share of the allocations fail that have code of this text_of() among their callers."""
+    start, end = text
     for kind in KINDS:
         callers = {"stacktrace_depth": DEPTH, "require_start": start, "require_end": end}
         set_all(guest, kind, verbose=0, interval=1, times=MOST, **callers, **EACH[kind], probability=PER_CENT)
