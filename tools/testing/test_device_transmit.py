@@ -18,7 +18,6 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 RX, TX = 0, 1
-# What the stack and drivers say of packets that are not sent.
 
 
 @pytest.fixture(scope="module")
