@@ -20,6 +20,9 @@ TIMEOUT = kernel.patient(20)
 DATAGRAMS = (0, 1, 17, 18, 19, 100, 511, 1000, 1471, 1472, 1473, 2000, 4096, 9000, 30000, 65507)
 # Of a stream.
 SIZE = kernel.rounds(2 << 20)
+# Of a flood: leaves CPU time to what is done beside it in a guest that is emulated. What interrupts a process may have no
+# end there if it takes as long as packets need to come.
+PAUSE = kernel.patient(0.04)
 
 
 @contextmanager
@@ -36,8 +39,8 @@ def flooded(guest, nic):
 
     There are peers at both ends.
     """
-    argv = [sys.executable, str(PEER), "flood", nic.guest4]
-    with guest.spawn([*COMMAND, "flood", nic.host4]), subprocess.Popen(argv) as process:
+    argv = [sys.executable, str(PEER), "flood", nic.guest4, str(PAUSE)]
+    with guest.spawn([*COMMAND, "flood", nic.host4, PAUSE]), subprocess.Popen(argv) as process:
         try:
             yield
             assert process.poll() is None, "the flood from the host ended by itself"

@@ -2,7 +2,9 @@
 """The other end of the traffic tests, on either side of the link: answers, and sends when told to.
 
 peer.py serve          TCP, UDP and raw frames, on all interfaces, until it is killed
-peer.py flood ADDRESS  UDP packets to such a server, which sends them back, until it is killed
+peer.py flood ADDRESS PAUSE
+                       UDP packets to such a server, which sends them back, until it is killed; of each 20 the last is
+                       followed by a pause of so many seconds
 
 Stands alone: it runs in the guest too.
 """
@@ -84,7 +86,7 @@ def serve():
     serve_tcp(stream)
 
 
-def flood(address):
+def flood(address, pause):
     """Sizes of one segment, of two and of fragments. Breaks are ridden out: the link may go away and come back."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     sender = socket.socket(family, socket.SOCK_DGRAM)
@@ -100,8 +102,7 @@ def flood(address):
                 pass
             except OSError:
                 time.sleep(0.01)
-        # Leaves CPU time to what is done beside it, in a guest that is emulated.
-        time.sleep(0.04)
+        time.sleep(float(pause))
 
 
 if __name__ == "__main__":
