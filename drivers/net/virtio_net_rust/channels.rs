@@ -6,6 +6,7 @@ use crate::{
     config,
     control::{
         commands::SetQueuePairs,
+        is_open,
         Access, //
     },
     features,
@@ -98,10 +99,11 @@ pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> 
     if pairs <= before {
         device.set_num_queues(pairs, rtnl)?;
         let told = tell(device, pairs, rtnl);
-        match told {
-            // Without an answer it may do it at any time. What is sent through the others is lost then.
-            Ok(()) | Err(ETIMEDOUT | EIO) => spread(device, pairs),
-            Err(_) => restore(device, before, rtnl),
+        // Without an answer it may do it at any time. What is sent through the others is lost then.
+        if told.is_ok() || is_open(&told) {
+            spread(device, pairs);
+        } else {
+            restore(device, before, rtnl);
         }
         return told;
     }

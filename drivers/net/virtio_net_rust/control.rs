@@ -10,11 +10,14 @@ mod access;
 pub(crate) mod commands;
 mod doubt;
 
-pub(crate) use self::access::{
-    settle,
-    Access, //
-};
 use self::doubt::Doubt;
+pub(crate) use self::{
+    access::{
+        settle,
+        Access, //
+    },
+    doubt::is_open,
+};
 use crate::parameters;
 use kernel::{
     new_mutex,
@@ -217,7 +220,7 @@ impl Control {
         }
 
         let answered = state.answer(request);
-        state.doubt.exists |= request.sets && matches!(answered, Err(ETIMEDOUT | EIO));
+        state.doubt.exists |= request.sets && is_open(&answered);
         answered
     }
 }

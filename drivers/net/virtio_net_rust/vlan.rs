@@ -8,6 +8,7 @@ use crate::{
             AddVlan,
             RemoveVlan, //
         },
+        is_open,
         Access, //
     },
     features,
@@ -49,11 +50,6 @@ fn entry(known: &mut KVec<Vlan>, vid: u16) -> Result<&mut Vlan> {
         }
     };
     known.get_mut(index).ok_or(EINVAL)
-}
-
-/// Whether the device may or may not have done what a command said that has ended like that.
-fn is_open(told: &Result) -> bool {
-    matches!(*told, Err(ETIMEDOUT | EIO))
 }
 
 /// Forgets a VLAN, unless the device may have it: a command about it has ended like that.

@@ -7,6 +7,7 @@
 //! refused all of it.
 
 use super::{
+    is_open,
     Command,
     Control,
     Repeat, //
@@ -49,13 +50,13 @@ impl<'a> Access<'a> {
     ///
     /// # Errors
     ///
-    /// As there. `ETIMEDOUT` and `EIO` say nothing about what the device has done.
+    /// As there. [`is_open`] says of which the device may have done it all the same.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
-        self.control.send(command).inspect_err(|error| {
-            if matches!(*error, ETIMEDOUT | EIO) {
-                self.device.schedule_service_in(PAUSE);
-            }
-        })
+        let told = self.control.send(command);
+        if is_open(&told) {
+            self.device.schedule_service_in(PAUSE);
+        }
+        told
     }
 
     /// Sends a command that is answered with more than whether it has been done, see [`Control::ask`].

@@ -3,10 +3,13 @@
 //! Whether the device may have something else set than the driver, after a command that was not answered or
 //! not sent, and when it is told again what is set.
 
-use kernel::time::{
-    Delta,
-    Instant,
-    Monotonic, //
+use kernel::{
+    prelude::*,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
 };
 
 /// How long it is at least from one time to the next, in milliseconds. It is twice as long each time
@@ -15,6 +18,11 @@ const PAUSE: i64 = 1000;
 
 /// How often it becomes twice as long: up to about a minute.
 const DOUBLED: u32 = 6;
+
+/// Whether the device may or may not have done what it was told by a command that has ended like that.
+pub(crate) fn is_open<T>(told: &Result<T>) -> bool {
+    matches!(*told, Err(ETIMEDOUT | EIO))
+}
 
 /// Nobody doubts at first.
 #[derive(Default)]
