@@ -185,7 +185,7 @@ def fails(guest, nic, command, number, *lines):
 def works(guest, nic, command):
     """The device is told, and all is as wanted; afterwards it is undone."""
     before = run(guest, nic, command.shown).stdout
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     run(guest, nic, command.set)
     bodies = [body for code, body in ordered.commands(nic) if code == command.code]
     assert len(bodies) == command.count and bodies[-1].startswith(command.body), bodies
@@ -219,7 +219,7 @@ def test_refused(guest, nic, command):
 
 @pytest.mark.parametrize("written, line", [(0, "with nothing"), (2, "with 2 bytes"), (0xFFFFFFFF, "with 4294967295 bytes")])
 def test_length_of_answer(guest, nic, command, written, line):
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     answer(nic, command.code, written=written)
     fails(guest, nic, command, errno.EIO, line)
     told_again(nic, command, after(nic, command.code))
@@ -231,7 +231,7 @@ def test_late(guest, nic, command):
     is told that this is not so."""
     answer(nic, command.code, withheld=True)
     fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     for other in COMMANDS.values():
         if other.hashes == command.hashes:
             fails(guest, nic, other, errno.EIO)
@@ -247,7 +247,7 @@ def test_late_twice(guest, nics):
     nic, command = nics[0], COMMANDS["vlan"]
     answer(nic, command.code, withheld=True)
     fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     answer(nic, FIRST_AGAIN, withheld=True)
     nic.order("release")
     log = f"dmesg --notime | grep 'does not forget VLAN {int.from_bytes(bytes.fromhex(command.body), 'little')}'"
@@ -277,7 +277,7 @@ def test_fewer_queues_without_an_answer(guest, nics, hashes, script, number):
     nic = nics[hashes]
     name = guest.interface(nic)
     run(guest, nic, f"ethtool -L NIC combined {PAIRS}")
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     answer(nic, (4, 1) if hashes else (4, 0), **script)
     done = run(guest, nic, "ethtool -L NIC combined 1", check=False)
     assert done.rc != 0 and MESSAGES[number] in done.stderr
@@ -305,7 +305,7 @@ def test_fewer_queues_refused(guest, nics, hashes):
     assert queues.stack_has(guest, name)[1] == PAIRS
     run(guest, nic, "ethtool -L NIC combined 1")
     exchange.everything(guest, nic)
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     errors(guest)
 
 
@@ -316,7 +316,7 @@ def test_filter_of_addresses(guest, nic):
     lines = [f"fdb add {address} dev {name} self" for address in addresses]
     guest.run(["bridge", "-batch", "-"], input="\n".join(lines).encode())
     run(guest, nic, "ip link set NIC promisc on")
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     run(guest, nic, "ip link set NIC promisc off")
     table, promiscuous, all_multicast = ordered.commands(nic)[-3:]
     assert (promiscuous, all_multicast) == (((0, 0), "00"), ((0, 1), "00"))

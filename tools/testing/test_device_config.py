@@ -31,7 +31,7 @@ def guest(boot, driver):
 @pytest.fixture(params=NAMES)
 def nic(guest, request):
     nic = guest.nics[NAMES.index(request.param)]
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     return nic
 
 

@@ -102,7 +102,7 @@ def test_commands(guest, nic):
     names = "cq_hw_command_num", "cq_hw_ok_num"
 
     def change():
-        ordered.commands(nic)
+        ordered.forget_commands(nic)
         nic.order("script", answers=[{"command": [0, 0], "ack": 1}])
         guest.run(f"ip link set {nic.name} promisc on; ip link set {nic.name} promisc off")
         # Nobody waits for these.

@@ -193,7 +193,7 @@ def test_command_while_an_answer_is_owed(guest, nic):
     name = guest.interface(nic)
     nic.order("script", answers=[{"withheld": True}])
     assert shown(guest, nic) == expected({})
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     assert guest.run(["ethtool", "-L", name, "combined", "1"], check=False).rc != 0
     assert ordered.commands(nic) == []
     nic.order("release")

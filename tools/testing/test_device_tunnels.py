@@ -67,7 +67,7 @@ def test_offloads(guest):
     """Tunnels are among what a device is told not to leave uncut, by bits of their own."""
     nic = guest.nics[NAMES.index("mergeable")]
     for wanted in ("off", "on"):
-        ordered.commands(nic)
+        ordered.forget_commands(nic)
         guest.run(["ethtool", "-K", nic.name, "rx-gro-hw", wanted])
         (body,) = [body for code, body in ordered.commands(nic) if code == OFFLOADS]
         mask = int.from_bytes(bytes.fromhex(body), "little")

@@ -43,11 +43,15 @@ def nic(guest, request):
     assert errors(guest) == []
 
 
+@pytest.fixture(scope="module")
+def text(guest, driver):
+    """The driver's. Beside traffic it can take minutes to look for it."""
+    return injection.text_of(guest, driver.name)
+
+
 @pytest.fixture
-def attempts(guest, driver):
+def attempts(guest, text):
     """Numbers, until enough allocations have failed."""
-    # Beside traffic it can take minutes.
-    text = injection.text_of(guest, driver.name)
 
     def numbers():
         with injection.injected(guest, text):

@@ -148,14 +148,14 @@ def answered(guest, nic, command, answer):
 
 def told_nothing_more(guest, nic):
     """Waits until what the stack still had to say is said, for instance because IPv6 has joined a group."""
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     faults.wait(lambda: time.sleep(1) or not ordered.commands(nic), "the device is told more and more")
 
 
 def works(guest, nic, command):
     """The command comes to an end, and so do packets."""
     run(guest, nic, command.before)
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     cause(guest, nic, command)
     told(nic, command)
     exchange.udp_echo(nic.guest4)
@@ -184,7 +184,7 @@ def timed_out(guest, nic, command):
     # Neither this nor packets wait for the answer.
     run(guest, nic, "ip link set NIC alias ALIAS")
     in_log(guest, rf"has not answered {command.name} within {LIMIT} ms")
-    ordered.commands(nic)
+    ordered.forget_commands(nic)
     exchange.pings(guest, nic)
     assert ordered.commands(nic) == []
 

@@ -48,6 +48,11 @@ def commands(nic):
     return [((one["class"], one["code"]), one["body"]) for one in nic.order("commands")]
 
 
+def forget_commands(nic):
+    """Has the next call of commands() say only what follows."""
+    nic.order("commands")
+
+
 def echo(nic, length, queue=0, seed=0, **order):
     """A packet there and back; returns how many buffers it took."""
     data = frame(nic, length, seed)
