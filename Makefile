@@ -42,13 +42,10 @@ check: lab-env = LAB_LAYER=tools/device
 check:
 	@$(lab) python3 tools/testing/run.py
 
-# Those with a device of our own; the ones that take long come first.
-device-long = test_commands test_device_hashes test_device_receive test_quiet_commands
-device-all = $(notdir $(basename $(wildcard tools/testing/test_device_*.py)))
-device-files = $(device-long) $(filter-out $(device-long),$(device-all))
+# Those with a device of our own.
 check-device: lab-env = KERNEL=$(or $(KERNEL),debug) LAB_LAYER=tools/device
 check-device:
-	@$(lab) python3 tools/testing/jobs.py $(device-files)
+	@$(lab) python3 tools/testing/jobs.py 'test_device_*.py' test_commands.py test_quiet_commands.py
 
 fuzz: lab-env = LAB_LAYER=tools/device
 fuzz:

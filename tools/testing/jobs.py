@@ -18,11 +18,15 @@ from lab.paths import LOGS, die
 HERE = Path(__file__).parent
 JOBS = 2
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+FAILURES = re.compile(r"^=+ (ERRORS|FAILURES) =+$", re.MULTILINE)
+# Those that take longest, which are begun first.
+LONG = {"test_commands", "test_device_hashes", "test_device_receive", "test_quiet_commands"}
 ALONE = ["unshare", "--net", "--mount", "sh", "-ec", 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"', "sh"]
 
 
 def run(name, environment):
-    """Runs a file; prints what it said when it has ended, and returns how many tests passed and how many failed."""
+    """Runs a file; prints what it said when it has ended. Returns how many tests passed, how many failed, and what of it
+    is to be said once more in the end: what was skipped, and how it failed."""
     logs = LOGS / name
     logs.mkdir()
     command = [*ALONE, sys.executable, HERE / "run.py", HERE / f"{name}.py"]
@@ -33,11 +37,24 @@ def run(name, environment):
     lines = done.stdout.splitlines()
     summary = SUMMARY.match(lines[-1]) if lines else None
     if not summary:
-        die(f"{name}: the tests did not come to an end, with status {done.returncode}")
-    return tuple(map(int, summary.groups()))
+        return 0, 1, f"{name}: the tests did not come to an end, with status {done.returncode}\n"
+    passed, failed = map(int, summary.groups())
+    said = FAILURES.search(done.stdout)
+    skipped = [f"{line}\n" for line in lines if line.startswith("SKIPPED ")]
+    return passed, failed, done.stdout[said.start() :] if said else "".join(skipped)
 
 
-def main(names):
+def files(patterns):
+    """The names of those that fit."""
+    found = {pattern: {path.stem for path in HERE.glob(pattern)} for pattern in patterns}
+    for pattern in patterns:
+        if not found[pattern]:
+            die(f"there is no file {pattern} in {HERE.name}")
+    return sorted(set().union(*found.values()), key=lambda name: (name not in LONG, name))
+
+
+def main(patterns):
+    names = files(patterns)
     # Once, so that no file waits for another one's build.
     with tempfile.TemporaryDirectory() as folder:
         build.build_into(folder)
@@ -45,7 +62,9 @@ def main(names):
     environment = {"VARIANTS": variants} | os.environ | {"SOURCES": str(build.place())}
     with ThreadPoolExecutor(JOBS) as pool:
         results = list(pool.map(lambda name: run(name, environment), names))
-    passed, failed = map(sum, zip(*results))
+    for *_, again in results:
+        print(again, end="")
+    passed, failed = (sum(result[place] for result in results) for place in (0, 1))
     print(f"{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
