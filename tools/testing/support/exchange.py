@@ -20,8 +20,8 @@ TIMEOUT = kernel.patient(20)
 DATAGRAMS = (0, 1, 17, 18, 19, 100, 511, 1000, 1471, 1472, 1473, 2000, 4096, 9000, 30000, 65507)
 # Of a stream.
 SIZE = kernel.rounds(2 << 20)
-# Of a flood: leaves CPU time to what is done beside it in a guest that is emulated. What interrupts a process may have no
-# end there if it takes as long as packets need to come.
+# Of a flood, in seconds: leaves CPU time to what is done beside it in a guest that is emulated. Packets are worked off on
+# top of the process that they interrupt, which gets no further while they come as fast.
 PAUSE = kernel.patient(0.04)
 
 

@@ -3,8 +3,8 @@
 
 peer.py serve          TCP, UDP and raw frames, on all interfaces, until it is killed
 peer.py flood ADDRESS PAUSE
-                       UDP packets to such a server, which sends them back, until it is killed; of each 20 the last is
-                       followed by a pause of so many seconds
+                       UDP packets to such a server, which sends them back, until it is killed, with a pause of so
+                       many seconds after each 20
 
 Stands alone: it runs in the guest too.
 """
