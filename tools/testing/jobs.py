@@ -20,7 +20,15 @@ JOBS = 2
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 FAILURES = re.compile(r"^=+ (ERRORS|FAILURES) =+$", re.MULTILINE)
 # Those that take longest, which are begun first.
-LONG = {"test_commands", "test_device_hashes", "test_device_receive", "test_quiet_commands"}
+LONG = {
+    "test_commands",
+    "test_device_config",
+    "test_device_hashes",
+    "test_device_leaks",
+    "test_device_receive",
+    "test_device_status",
+    "test_device_transmit",
+}
 ALONE = ["unshare", "--net", "--mount", "sh", "-ec", 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"', "sh"]
 
 

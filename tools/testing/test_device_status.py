@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lab import device
+from lab import device, kernel
 from support import binding, exchange, faults, leaks, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -17,7 +17,7 @@ NAMES = list(DEVICES)
 READY, NEEDS_RESET = 0x0F, 0x40
 # Where the status of the link is in the configuration.
 LINK = 6
-ROUNDS = 20
+ROUNDS = kernel.rounds(20)
 # Between two news, in seconds. A configuration that changes while it is read, again and again, is refused.
 PAUSE = 0.02
 
