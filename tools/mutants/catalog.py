@@ -163,7 +163,7 @@ MUTANTS = [
         DRIVER + "control.rs",
         "state.doubt.exists |= request.sets && is_open(&answered);",
         "state.doubt.exists &= request.sets && is_open(&answered);",
-        "test_commands and test_late and mac",
+        "test_commands and test_length_of_answer and mac",
     ),
     Mutant(
         "a command that was not sent is forgotten",
