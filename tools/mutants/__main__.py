@@ -18,6 +18,12 @@ RUN = REPO / "tools" / "testing" / "run.py"
 PASSED, FAILED = 0, 1
 
 
+def must_be_there(mutant):
+    """Otherwise nothing would be removed, and no test would notice."""
+    if (FOLDER / mutant.file).read_text().count(mutant.old) != 1:
+        die(f"{mutant.name}: what it removes is not in {mutant.file}, or not only once; mend tools/mutants/catalog.py")
+
+
 @contextmanager
 def removed(mutant):
     """For a `with` block: the copy is without the bound."""
@@ -71,6 +77,8 @@ def main():
     if not chosen:
         die(f"no mutant has a name with MUTANT={wanted}")
     build.copy_sources(FOLDER)
+    for mutant in chosen:
+        must_be_there(mutant)
     if not builds(LOGS / "build.log"):
         die(f"the module does not build, see {shown(LOGS / 'build.log')}")
     must_pass(chosen)

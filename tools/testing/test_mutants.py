@@ -42,6 +42,13 @@ def test_notice(copy, monkeypatch, outcome, seen):
     assert copy.read_text() == "if bound {"
 
 
+@pytest.mark.parametrize("text", ["if true {", "if bound && bound {"])
+def test_nothing_to_remove(copy, text):
+    copy.write_text(text)
+    with pytest.raises(SystemExit, match="name: what it removes is not in file, or not only once"):
+        command.must_be_there(Mutant("name", "file", "bound", "true", "some test"))
+
+
 def test_tests_that_do_not_run(copy, monkeypatch):
     monkeypatch.setattr(command, "tests", lambda wanted, log: (5, ""))
     with pytest.raises(SystemExit, match="did not run"):
