@@ -8,7 +8,8 @@ import pytest
 from lab import build, checks, device
 from lab import driver as drivers
 from lab.guest import Guest
-from support import kmemleak
+from lab.paths import shown
+from support import aftermath, kmemleak
 
 # The guests that run now; after each test their kernels must have nothing to complain about.
 running = []
@@ -18,6 +19,17 @@ def no_complaints(guest):
     complaints = guest.new_kernel_reports()
     if complaints:
         pytest.fail("the guest's kernel complained:\n" + "\n".join(complaints))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    """Before any fixture is undone."""
+    report = yield
+    if report.failed:
+        for guest in running:
+            path = aftermath.keep(guest, item.nodeid)
+            report.sections.append(("state", f"of guest {guest.number} and the host: {shown(path)}"))
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from lab import traffic
 from lab.agent import Agent, CommandFailed, GuestDied
 from lab.guest import Guest
 from lab.paths import REPO
-from support import kmemleak, mistakes
+from support import aftermath, kmemleak, mistakes
 from support.kernels import debug_only, stock_only
 
 of_the_lab = stock_only("what the lab does says nothing of it")
@@ -52,6 +52,30 @@ def test_kernel_reports_are_seen(guest):
     reports = guest.new_kernel_reports()
     assert len(reports) == 1 and "WARNING: a test" in reports[0]
     assert guest.new_kernel_reports() == []
+
+
+def test_state_after_a_failure(guest, nic):
+    with guest.spawn("echo said in the background; exec sleep 1000"):
+        guest.run("until grep -q said /tmp/spawn-*.out; do sleep 0.1; done")
+        path = aftermath.keep(guest, "the test")
+    try:
+        test, _, rest = path.read_text().partition("--- host ---")
+        host, _, inside = rest.partition("--- guest ---")
+        assert test == "the test\n\n" and nic.tap in host and "Udp6InDatagrams" in host
+        wanted = guest.interface(nic), nic.guest6, "Udp6InDatagrams", "rx0_packets", "said in the background"
+        assert [text for text in wanted if text not in inside] == []
+    finally:
+        path.unlink()
+
+
+def test_no_state_of_a_guest_that_does_not_answer(guest, monkeypatch):
+    def gone(*_, **__):
+        raise GuestDied("the guest ended")
+
+    monkeypatch.setattr(guest, "run", gone)
+    path = aftermath.keep(guest, "the test")
+    assert path.read_text().endswith("--- guest ---\nthe guest ended\n")
+    path.unlink()
 
 
 # What lkdtm is told to do wrong, and what the kernel has to say to it.

@@ -95,6 +95,17 @@ def tcp_from_guest(address, size=SIZE, seed=2):
     assert same, f"TCP from {address}: other bytes arrived than were sent"
 
 
+def after_another(sender):
+    """What comes when another datagram is sent: the one before may have been lost, or lie where nobody has looked."""
+    lengths = []
+    sender.send(bytes(5))
+    try:
+        while True:
+            lengths.append(len(sender.recv(peer.PIECE)))
+    except TimeoutError:
+        return f"the answers after another 5 bytes: {lengths}"
+
+
 def udp_echo(address, sizes=DATAGRAMS):
     """One datagram at a time, so that none may be lost."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
@@ -107,7 +118,7 @@ def udp_echo(address, sizes=DATAGRAMS):
             try:
                 answer = sender.recv(peer.PIECE)
             except TimeoutError:
-                raise AssertionError(f"UDP to {address}: no answer to {size} bytes") from None
+                raise AssertionError(f"UDP to {address}: no answer to {size} bytes; {after_another(sender)}") from None
             assert answer == data, f"UDP to {address}: the answer to {size} bytes differs"
 
 
