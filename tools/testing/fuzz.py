@@ -15,7 +15,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from lab import device, driver
+from lab import device, driver, kernel
 from lab.guest import Guest
 from support import binding, chance, counters, exchange, faults, kmemleak, leaks, limit, ordered
 from support.kernel_log import errors
@@ -37,7 +37,7 @@ DEVICES = {
 }
 PACKETS, COMMANDS, BREAKING = range(3)
 # In seconds.
-LASTS = {PACKETS: 20, COMMANDS: 20, BREAKING: 3}
+LASTS = {PACKETS: kernel.patient(20), COMMANDS: 20, BREAKING: 3}
 ONE_IN = 2
 # How many packets a device has for the guest. Nothing else would come to an end beside those without end.
 ENDLESS, SOME = 1 << 40, 200
