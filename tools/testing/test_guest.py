@@ -62,7 +62,7 @@ def test_state_after_a_failure(guest, nic):
         test, _, rest = path.read_text().partition("--- host ---")
         host, _, inside = rest.partition("--- guest ---")
         assert test == "the test\n\n" and nic.tap in host and "Udp6InDatagrams" in host
-        wanted = guest.interface(nic), nic.guest6, "Udp6InDatagrams", "rx0_packets", "said in the background"
+        wanted = guest.interface(nic), nic.guest6, "Udp6InDatagrams", "rx0_xdp_packets", "said in the background"
         assert [text for text in wanted if text not in inside] == []
     finally:
         path.unlink()
