@@ -70,8 +70,8 @@ class Guest:
         self.console = LOGS / f"guest-{self.number}.console"
         self.files = files
         self.kernel = kernel.chosen()
-        self.leaks = leaks and bool(self.kernel.without_leaks)
-        self.cmdline = cmdline if leaks else f"{self.kernel.without_leaks} {cmdline}"
+        self.leaks = leaks and bool(self.kernel.with_leaks)
+        self.cmdline = f"{self.kernel.with_leaks if leaks else self.kernel.without_leaks} {cmdline}"
         self.terminal = terminal
         self.agent = self.qmp = self.process = None
         ports = [f"pcie-root-port,id=port{i},chassis={i + 1},slot={i + 1}" for i in range(root_ports)]
@@ -253,10 +253,8 @@ class Guest:
     def bring_up(self, nic):
         """Gives a NIC its addresses and sets it up; returns its name."""
         name = self.interface(nic)
-        self.run(
-            f"ip address add {nic.guest4}/24 dev {name} && "
-            f"ip address add {nic.guest6}/64 dev {name} nodad && ip link set {name} up"
-        )
+        lines = f"address add {nic.guest4}/24 dev {name}", f"address add {nic.guest6}/64 dev {name} nodad", f"link set {name} up"
+        self.run(["ip", "-batch", "-"], input="\n".join(lines).encode())
         return name
 
     def virtio_device(self, nic):
