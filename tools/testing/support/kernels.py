@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Tests that make sense with one of the kernels only."""
+"""Tests that make sense with one of the kernels only, or where there is time for all."""
+
+import os
 
 import pytest
 
@@ -12,3 +14,7 @@ def stock_only(reason):
 
 def debug_only(reason):
     return pytest.mark.skipif(kernel.chosen().name != "debug", reason=f"needs KERNEL=debug: {reason}")
+
+
+def all_only(reason):
+    return pytest.mark.skipif(os.environ.get("VARIANTS") == "some", reason=f"needs VARIANTS=all: {reason}")
