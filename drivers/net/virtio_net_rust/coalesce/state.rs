@@ -179,7 +179,7 @@ pub(super) fn toggle(
 
 /// The numbers of the virtqueues of a pair: receive and transmit queue.
 pub(super) fn virtqueues(index: u16) -> (u16, u16) {
-    // There are at most 32768 pairs.
+    // There are at most 1024 pairs.
     let receive = index.wrapping_mul(2);
     (receive, receive.wrapping_add(1))
 }
