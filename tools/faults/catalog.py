@@ -332,7 +332,13 @@ FIRST = (
         ("table of hashes of 0 or of 100 entries", r"test_numbers_that_cannot_be\[.* table", "refused, one line", TAKEN),
         ("key of 0 or of 39 bytes", r"test_numbers_that_cannot_be\[.* key", "refused, one line", TAKEN),
         ("0 or 65535 pairs of queues", r"test_numbers_that_cannot_be\[.* queues", "refused, one line", TAKEN),
-        ("one pair of queues more than there are", r"test_fewer_queues_than_said", "refused"),
+        (
+            "1025 pairs of queues, of which one is there",
+            r"test_numbers_that_cannot_be\[too many pairs",
+            "refused, one line",
+            Otherwise("refused when the queues cannot be set up", r"1025 pairs"),
+        ),
+        ("one pair of queues more than there are", r"test_fewer_queues_than_said\[one pair", "refused"),
     ),
     *rows(
         "What the device says of itself at first",
