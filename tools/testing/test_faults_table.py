@@ -7,7 +7,7 @@ The rows themselves are tried with `make faults`.
 import pytest
 
 from faults import page, runner, verdict
-from faults.catalog import ROWS, RULES
+from faults.catalog import ROWS, RULES, RULES_BY_CHANCE
 from faults.row import Otherwise, Row, chosen
 from faults.runner import Outcome
 from lab.paths import REPO
@@ -35,7 +35,7 @@ def test_no_test_is_of_two_rows(names):
 
 
 def test_documentation_has_the_table():
-    assert "\n".join(page.tables(ROWS, RULES)) in (REPO / "Documentation" / "faults.rst").read_text()
+    assert "\n".join(page.tables(ROWS, RULES | RULES_BY_CHANCE)) in (REPO / "Documentation" / "faults.rst").read_text()
 
 
 # --- Whether a row is true ----------------------------------------------------------
@@ -81,9 +81,12 @@ def test_otherwise_with_some_tests():
 
 def test_rules():
     """Those that C breaks are known, and it still does."""
-    assert not list(verdict.rules({r"5\.1: a": "breaks it"}, [PASSED, BREAKS]))
-    assert list(verdict.rules({}, [PASSED, BREAKS])) == ["C breaks 5.1: a rule"]
-    assert list(verdict.rules({r"5\.1": "breaks it", r"6\.": "and that"}, [BREAKS])) == [r"C does not break 6\."]
+    known = {r"5\.1: a": "breaks it"}
+    assert not list(verdict.rules(known, {}, [PASSED, BREAKS]))
+    assert not list(verdict.rules({}, known, [PASSED, BREAKS]))
+    assert not list(verdict.rules({}, known, [PASSED]))
+    assert list(verdict.rules({}, {}, [PASSED, BREAKS])) == ["C breaks 5.1: a rule"]
+    assert list(verdict.rules({r"5\.1": "breaks it", r"6\.": "and that"}, {}, [BREAKS])) == [r"C does not break 6\."]
 
 
 def test_page():
