@@ -19,7 +19,7 @@ class Kernel:
     tree: Path
     variables: tuple = ()
     cmdline: str = ""
-    # What keeps a kernel that can look for leaks from doing so.
+    # What a kernel that can look for leaks needs for that, and what keeps it from doing so.
     with_leaks: str = ""
     without_leaks: str = ""
     # How many times the time that the stock kernel is given.
