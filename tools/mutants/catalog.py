@@ -217,6 +217,13 @@ MUTANTS = [
         "test_bad_devices",
     ),
     Mutant(
+        "a device may have any number of pairs",
+        DRIVER + "channels.rs",
+        "RangeInclusive<u16> = 1..=1024;",
+        "RangeInclusive<u16> = 1..=u16::MAX;",
+        "test_device_settings and test_numbers_that_cannot_be",
+    ),
+    Mutant(
         "an offload may come without what it depends on",
         DRIVER + "features.rs",
         "device.drop_without(needs, dependent);",
