@@ -40,10 +40,10 @@ demo:
 
 check: lab-env = LAB_LAYER=tools/device
 check:
-	@$(lab) python3 tools/testing/run.py
+	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
 
-# Those with a device of our own.
-check-device: lab-env = KERNEL=$(or $(KERNEL),debug) LAB_LAYER=tools/device
+# Those with a device of our own. On the debug kernel all variants of each test would take too long.
+check-device: lab-env = KERNEL=$(or $(KERNEL),debug) VARIANTS=$(or $(VARIANTS),$(if $(filter stock,$(KERNEL)),all,some)) LAB_LAYER=tools/device
 check-device:
 	@$(lab) python3 tools/testing/jobs.py 'test_device_*.py' test_commands.py test_quiet_commands.py
 

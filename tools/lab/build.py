@@ -18,12 +18,17 @@ BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_gene
 
 
 @contextmanager
+def lock(folder):
+    """Whoever wants it next waits."""
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def tree_lock():
     """Two builds in the same tree would spoil each other: the second waits for the first."""
-    (REPO / "build").mkdir(exist_ok=True)
-    with open(REPO / "build" / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+    return lock(REPO / "build")
 
 
 def copy_sources(folder):

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """What the tests share: the driver under test, and guests to try it in."""
 
+import os
+import shutil
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -45,12 +48,16 @@ def payload(driver, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def faulty_module(driver):
+def faulty_module(driver, tmp_path_factory):
     """The module with fault points, built once. Among the files of a guest it takes the place of the usual one,
     which has the same name and comes before it."""
     if driver is not drivers.RUST:
         pytest.skip("the fault points are those of the Rust driver")
-    return checks.build("faults", "FAULTS=1") / build.MODULE
+    folder = Path(os.environ.get("BUILT") or tmp_path_factory.mktemp("faults"))
+    with build.lock(folder):
+        if not (folder / build.MODULE).exists():
+            shutil.copy(checks.build("faults", "FAULTS=1") / build.MODULE, folder)
+    return folder / build.MODULE
 
 
 @pytest.fixture(scope="session")

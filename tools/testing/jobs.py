@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check-device`: runs files of tests, two at a time, each with a network, a /tmp and logs of its own.
-
-A guest of the debug kernel keeps one processor busy and no more. There, not all variants of each test are run.
+"""`make check` and `make check-device`: run files of tests, two at a time, each with a network, processes, a /tmp and logs
+of its own. The last line says how many tests passed and how many failed.
 """
 
 import os
@@ -9,15 +8,22 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
-from lab import build, kernel
-from lab.paths import LOGS, die
+import pytest
+
+from lab import build
+from lab.paths import LOGS, die, shown
 
 HERE = Path(__file__).parent
+RUN = HERE / "run.py"
+# A guest keeps one processor busy, most of the time.
 JOBS = 2
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
+SKIPPED = re.compile(r"^SKIPPED \[(\d+)\]")
 FAILURES = re.compile(r"^=+ (ERRORS|FAILURES) =+$", re.MULTILINE)
 # Those that take longest, which are begun first.
 LONG = {
@@ -28,52 +34,107 @@ LONG = {
     "test_device_receive",
     "test_device_status",
     "test_device_transmit",
+    "test_injection",
+    "test_life_cycle",
+    "test_modes",
+    "test_queues",
+    "test_rings",
+    "test_rss",
 }
-ALONE = ["unshare", "--net", "--mount", "sh", "-ec", 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"', "sh"]
+# Of how many files it is said how long they took.
+LONGEST = 12
+MOUNTS = 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"'
+ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec", MOUNTS, "sh"]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a file; `again` is to be said once more in the end: what was skipped, or how it failed."""
+
+    name: str
+    seconds: float
+    passed: int
+    failed: int
+    skipped: int = 0
+    again: str = ""
 
 
 def run(name, environment):
-    """Runs a file; prints what it said when it has ended. Returns how many tests passed, how many failed, and what of it
-    is to be said once more in the end: what was skipped, and how it failed."""
+    """Runs a file, and prints what it said when it has ended."""
     logs = LOGS / name
     logs.mkdir()
-    command = [*ALONE, sys.executable, HERE / "run.py", HERE / f"{name}.py"]
+    start = time.monotonic()
     done = subprocess.run(
-        command, env=environment | {"LAB_LOGDIR": str(logs)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [*ALONE, sys.executable, RUN, HERE / f"{name}.py"],
+        env=environment | {"LAB_LOGDIR": str(logs)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+    seconds = time.monotonic() - start
     print(done.stdout, end="", flush=True)
     lines = done.stdout.splitlines()
     summary = SUMMARY.match(lines[-1]) if lines else None
     if not summary:
-        return 0, 1, f"{name}: the tests did not come to an end, with status {done.returncode}\n"
-    passed, failed = map(int, summary.groups())
+        return Result(name, seconds, 0, 1, again=f"{name}: the tests did not come to an end, with status {done.returncode}\n")
     said = FAILURES.search(done.stdout)
-    skipped = [f"{line}\n" for line in lines if line.startswith("SKIPPED ")]
-    return passed, failed, done.stdout[said.start() :] if said else "".join(skipped)
+    skipped = [line for line in lines if SKIPPED.match(line)]
+    again = done.stdout[said.start() :] if said else "".join(f"{line}\n" for line in skipped)
+    return Result(name, seconds, *map(int, summary.groups()), sum(int(SKIPPED.match(line)[1]) for line in skipped), again)
+
+
+class Fitting:
+    """A plugin of pytest's that notes which files have tests to run. It is not said here why one cannot be read."""
+
+    def __init__(self):
+        self.files = set()
+
+    def pytest_collection_finish(self, session):
+        self.files |= {item.path for item in session.items}
+
+    def pytest_collectreport(self, report):
+        if report.failed:
+            self.files.add(HERE / Path(report.fspath).name)
+
+
+def fitting(paths, wanted):
+    """Those of the files that have tests whose names fit."""
+    found = Fitting()
+    pytest.main(["--collect-only", "-p", "no:terminal", "-p", "no:cacheprovider", "-k", wanted, *map(str, paths)], plugins=[found])
+    return [path for path in paths if path in found.files]
 
 
 def files(patterns):
-    """The names of those that fit."""
-    found = {pattern: {path.stem for path in HERE.glob(pattern)} for pattern in patterns}
+    """Those whose names fit, the long ones first."""
+    found = {pattern: set(HERE.glob(pattern)) for pattern in patterns}
     for pattern in patterns:
         if not found[pattern]:
             die(f"there is no file {pattern} in {HERE.name}")
-    return sorted(set().union(*found.values()), key=lambda name: (name not in LONG, name))
+    return sorted(set().union(*found.values()), key=lambda path: (path.stem not in LONG, path))
 
 
 def main(patterns):
-    names = files(patterns)
+    paths = files(patterns)
+    if wanted := os.environ.get("TEST"):
+        chosen = fitting(paths, wanted)
+        if len(chosen) < 2:
+            # What a single one says can be seen at once; of none, it says so.
+            os.execv(sys.executable, [sys.executable, RUN, *(chosen or paths)])
+        paths = chosen
     # Once, so that no file waits for another one's build.
     with tempfile.TemporaryDirectory() as folder:
         build.build_into(folder)
-    variants = "all" if kernel.chosen() is kernel.STOCK else "some"
-    environment = {"VARIANTS": variants} | os.environ | {"SOURCES": str(build.place())}
+    # Also once, by the first file that wants it: the module with fault points.
+    built = LOGS / "built"
+    built.mkdir()
+    environment = os.environ | {"SOURCES": str(build.place()), "BUILT": str(built)}
     with ThreadPoolExecutor(JOBS) as pool:
-        results = list(pool.map(lambda name: run(name, environment), names))
-    for *_, again in results:
-        print(again, end="")
-    passed, failed = (sum(result[place] for result in results) for place in (0, 1))
-    print(f"{passed} passed, {failed} failed", flush=True)
+        results = list(pool.map(lambda path: run(path.stem, environment), paths))
+    print(*(result.again for result in results), sep="", end="")
+    longest = sorted(results, key=lambda result: result.seconds, reverse=True)[:LONGEST]
+    print("what took longest:", ", ".join(f"{result.name} {result.seconds:.0f} s" for result in longest))
+    passed, failed, skipped = (sum(getattr(result, what) for result in results) for what in ("passed", "failed", "skipped"))
+    print(f"logs: {shown(LOGS)}\n{skipped} skipped\n{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check`: runs the tests, or those of the files that are named; the last line says how many passed and how many
-failed."""
+"""Runs the tests of the files that are named; the last line says how many passed and how many failed."""
 
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -12,18 +10,15 @@ import pytest
 from sample import Sample
 
 HERE = Path(__file__).parent
-# Of how many files it is said how long they took.
-LONGEST = 12
 
 
 class Count:
-    """One outcome for each test: it failed if any part of it did, its clean-up included. And how long each file took."""
+    """One outcome for each test: it failed if any part of it did, its clean-up included."""
 
     def __init__(self):
-        self.outcomes, self.seconds = {}, Counter()
+        self.outcomes = {}
 
     def pytest_runtest_logreport(self, report):
-        self.seconds[Path(report.location[0]).stem] += report.duration
         known = self.outcomes.get(report.nodeid)
         if report.failed or known is None or (known == "passed" and report.skipped):
             self.outcomes[report.nodeid] = report.outcome
@@ -35,9 +30,6 @@ class Count:
     def number(self, outcome):
         return list(self.outcomes.values()).count(outcome)
 
-    def longest(self):
-        return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.seconds.most_common(LONGEST))
-
 
 def main():
     count = Count()
@@ -47,7 +39,6 @@ def main():
     status = pytest.main([*options, *(["-k", wanted] if wanted else []), *(sys.argv[1:] or [str(HERE)])], plugins=plugins)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         print(f"no test has a name that fits TEST={wanted}")
-    print(f"what took longest: {count.longest()}")
     print(f"logs: {os.environ['LAB_LOGDIR'].removeprefix('/src/')}")
     print(f"{count.number('passed')} passed, {count.number('failed')} failed", flush=True)
     return int(status)
