@@ -77,6 +77,7 @@ profile:
 vm:
 	@$(lab) python3 -m lab.vm
 
+clippy: lab-env = LAB_LAYER=tools/device
 clippy doc:
 	@$(lab) python3 -m lab.checks $@
 

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """`make clippy`, `make doc`, `make fmt-check`: what reviewers would ask for, as commands that pass or fail.
 
-The first two build in a copy of the sources, so that the module in the tree stays what it is.
+The first two build the module in a copy of the sources, so that the one in the tree stays what it is.
 """
 
 import re
 import subprocess
 import sys
 
-from lab import kernel
+from lab import device, kernel
 from lab.build import copy_sources, tree_lock
 from lab.paths import LINUX, REPO, die, shown
 
@@ -30,6 +30,7 @@ def build(name, variable):
 
 def clippy():
     build("clippy", "CLIPPY=1")
+    device.cargo("clippy", "--all-targets", "--", "--deny", "warnings")
 
 
 def doc():

@@ -27,13 +27,14 @@ TIMEOUT = 30
 LINK_UP = 1
 
 
-def cargo(what):
-    """Builds or tests the device with the crates that Debian packages."""
+def cargo(what, *words):
+    """Builds or tests the device with the crates that Debian packages, or what else cargo can do."""
     tools = layer("device") / "tools" / "usr"
     registry = tools / "share" / "cargo" / "registry"
     sources = 'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
     command = [tools / "bin" / "cargo", what, "--release", "--locked", "--offline", "--target-dir", TARGET]
     command += [word for source in sources for word in ("--config", source)]
+    command += words
     environment = os.environ | {"LD_LIBRARY_PATH": f"{tools}/lib/x86_64-linux-gnu", "CARGO_HOME": "/tmp/cargo"}
     log = LOGS / f"device-{what}.log"
     with tree_lock(), open(log, "w") as output:

@@ -153,11 +153,11 @@ mod tests {
     #[test]
     fn blocks() {
         let section = [SECTION, 32, MAGIC, 1, !0, !0, 0, 32];
-        let interface = [1, 32, 1, 0x4_0000, 9 | 1 << 16, 9, 0, 32];
+        let interface = [1, 32, 1, 0x4_0000, 9 | (1 << 16), 9, 0, 32];
         assert_eq!(words(&beginning()), [section, interface].concat());
-        let found = words(&packet(5 << 32 | 6, 3, &[1, 2, 3, 4, 5], 7));
+        let found = words(&packet((5 << 32) | 6, 3, &[1, 2, 3, 4, 5], 7));
         let data = [0x0403_0201, 5];
-        let options = [2 | 4 << 16, 2, 6 | 4 << 16, 3, 0];
+        let options = [2 | (4 << 16), 2, 6 | (4 << 16), 3, 0];
         let head = [6, 60, 0, 5, 6, 5, 7];
         assert_eq!(found, [&head[..], &data, &options, &[60]].concat());
         // The other way.

@@ -11,7 +11,7 @@ const DATA_VALID: u8 = 2;
 const GSO_NONE: u8 = 0;
 
 /// The set of types of statistics that are kept: not those about rates, of which none is limited.
-pub const TYPES: u64 = 7 | 7 << 16 | 1 << 32;
+pub const TYPES: u64 = 7 | (7 << 16) | (1 << 32);
 
 /// Of a receive or a transmit queue, or of the control queue, whose packets are commands.
 #[derive(Default)]
@@ -165,7 +165,7 @@ mod tests {
     fn types() {
         let count = Count::default();
         let kept = (0..64).filter(|kind| count.of_type(*kind).is_some());
-        assert_eq!(kept.fold(0, |set, kind| set | 1 << kind), TYPES);
+        assert_eq!(kept.fold(0, |set, kind| set | (1 << kind)), TYPES);
     }
 
     #[test]

@@ -98,7 +98,7 @@ pub const UNCUT: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST
 
 /// Whether a feature is in a mask.
 pub fn has(mask: u128, feature: u32) -> bool {
-    mask >> feature & 1 == 1
+    (mask >> feature) & 1 == 1
 }
 
 /// Whether one of several is.

@@ -39,7 +39,7 @@ impl Hash {
         let fields = Fields::of(packet)?;
         let kind = fields
             .kinds()
-            .find(|kind| types >> (*kind as u32) & 1 == 1)?;
+            .find(|kind| (types >> (*kind as u32)) & 1 == 1)?;
         Some(Self {
             value: toeplitz(key, &fields.bytes(kind)),
             report: kind as u16 + 1,
@@ -51,14 +51,16 @@ impl Hash {
 /// the key is too short for is 0.
 fn toeplitz(key: &[u8], data: &[u8]) -> u32 {
     let mut key = key.iter().copied().chain(std::iter::repeat(0));
-    let mut window = (0..4).fold(0, |window, _| window << 8 | key.next().map_or(0, u32::from));
+    let mut window = (0..4).fold(0, |window, _| {
+        (window << 8) | key.next().map_or(0, u32::from)
+    });
     let mut found = 0;
     for (byte, next) in data.iter().zip(key) {
         for bit in (0..8).rev() {
-            if byte >> bit & 1 == 1 {
+            if (byte >> bit) & 1 == 1 {
                 found ^= window;
             }
-            window = window << 1 | u32::from(next >> bit & 1);
+            window = (window << 1) | u32::from((next >> bit) & 1);
         }
     }
     found

@@ -88,7 +88,7 @@ impl Header {
             csum_start: word(6),
             csum_offset: word(8),
             num_buffers: word(10),
-            hash_value: u32::from(word(14)) << 16 | u32::from(word(12)),
+            hash_value: (u32::from(word(14)) << 16) | u32::from(word(12)),
             hash_report: word(16),
             outer_th_offset: word(20),
             inner_nh_offset: word(22),

@@ -2,11 +2,17 @@
 
 //! Bytes as text: two hexadecimal digits each.
 
+use std::fmt::Write;
+
 use serde::{de::Error, Deserialize, Deserializer, Serializer};
 
 /// Bytes as text.
 pub fn text(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        write!(text, "{byte:02x}").expect("a string takes all that is written");
+    }
+    text
 }
 
 /// For serde's `serialize_with`.

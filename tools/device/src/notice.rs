@@ -14,7 +14,7 @@ use vmm_sys_util::sock_ctrl_msg::ScmSocket;
 
 /// `VHOST_USER_BACKEND_CONFIG_CHANGE_MSG`, the version of the protocol with the flag that there is to be
 /// an answer, and nothing behind it.
-const CHANGED: [u32; 3] = [2, 1 | 1 << 3, 0];
+const CHANGED: [u32; 3] = [2, 1 | (1 << 3), 0];
 /// The length of the answer, which is a header and 64 bits, and where those are.
 const ANSWER: usize = 20;
 const RESULT: usize = 12;

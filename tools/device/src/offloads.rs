@@ -27,7 +27,7 @@ impl Offloads {
         let mut high = features::GUEST_OFFLOADS.iter();
         let bit = high.find(|(of, _)| *of == feature);
         let bit = bit.map_or(feature, |(_, bit)| *bit);
-        terms.has(feature) && self.mask.is_none_or(|mask| mask >> bit & 1 == 1)
+        terms.has(feature) && self.mask.is_none_or(|mask| (mask >> bit) & 1 == 1)
     }
 }
 
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn last_command() {
         let terms = Terms {
-            accepted: 1 << GUEST_CSUM | 1 << GUEST_TSO4 | 1 << GUEST_UDP_TUNNEL_GSO,
+            accepted: (1 << GUEST_CSUM) | (1 << GUEST_TSO4) | (1 << GUEST_UDP_TUNNEL_GSO),
             ..Terms::default()
         };
         let all = [GUEST_CSUM, GUEST_TSO4, GUEST_UDP_TUNNEL_GSO];
@@ -50,7 +50,7 @@ mod tests {
         for (bits, wanted) in [
             (1 << GUEST_CSUM, [true, false, false]),
             (
-                1 << GUEST_CSUM | 1 << GUEST_TSO4 | 1 << features::GUEST_TSO6,
+                (1 << GUEST_CSUM) | (1 << GUEST_TSO4) | (1 << features::GUEST_TSO6),
                 [true, true, false],
             ),
             (1 << 46, [false, false, true]),

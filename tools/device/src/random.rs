@@ -29,7 +29,7 @@ impl Random {
     /// Those of the queue of this number.
     pub fn new(choice: Choice, queue: usize) -> Self {
         let mut random = Self {
-            state: choice.seed ^ (queue as u64) << 32,
+            state: choice.seed ^ ((queue as u64) << 32),
             choice,
             receives: queue % 2 == 0,
         };
@@ -42,9 +42,9 @@ impl Random {
     fn number(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.state;
-        mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
     }
 
     fn below(&mut self, end: u64) -> u64 {

@@ -20,7 +20,7 @@ pub struct Settings {
 impl Settings {
     /// The features as a mask.
     pub fn features(&self) -> u128 {
-        self.features.iter().fold(0, |mask, bit| mask | 1 << bit)
+        self.features.iter().fold(0, |mask, bit| mask | (1 << bit))
     }
 
     /// What the device says of itself at first.

@@ -32,7 +32,7 @@ impl Stats {
         let mut answer = Vec::new();
         for asked in request.chunks_exact(ASKED) {
             let queue = u16::from_le_bytes([asked[0], asked[1]]);
-            let types = (0..64).filter(|kind| asked[8 + kind / 8] >> (kind % 8) & 1 == 1);
+            let types = (0..64).filter(|kind| (asked[8 + kind / 8] >> (kind % 8)) & 1 == 1);
             for entry in types.filter_map(|kind| self.entry(queue, kind as u8, counts)) {
                 answer.extend_from_slice(&entry);
             }

@@ -44,9 +44,9 @@ const DEVICE_RESET: u16 = 13;
 const CAPABILITIES: &[u8] = b"{\"capabilities\":{\"max_msg_fds\":1}}\0";
 
 /// As in `linux/vfio.h`: a PCI device that can be reset, with so many regions and kinds of interrupts.
-const DEVICE: [u32; 4] = [16, 1 | 1 << 1, 9, 5];
+const DEVICE: [u32; 4] = [16, 1 | (1 << 1), 9, 5];
 /// A region can be read and written.
-const ACCESS: u32 = 1 | 1 << 1;
+const ACCESS: u32 = 1 | (1 << 1);
 /// Interrupts are said by files. Those that are used may become more at any time.
 const BY_FILE: u32 = 1;
 /// Of all kinds of interrupts there is this one.

@@ -32,7 +32,7 @@ impl Place {
 
     /// The bits that stand for it.
     pub fn bits(self) -> u16 {
-        self.index | u16::from(self.wrap) << 15
+        self.index | (u16::from(self.wrap) << 15)
     }
 
     /// The one that is so many descriptors further, in a ring of `size`.

@@ -23,7 +23,7 @@ const ALL: [u8; 6] = [0xff; 6];
 /// With a driver that has accepted these features of a device with the address [`OWN`].
 fn terms(features: &[u32]) -> Terms {
     Terms {
-        accepted: features.iter().fold(0, |mask, bit| mask | 1 << bit),
+        accepted: features.iter().fold(0, |mask, bit| mask | (1 << bit)),
         pairs: 1,
         space: Space::new(OWN.to_vec()),
     }

@@ -116,7 +116,7 @@ fn word(body: &[u8], at: usize) -> Option<u16> {
 fn offloads(terms: &Terms) -> u64 {
     let high = features::GUEST_OFFLOADS.iter();
     high.filter(|(feature, _)| terms.has(*feature))
-        .fold(terms.accepted as u64, |mask, (_, bit)| mask | 1 << bit)
+        .fold(terms.accepted as u64, |mask, (_, bit)| mask | (1 << bit))
 }
 
 impl Form {

@@ -23,7 +23,7 @@ pub fn of_request(body: &[u8], room: usize, terms: &Terms) -> Vec<String> {
     for asked in body.chunks_exact(16) {
         let queue = u16::from_le_bytes([asked[0], asked[1]]);
         let types = asked[8..].iter().rev();
-        let types = types.fold(0, |types, byte| types << 8 | u64::from(*byte));
+        let types = types.fold(0, |types, byte| (types << 8) | u64::from(*byte));
         let all = match queue {
             control if control == 2 * terms.pairs => CONTROL,
             none if none > 2 * terms.pairs => 0,

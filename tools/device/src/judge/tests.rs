@@ -27,7 +27,7 @@ type Descriptor = (u64, u32, u16, u16);
 fn put(memory: &Memory, table: u64, descriptors: &[Descriptor]) {
     for (number, (start, len, flags, next)) in descriptors.iter().enumerate() {
         let at = GuestAddress(table + 16 * number as u64);
-        let second = u64::from(*len) | u64::from(*flags) << 32 | u64::from(*next) << 48;
+        let second = u64::from(*len) | (u64::from(*flags) << 32) | (u64::from(*next) << 48);
         memory
             .memory()
             .write_obj([start.to_le(), second.to_le()], at)
@@ -80,7 +80,7 @@ fn terms(features: &[u32]) -> Terms {
     space[18] = 4;
     space[20] = 7;
     Terms {
-        accepted: mask(features) | 1 << VERSION_1,
+        accepted: mask(features) | (1 << VERSION_1),
         pairs: 2,
         space: Space::new(space),
     }

@@ -111,7 +111,7 @@ impl Common {
         let value = bytes
             .iter()
             .rev()
-            .fold(0, |value, byte| value << 8 | u32::from(*byte));
+            .fold(0, |value, byte| (value << 8) | u32::from(*byte));
         let vectors = self.vectors();
         match (at, bytes.len()) {
             (DEVICE_SELECT, 4) => self.device_select = value,

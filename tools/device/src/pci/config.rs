@@ -68,7 +68,7 @@ impl Config {
         put(
             &mut bytes,
             DEVICE_CAPABILITIES,
-            &(HAS_RESET | 1 << 15).to_le_bytes(),
+            &(HAS_RESET | (1 << 15)).to_le_bytes(),
         );
         put(&mut bytes, EXPRESS + 0x0c, &[0x11]);
         put(&mut bytes, EXPRESS + 0x12, &[0x11]);
@@ -81,7 +81,7 @@ impl Config {
         put(
             &mut bytes,
             MSIX + 8,
-            &(MESSAGES | PIECE as u32 / 2).to_le_bytes(),
+            &(MESSAGES | (PIECE as u32 / 2)).to_le_bytes(),
         );
         put(&mut writable, MSIX + 3, &[0xc0]);
 

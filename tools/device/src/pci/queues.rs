@@ -153,7 +153,7 @@ impl Queues {
         let value = bytes
             .iter()
             .rev()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte));
+            .fold(0, |value, byte| (value << 8) | u64::from(*byte));
         let is_enabled = queue.is_enabled;
         let mut rule = |holds, section, what: &str| {
             judge.check(holds, section, || format!("queue {number}: {what}"));

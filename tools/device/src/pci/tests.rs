@@ -66,13 +66,13 @@ impl Driver {
         bytes
             .iter()
             .rev()
-            .fold(0, |value, byte| value << 8 | u64::from(*byte))
+            .fold(0, |value, byte| (value << 8) | u64::from(*byte))
     }
 
     fn accept(&mut self, features: &[u32]) {
         for window in 0..4u32 {
             let bits = features.iter().filter(|bit| **bit / 32 == window);
-            let mask = bits.fold(0u32, |mask, bit| mask | 1 << (bit % 32));
+            let mask = bits.fold(0u32, |mask, bit| mask | (1 << (bit % 32)));
             self.write(FEATURES.0, &window.to_le_bytes());
             self.write(FEATURES.1, &mask.to_le_bytes());
         }
@@ -160,11 +160,11 @@ fn broken_early(act: impl FnOnce(&mut Driver)) -> Vec<&'static str> {
 #[test]
 fn features_of_each_window() {
     let mut driver = Driver::ready();
-    let wanted = 1 << RESET | 1 << VERSION | 1 << LATE;
+    let wanted = (1 << RESET) | (1 << VERSION) | (1 << LATE);
     assert_eq!(driver.state.world.terms.accepted, wanted);
     for (window, found) in [
         (0, 0),
-        (1, 1 | 1 << 8),
+        (1, 1 | (1 << 8)),
         (2, 1 << 6),
         (3, 0),
         (4, 0),

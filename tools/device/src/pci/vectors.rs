@@ -36,9 +36,9 @@ impl Vectors {
 
     /// Interrupts by this vector.
     pub fn interrupt(&self, vector: u16) -> io::Result<()> {
-        match self.0.get(usize::from(vector)) {
-            Some(Some(file)) => (&*file).write_all(&1u64.to_ne_bytes()),
-            _ => Ok(()),
+        match self.0.get(usize::from(vector)).and_then(Option::as_ref) {
+            Some(mut file) => file.write_all(&1u64.to_ne_bytes()),
+            None => Ok(()),
         }
     }
 }

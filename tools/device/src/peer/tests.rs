@@ -17,7 +17,7 @@ const PAIRS: u16 = 2;
 
 fn world(features: &[u32]) -> World {
     let mut world = State::new(PAIRS, Space::new(vec![0; 24])).world;
-    world.terms.accepted = features.iter().fold(0, |mask, bit| mask | 1 << bit);
+    world.terms.accepted = features.iter().fold(0, |mask, bit| mask | (1 << bit));
     world
 }
 

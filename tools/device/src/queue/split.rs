@@ -72,7 +72,7 @@ pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<Told> {
     let mut next = before;
     for used in &completion.entries {
         let at = queue.used_ring() + ENTRIES + 8 * u64::from(next.0 % size);
-        let entry = u64::from(used.len) << 32 | u64::from(used.id);
+        let entry = (u64::from(used.len) << 32) | u64::from(used.id);
         memory
             .write_obj(entry.to_le(), GuestAddress(at))
             .map_err(io::Error::other)?;

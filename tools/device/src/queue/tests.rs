@@ -18,7 +18,7 @@ const NEXT: u16 = 1;
 const WRITE: u16 = 2;
 const INDIRECT: u16 = 4;
 /// Both flags that say whose a descriptor is.
-const BOTH: u16 = 1 << 7 | 1 << 15;
+const BOTH: u16 = (1 << 7) | (1 << 15);
 
 /// A driver with a queue of its device.
 struct Driver {
@@ -69,7 +69,7 @@ impl Driver {
 
     /// Writes a descriptor of a packed ring, or of a table.
     fn describe(&self, at: u64, (start, len, flags): (u64, u32, u16), id: u16) {
-        let second = u64::from(len) | u64::from(id) << 32 | u64::from(flags) << 48;
+        let second = u64::from(len) | (u64::from(id) << 32) | (u64::from(flags) << 48);
         self.put(at, [start.to_le(), second.to_le()]);
     }
 
