@@ -59,13 +59,14 @@ class Result:
     again: str = ""
 
 
-def run(name, environment):
+def run(path, environment):
     """Runs a file, and prints what it said when it has ended."""
+    name = path.stem
     logs = LOGS / name
     logs.mkdir()
     start = time.monotonic()
     done = subprocess.run(
-        [*ALONE, sys.executable, RUN, HERE / f"{name}.py"],
+        [*ALONE, sys.executable, RUN, path],
         env=environment | {"LAB_LOGDIR": str(logs)},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -129,7 +130,7 @@ def main(patterns):
     built.mkdir()
     environment = os.environ | {"SOURCES": str(build.place()), "BUILT": str(built)}
     with ThreadPoolExecutor(JOBS) as pool:
-        results = list(pool.map(lambda path: run(path.stem, environment), paths))
+        results = list(pool.map(lambda path: run(path, environment), paths))
     print(*(result.again for result in results), sep="", end="")
     longest = sorted(results, key=lambda result: result.seconds, reverse=True)[:LONGEST]
     print("what took longest:", ", ".join(f"{result.name} {result.seconds:.0f} s" for result in longest))
