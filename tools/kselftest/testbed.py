@@ -60,7 +60,7 @@ class Testbed:
     """A guest with `driver` on the NIC of `setup`; to be booted, set up, and closed in the end."""
 
     def __init__(self, driver, setup, files):
-        disk = ("-drive", f"file={DISK},if=none,id=tests,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=tests")
+        disk = ("-drive", f"file={DISK},if=none,id=tests,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=tests,serial=tests")
         self.driver = driver
         self.guest = Guest(nics=[setup.nic, PEER], files=files, extra=disk)
         self.nic, self.peer = self.guest.nics
@@ -82,7 +82,7 @@ class Testbed:
     def set_up(self):
         """Loads the drivers and gives each NIC its place."""
         run = self.guest.run
-        run(f"mkdir {PLACE} && mount /dev/vdb {PLACE}")
+        run(f"mkdir {PLACE} && mount {self.guest.disk('tests')} {PLACE}")
         self.driver.load(self.guest)
         self.name = self.guest.interface(self.nic)
         if self.driver != drivers.C:
@@ -137,7 +137,7 @@ class Testbed:
         waited = size = 0
         with open(log, "wb") as output:
             while True:
-                status = self.guest.ask("wait", PIECE + GRACE, number=command.number, timeout=PIECE)["rc"]
+                status = command.ended(PIECE)
                 piece = self.guest.get(command.paths[0], size)
                 output.write(piece)
                 output.flush()

@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0
-"""The host's end of the guest's agent (payload/agent.py)."""
+"""The host's end of the guest's agent (agent/main.rs), and how that is built."""
 
-import base64
+import hashlib
 import itertools
-import json
 import queue
+import re
 import socket
+import subprocess
 import threading
 from dataclasses import dataclass
 
 from lab import kernel
+from lab.build import tree_lock
+from lab.paths import REPO, die
+
+SOURCES = REPO / "tools" / "lab" / "agent"
+BUILT = REPO / "build"
+RUSTC = ["rustc", "--edition", "2021", "-O", "-C", "panic=abort", "-C", "strip=symbols", "-C", "target-feature=+crt-static"]
+# The first line of an answer. Before the first one there may be the firmware's.
+ANSWER = re.compile(rb"(\d+) (ok|error)((?: \d+)*)\n$")
 
 
 class GuestDied(Exception):
@@ -32,6 +41,27 @@ def as_argv(command):
     return ["sh", "-c", command] if isinstance(command, str) else [str(word) for word in command]
 
 
+def made_from():
+    """The sources of the agent, as one number."""
+    text = b"".join(path.read_bytes() for path in sorted(SOURCES.iterdir()))
+    return hashlib.sha256(text).hexdigest()[:12]
+
+
+def program():
+    """Builds the agent if it has changed, and returns its path."""
+    path = BUILT / f"agent-{made_from()}"
+    with tree_lock():
+        if not path.exists():
+            done = subprocess.run([*RUSTC, SOURCES / "main.rs", "-o", path], capture_output=True, text=True)
+            if done.returncode != 0:
+                die(f"the guest's agent does not build\n{done.stderr}")
+    return path
+
+
+def as_bytes(word):
+    return word if isinstance(word, bytes) else str(word).encode()
+
+
 class Agent:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
@@ -44,12 +74,11 @@ class Agent:
 
     def _read(self):
         try:
-            for line in self.socket.makefile("rb"):
-                # The port's first bytes may be the firmware's.
-                start = line.find(b'{"id"')
-                if start >= 0:
-                    answer = json.loads(line[start:])
-                    self.answers[answer["id"]].put(answer)
+            with self.socket.makefile("rb") as stream:
+                for line in stream:
+                    if found := ANSWER.search(line):
+                        strings = [stream.read(int(length)) for length in found[3].split()]
+                        self.answers[int(found[1])].put((found[2] == b"ok", strings))
         except OSError:
             pass
         self.ended = True
@@ -72,22 +101,23 @@ class Agent:
     def hello(self, timeout):
         self._answer(0, timeout)
 
-    def ask(self, op, limit=60, **arguments):
-        if "timeout" in arguments:
-            arguments["timeout"] = kernel.patient(arguments["timeout"])
+    def ask(self, operation, *arguments, limit=60):
+        """Asks for an operation, and returns the byte strings that it returns."""
         number = next(self.numbers)
         self.answers[number] = queue.Queue()
         if self.ended:
             raise GuestDied("the guest ended")
+        strings = [as_bytes(argument) for argument in arguments]
+        line = " ".join([str(number), operation, *(str(len(string)) for string in strings)])
         with self.turn:
             try:
-                self.socket.sendall((json.dumps({"id": number, "op": op, **arguments}) + "\n").encode())
+                self.socket.sendall(line.encode() + b"\n" + b"".join(strings))
             except OSError:
                 raise GuestDied("the guest ended") from None
-        answer = self._answer(number, limit)
-        if "error" in answer:
-            raise CommandFailed(f"{op}: {answer['error']}")
-        return answer
+        done, found = self._answer(number, limit)
+        if not done:
+            raise CommandFailed(f"{operation}: {found[0].decode(errors='replace')}")
+        return found
 
     def nudge(self):
         """Sends an empty line, which the agent takes no notice of, but the port raises an interrupt."""
@@ -98,16 +128,16 @@ class Agent:
     GRACE = 30
 
     def run(self, argv, timeout, input, check):
-        answer = self.ask(
-            "run",
-            limit=timeout + self.GRACE,
-            argv=argv,
-            timeout=timeout,
-            input=base64.b64encode(input).decode(),
-        )
-        result = Result(answer["rc"], *(base64.b64decode(answer[k]).decode(errors="replace") for k in ("out", "err")))
-        if answer["timed_out"]:
+        limit = int(1000 * kernel.patient(timeout))
+        rc, killed, out, err = self.ask("run", limit, input, *argv, limit=timeout + self.GRACE)
+        result = Result(int(rc), out.decode(errors="replace"), err.decode(errors="replace"))
+        if int(killed):
             raise CommandFailed(f"{argv}: not done within {timeout} s\n{result.stdout}{result.stderr}")
         if check and result.rc != 0:
             raise CommandFailed(f"{argv}: exit status {result.rc}\n{result.stdout}{result.stderr}")
         return result
+
+    def wait(self, number, timeout):
+        """Waits for a command in the background; returns its status, or None if it has not ended."""
+        found = self.ask("wait", number, int(1000 * kernel.patient(timeout)), limit=timeout + self.GRACE)
+        return int(found[0]) if found else None

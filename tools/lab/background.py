@@ -3,7 +3,7 @@
 
 import signal
 
-from lab.agent import Agent, CommandFailed, as_argv
+from lab.agent import CommandFailed, as_argv
 
 
 class Background:
@@ -11,8 +11,8 @@ class Background:
 
     def __init__(self, guest, command):
         self.guest = guest
-        answer = guest.ask("spawn", argv=as_argv(command))
-        self.number, self.pid, self.paths = answer["number"], answer["pid"], answer["paths"]
+        number, pid, *paths = guest.ask("spawn", *as_argv(command))
+        self.number, self.pid, self.paths = int(number), int(pid), [path.decode() for path in paths]
 
     def __enter__(self):
         return self
@@ -21,14 +21,18 @@ class Background:
         self.stop(signal.SIGKILL)
 
     def stop(self, number=signal.SIGTERM):
-        self.guest.ask("stop", number=self.number, signal=int(number))
+        self.guest.ask("stop", self.number, int(number))
 
     def output(self):
         """What it has said up to now, on both outputs."""
         return "".join(self.guest.get(path).decode(errors="replace") for path in self.paths)
 
+    def ended(self, timeout=60):
+        """Waits for its end; returns its status, or None if it goes on."""
+        return self.guest.wait_for(self.number, timeout)
+
     def wait(self, timeout=60, check=True):
-        rc = self.guest.ask("wait", timeout + Agent.GRACE, number=self.number, timeout=timeout)["rc"]
+        rc = self.ended(timeout)
         if rc is None:
             raise CommandFailed(f"not done within {timeout} s\n{self.output()}")
         if check and rc != 0:

@@ -9,7 +9,7 @@ import sys
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import kernel
+from lab import kernel, timing
 from lab.paths import LOGS, REPO, die, shown
 
 MODULE = "virtio_net_rust.ko"
@@ -22,7 +22,8 @@ def lock(folder):
     """Whoever wants it next waits."""
     folder.mkdir(exist_ok=True)
     with open(folder / "lock", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        with timing.of("build"):
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -63,7 +64,7 @@ def prepared():
 def build_into(folder):
     """Builds the module quietly and puts it into `folder`."""
     log = LOGS / "build.log"
-    with tree_lock(), open(log, "w") as output:
+    with timing.of("build"), tree_lock(), open(log, "w") as output:
         built = prepared()
         done = subprocess.run(kernel.chosen().make(built), stdout=output, stderr=subprocess.STDOUT)
         if done.returncode != 0:

@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 
-from lab import device, kernel
+from lab import device, kernel, timing
 from lab.build import copy_sources, tree_lock
 from lab.paths import LINUX, REPO, die, shown
 
@@ -18,7 +18,7 @@ WARNING = re.compile(r"^(warning|error)\b", re.MULTILINE)
 def build(name, variable):
     """Builds a copy with a variable of Kbuild set; any warning is a failure."""
     folder = REPO / "build" / name
-    with tree_lock():
+    with timing.of("build"), tree_lock():
         copy_sources(folder)
         command = kernel.chosen().make(folder, variable)
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -11,14 +11,13 @@ import time
 from functools import cache
 from pathlib import Path
 
+from lab import timing
 from lab.agent import GuestDied
 from lab.build import tree_lock
 from lab.nic import Nic
 from lab.paths import LOGS, REPO, die, layer, shown
 
 SOURCE, TARGET = REPO / "tools" / "device", REPO / "build" / "device"
-# The guest's memory, where the device can reach it; for Guest's `extra`.
-SHARED_MEMORY = ("-object", "memory-backend-memfd,id=shared,size=1G,share=on", "-machine", "memory-backend=shared")
 # linux/if_tun.h
 TUNSETIFF, TUNSETOFFLOAD, TUNSETVNETHDRSZ = 0x400454CA, 0x400454D0, 0x400454D8
 IFF_TAP, IFF_NO_PI, IFF_VNET_HDR = 0x0002, 0x1000, 0x4000
@@ -37,7 +36,7 @@ def cargo(what, *words):
     command += words
     environment = os.environ | {"LD_LIBRARY_PATH": f"{tools}/lib/x86_64-linux-gnu", "CARGO_HOME": "/tmp/cargo"}
     log = LOGS / f"device-{what}.log"
-    with tree_lock(), open(log, "w") as output:
+    with timing.of("build"), tree_lock(), open(log, "w") as output:
         if subprocess.run(command, cwd=SOURCE, env=environment, stdout=output, stderr=output).returncode != 0:
             die(f"cargo {what} of the device fails; see {shown(log)}\n{log.read_text()[-2000:]}")
 
@@ -74,6 +73,7 @@ class Device(Nic):
         self.settings = {"features": sorted(features), "pairs": pairs, "config": self.config.hex()}
         self.socket, self.orders = (f"/tmp/{self.id}.{kind}" for kind in ("socket", "orders"))
         self.process = self.stream = None
+        self.stays = way != "vhost-user"
 
     def make(self):
         super().make()
@@ -106,15 +106,19 @@ class Device(Nic):
             Path(path).unlink(missing_ok=True)
         super().remove()
 
-    def arguments(self):
+    def backend(self):
+        return ["-chardev", f"socket,id={self.netdev_id},path={self.socket}"] if self.way == "vhost-user" else []
+
+    def device(self):
+        place = {"bus": self.bus} if self.bus else {}
         if self.way == "vfio-user":
-            place = {"bus": self.bus} if self.bus else {}
-            path = {"type": "unix", "path": self.socket}
-            return ["-device", json.dumps({"driver": "vfio-user-pci", "id": self.id, "socket": path, **place})]
-        device = f"vhost-user-test-device-pci,id={self.id},chardev={self.netdev_id},virtio-id=1"
-        sizes = f"num_vqs={2 * self.pairs + 1},vq_size=256,config_size={len(self.config)}"
-        place = f",bus={self.bus}" if self.bus else ""
-        return ["-chardev", f"socket,id={self.netdev_id},path={self.socket}", "-device", f"{device},{sizes}{place}"]
+            return {"driver": "vfio-user-pci", "id": self.id, "socket": {"type": "unix", "path": self.socket}, **place}
+        sizes = {"num_vqs": 2 * self.pairs + 1, "vq_size": 256, "config_size": len(self.config)}
+        named = {"id": self.id, "chardev": self.netdev_id, "virtio-id": 1}
+        return {"driver": "vhost-user-test-device-pci", **named, **sizes, **place}
+
+    def arguments(self):
+        return ["-device", json.dumps(self.device())]
 
     def die(self):
         """Ends the program, as a crash of it would. There are no orders any more."""
@@ -124,7 +128,8 @@ class Device(Nic):
         self.stream = None
 
     def order(self, what, **arguments):
-        self.stream.sendall((json.dumps({"order": what, **arguments}) + "\n").encode())
-        answer = json.loads(self.answers.readline())
+        with timing.of("device"):
+            self.stream.sendall((json.dumps({"order": what, **arguments}) + "\n").encode())
+            answer = json.loads(self.answers.readline())
         assert "error" not in answer, answer["error"]
         return next(iter(answer.values()), None)

@@ -22,7 +22,7 @@ def names():
 
 def bits(guest, nic):
     """The numbers of the negotiated features."""
-    text = guest.run(["cat", f"/sys/bus/virtio/devices/{guest.virtio_device(nic)}/features"]).stdout.strip()
+    text = guest.read(f"/sys/bus/virtio/devices/{guest.virtio_device(nic)}/features").strip()
     return [bit for bit, value in enumerate(text) if value == "1"]
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 """A guest: QEMU with a kernel and the lab's disk, ruled from here."""
 
-import base64
 import itertools
 import json
 import os
@@ -11,14 +10,14 @@ import time
 import warnings
 from pathlib import Path
 
-from lab import accel, kernel, payload, reports
+from lab import kernel, payload, reports, saved, timing
 from lab.agent import Agent, CommandFailed, GuestDied, as_argv
 from lab.background import Background
+from lab.hardware import Hardware
 from lab.nic import Nic
 from lab.paths import ENTRY, LOGS, shown
 from lab.qmp import Qmp
 
-MACHINES = {"q35": "q35", "microvm": "microvm,pit=on,pic=on,rtc=on"}
 # The limit of a boot; one takes 4 to 10 s on an idle machine.
 BOOT = 180
 # How often a boot is tried. Where QEMU emulates several CPUs, one of them may still see the old bytes of an instruction
@@ -29,8 +28,18 @@ BOOTS = 3
 CHUNK = 32 * 1024
 # How much of the console an error shows.
 TAIL = 40
+# How many root ports a guest has whose NICs have to be plugged in.
+PORTS = 16
+# What the random numbers of a guest begin with, in bytes.
+SEED = 64
 
 numbers = itertools.count(1)
+
+
+def message(record):
+    """As dmesg shows it, of a record of /dev/kmsg."""
+    head, _, text = record.partition(";")
+    return f"[{int(head.split(',')[2]) / 1e6:12.6f}] {text}"
 
 
 class Guest:
@@ -38,58 +47,42 @@ class Guest:
 
     nics     one dictionary for each NIC, see `Nic`, or a ready one
     files    host files to be found in the guest's /payload, such as modules
-    machine  a name of MACHINES, with further properties after a comma if need be
-    cpus, memory
-    devices  further `-device` values, in front of the NICs: IOMMUs, root ports
-    root_ports  how many root ports to plug NICs into, named port0, port1, ...
-    cmdline  further words for the kernel's command line
-    leaks    a kernel that can look for leaks does: whatever the guest does takes two to six times as long
-    extra    further arguments for QEMU
-    counter  counts the guest's instructions, see `bench.counter`: one processor, whose clock is the count itself
+    extra    further arguments for QEMU, of what the guest can do without while it boots
     terminal QEMU may read from this process's terminal
+    boots    it boots, where that is what matters. Otherwise it goes on from where another one of the same hardware was
+             saved, see `saved`, if that can be
+    drive    the root disk of one that boots (the lab's, whose changes are forgotten)
+    hardware as in `Hardware`
     """
 
-    def __init__(
-        self,
-        nics=({},),
-        files=(),
-        machine="q35",
-        cpus=2,
-        memory="1G",
-        devices=(),
-        root_ports=0,
-        cmdline="",
-        leaks=False,
-        extra=(),
-        counter=None,
-        terminal=False,
-    ):
+    def __init__(self, nics=({},), files=(), extra=(), terminal=False, boots=False, drive=None, **hardware):
         self.number = next(numbers)
-        self.machine, _, options = machine.partition(",")
-        self.nics = [nic if isinstance(nic, Nic) else Nic(nic, self.machine) for nic in nics]
+        kind = Hardware(**hardware).kind
+        self.nics = [nic if isinstance(nic, Nic) else Nic(nic, kind) for nic in nics]
+        self._give_ports(hardware)
+        self.options = hardware
+        self.hardware = Hardware(**hardware)
         self.console = LOGS / f"guest-{self.number}.console"
         self.files = files
         self.kernel = kernel.chosen()
-        self.leaks = leaks and bool(self.kernel.with_leaks)
-        self.cmdline = f"{self.kernel.with_leaks if leaks else self.kernel.without_leaks} {cmdline}"
+        self.leaks = self.hardware.looks_for_leaks
+        self.counter = self.hardware.counter
         self.terminal = terminal
-        self.agent = self.qmp = self.process = None
-        ports = [f"pcie-root-port,id=port{i},chassis={i + 1},slot={i + 1}" for i in range(root_ports)]
-        machine = MACHINES[self.machine] + ("," + options if options else "")
-        self.counter = counter
-        if counter:
-            # String instructions count once for each element: without the fast ones, copies are made of words.
-            self.processor = ["-accel", "tcg,thread=single", "-cpu", "max,-erms,-fsrm,-fsrs", "-icount", "shift=0"]
-            self.processor += counter.arguments()
-            # A function has the same address in each run.
-            self.cmdline += " nokaslr"
-            cpus = 1
-        else:
-            self.processor = ["-accel", accel.choose(), "-cpu", "max"]
-        self.arguments = ["-M", machine, "-smp", str(cpus), "-m", memory]
-        for device in [*devices, *ports]:
-            self.arguments += ["-device", device]
         self.extra = list(extra)
+        # On microvm all devices are there from the beginning, and an IOMMU knows no others.
+        self.boots = boots or kind != "q35" or bool(self.counter) or bool(self.hardware.devices)
+        self.drive = drive or f"file={ENTRY}/guest.ext4,format=raw,snapshot=on"
+        self.agent = self.qmp = self.process = None
+
+    def _give_ports(self, hardware):
+        """Only what is behind a port of its own can be plugged in."""
+        first = hardware.get("root_ports", 0)
+        homeless = [nic for nic in self.nics if not nic.stays and not nic.bus]
+        for number, nic in enumerate(homeless, first):
+            nic.bus = f"port{number}"
+        if homeless or hardware.get("shared_memory"):
+            # Not one number for each file of tests, or each would have a saved guest of its own.
+            hardware["root_ports"] = max(first + len(homeless), PORTS)
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="guest-")
@@ -104,10 +97,21 @@ class Guest:
         self.close()
 
     def _start(self, folder):
-        initrd = payload.make_initrd(folder, self.kernel.initrd, self.files)
-        for nic in self.nics:
-            nic.make()
-        command = self._command(folder, initrd)
+        state = None if self.boots else saved.state(self.hardware, self.kernel, self._to_be_saved)
+        with timing.of("boot" if self.boots else "restore"):
+            for nic in self.nics:
+                nic.make()
+            self._restore(folder, state) if state else self._boot(folder)
+            if self.files:
+                self.ask("unpack")
+
+    def _to_be_saved(self, drive):
+        return Guest(nics=(), boots=True, drive=drive, **self.options)
+
+    def _boot(self, folder):
+        initrd = payload.make_initrd(folder, self.kernel.initrd)
+        command = self._command(folder, self.drive, self.nics)
+        command += ["-initrd", str(initrd), "-append", self.hardware.command_line()]
         for left in reversed(range(BOOTS)):
             self._launch(folder, command)
             try:
@@ -119,23 +123,37 @@ class Guest:
             self._end()
             self.console.rename(self.console.with_suffix(f".failed-boot-{BOOTS - left}"))
 
-    def _command(self, folder, initrd):
-        disk = "virtio-blk-device" if self.machine == "microvm" else "virtio-blk-pci"
-        # On a busy machine the timer may seem dead at boot: it is not tested.
-        cmdline = f"console=ttyS0 loglevel=6 panic=-1 oops=panic no_timer_check {self.kernel.cmdline} {self.cmdline}"
-        if self.machine == "microvm":
-            cmdline += " " + accel.clock_for_microvm()
-        command = ["qemu-system-x86_64", *self.processor, "-nodefaults", "-no-user-config"]
-        command += ["-display", "none", "-no-reboot", *self.arguments]
+    def _restore(self, folder, state):
+        # The ports of a guest that was saved are empty.
+        later = [nic for nic in self.nics if nic.bus and nic.plugged]
+        command = self._command(folder, saved.drive(state), [nic for nic in self.nics if nic not in later])
+        self._launch(folder, command + saved.arguments(state))
+        while self._told(lambda: self.qmp("query-status"))["status"] != "running":
+            time.sleep(0.02)
+        self.resume()
+        for nic in later:
+            self.plug(nic)
+
+    def resume(self):
+        """Has the guest take notice that it goes on in another place and at another time."""
+        self.ask("resumed", time.time_ns(), os.urandom(SEED))
+
+    def _command(self, folder, drive, nics):
+        hardware = self.hardware
+        command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         command += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
         command += ["-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"]
         command += ["-device", "isa-serial,chardev=agent,index=1"]
         command += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
-        command += ["-kernel", str(self.kernel.image), "-initrd", str(initrd), "-append", cmdline]
-        command += ["-drive", f"file={ENTRY}/guest.ext4,if=none,id=disk,format=raw,snapshot=on"]
-        command += ["-device", f"{disk},drive=disk"]
+        # A guest that goes on has no use for the kernel, but QEMU for the memory of what would load it.
+        command += [*hardware.words(), "-kernel", str(self.kernel.image), *hardware.disk(0, drive)]
+        if self.files:
+            disk = payload.make_disk(folder, self.files)
+            command += hardware.disk(1, f"file={disk},format=raw,readonly=on", ",serial=payload")
         for nic in self.nics:
-            command += nic.arguments()
+            command += nic.backend()
+        for nic in nics:
+            command += nic.arguments() if nic.plugged else []
         return command + self.extra
 
     def _launch(self, folder, command):
@@ -169,6 +187,7 @@ class Guest:
             if connection:
                 connection.close()
         if self.process:
+            timing.busy(self.process.pid)
             self.process.kill()
             self.process.wait()
             self.output.close()
@@ -196,15 +215,31 @@ class Guest:
                 time.sleep(1)
             raise GuestDied(f"{error}; the end of its console:\n{self.tail()}") from None
 
-    def ask(self, op, limit=60, **arguments):
+    def _asked(self, action):
+        with timing.of("guest"):
+            return self._told(action)
+
+    def ask(self, operation, *arguments, limit=60):
         """Asks the agent for one of its operations."""
-        return self._told(lambda: self.agent.ask(op, limit, **arguments))
+        return self._asked(lambda: self.agent.ask(operation, *arguments, limit=limit))
+
+    def wait_for(self, number, timeout):
+        """For `Background`."""
+        return self._asked(lambda: self.agent.wait(number, timeout))
+
+    def save(self, path):
+        """Writes the state of the guest to a file. It does not go on after that."""
+        self._told(lambda: self.qmp("migrate", uri=f"file:{path}"))
+        while (found := self._told(lambda: self.qmp("query-migrate")))["status"] != "completed":
+            if found["status"] in ("failed", "cancelled"):
+                raise GuestDied(f"the guest cannot be saved: {found}")
+            time.sleep(0.02)
 
     # --- Commands and files ---------------------------------------------------
 
     def run(self, command, timeout=60, check=True, input=b""):
         """Runs a command, an argv or a line for the shell, and returns its Result."""
-        return self._told(lambda: self.agent.run(as_argv(command), timeout, input, check))
+        return self._asked(lambda: self.agent.run(as_argv(command), timeout, input, check))
 
     def spawn(self, command):
         """Starts a command in the background."""
@@ -214,24 +249,31 @@ class Guest:
         """Writes a file. Slow: serial; for a big one, see `files`."""
         data = data.encode() if isinstance(data, str) else data
         for start in range(0, max(len(data), 1), CHUNK):
-            piece = base64.b64encode(data[start : start + CHUNK]).decode()
-            self.ask("put", path=path, data=piece, append=start > 0, mode=mode)
+            self.ask("put", path, int(start > 0), mode, data[start : start + CHUNK])
 
     def get(self, path, start=0):
         """What a file has from byte `start` on."""
         data = b""
         while True:
-            answer = self.ask("get", path=path, offset=start + len(data), length=CHUNK)
-            piece = base64.b64decode(answer["data"])
-            if not piece:
-                return data
+            [piece] = self.ask("get", path, start + len(data), CHUNK)
             data += piece
+            if len(piece) < CHUNK:
+                return data
+
+    def read(self, path):
+        """The text of a short file, such as one of sysfs. There is no command that would take much longer."""
+        return self.get(path).decode()
+
+    def entries(self, folder, file, text):
+        """The names of the entries of a folder in which a file says a text."""
+        return [name.decode() for name in self.ask("entries", folder, file, text)]
 
     # --- The kernel -----------------------------------------------------------
 
     def kernel_messages(self):
         """The kernel's messages since the last call."""
-        return self.ask("messages")["lines"]
+        [records] = self.ask("messages")
+        return [message(record) for record in records.decode(errors="replace").splitlines()]
 
     def new_kernel_reports(self):
         """Those since the last call which say that something is broken; empty in a good run."""
@@ -243,12 +285,15 @@ class Guest:
         """The name that a NIC has in the guest, which is found by its address, once a driver is bound."""
         limit = time.monotonic() + kernel.patient(timeout)
         while True:
+            if found := self.entries("/sys/class/net", "address", nic.mac):
+                return found[0]
+            # It may have been given another address since.
             for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
-                if link.get("permaddr", link.get("address")) == nic.mac:
+                if link.get("permaddr") == nic.mac:
                     return link["ifname"]
             if time.monotonic() > limit:
                 raise CommandFailed(f"no interface with the address {nic.mac} appeared within {timeout} s")
-            time.sleep(0.2)
+            time.sleep(0.05)
 
     def bring_up(self, nic):
         """Gives a NIC its addresses and sets it up; returns its name."""
@@ -257,15 +302,19 @@ class Guest:
         self.run(["ip", "-batch", "-"], input="\n".join(lines).encode())
         return name
 
+    def disk(self, serial):
+        """The device of a disk that was given this serial number in `extra`."""
+        [name] = self.entries("/sys/block", "serial", serial)
+        return f"/dev/{name}"
+
     def virtio_device(self, nic):
         """The name of the device on the guest's virtio bus, such as virtio1."""
-        path = self.run(["readlink", "-f", f"/sys/class/net/{self.interface(nic)}/device"]).stdout.strip()
-        return os.path.basename(path)
+        [path] = self.ask("link", f"/sys/class/net/{self.interface(nic)}/device")
+        return os.path.basename(path.decode())
 
     def plug(self, nic):
         """Plugs a NIC into its bus. What was unplugged can be plugged again."""
-        device = nic.device()
-        self._told(lambda: self.qmp("device_add", **device))
+        self._told(lambda: self.qmp.execute("device_add", nic.device()))
         nic.plugged = True
 
     def unplug(self, nic, timeout=60):
@@ -279,4 +328,8 @@ class Guest:
 
     def wait_for_carrier(self, name, up):
         """Waits until an interface follows what its device says of the link."""
-        self.run(f"until [ $(cat /sys/class/net/{name}/carrier) = {int(up)} ]; do sleep 0.05; done")
+        limit = time.monotonic() + kernel.patient(60)
+        while self.read(f"/sys/class/net/{name}/carrier").strip() != str(int(up)):
+            if time.monotonic() > limit:
+                raise CommandFailed(f"the carrier of {name} is not {'on' if up else 'off'}")
+            time.sleep(0.02)

@@ -3,13 +3,14 @@
 
 import subprocess
 
-from lab import kernel
+from lab import kernel, timing
 
 
 def run(*argv, timeout=60, check=True, input=None):
     """Runs a command outside of the guest; a failing one is raised with what it said."""
     limit = kernel.patient(timeout)
-    done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=limit)
+    with timing.of("host"):
+        done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=limit)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(argv)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return done

@@ -44,11 +44,13 @@ class Nic:
     def remove(self):
         host.remove_tap(self.tap)
 
-    def netdev(self):
-        options = {"type": "tap", "id": self.netdev_id, "ifname": self.tap, "script": "no", "downscript": "no"}
-        if self.queues > 1:
-            options["queues"] = self.queues
-        return options
+    # Whether QEMU can go on from a saved state with the device in it; otherwise it is plugged in afterwards.
+    stays = True
+
+    def backend(self):
+        """QEMU's options for what is behind the device."""
+        queues = f",queues={self.queues}" if self.queues > 1 else ""
+        return ["-netdev", f"tap,id={self.netdev_id},ifname={self.tap},script=no,downscript=no{queues}"]
 
     def device(self):
         driver = "virtio-net-pci" if self.pci else "virtio-net-device"
@@ -56,10 +58,6 @@ class Nic:
         return {"driver": driver, "id": self.id, "netdev": self.netdev_id, **place, **self.properties}
 
     def arguments(self):
-        """QEMU's options that make this NIC."""
-        netdev = self.netdev()
-        made = ["-netdev", netdev.pop("type") + "".join(f",{k}={v}" for k, v in netdev.items())]
-        if self.plugged:
-            device = self.device()
-            made += ["-device", device.pop("driver") + "".join(f",{k}={v}" for k, v in device.items())]
-        return made
+        """QEMU's options for the device."""
+        device = self.device()
+        return ["-device", device.pop("driver") + "".join(f",{k}={v}" for k, v in device.items())]

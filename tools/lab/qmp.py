@@ -38,7 +38,11 @@ class Qmp:
 
     def __call__(self, command, timeout=60, **arguments):
         """Runs a command; a `_` in a name stands for the `-` that Python does not allow."""
-        request = {"execute": command, "arguments": {k.replace("_", "-"): v for k, v in arguments.items()}}
+        return self.execute(command, {k.replace("_", "-"): v for k, v in arguments.items()}, timeout)
+
+    def execute(self, command, arguments, timeout=60):
+        """The same, with names as they are."""
+        request = {"execute": command, "arguments": arguments}
         try:
             self.socket.sendall(json.dumps(request).encode() + b"\n")
         except OSError:

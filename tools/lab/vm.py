@@ -24,9 +24,9 @@ def main():
             size = shutil.get_terminal_size()
             print(f"{name} is {nic.guest4} and {nic.guest6}, the host {nic.host4} and {nic.host6}.")
             print("The end of the shell (exit, Ctrl-D) is the end of the guest.", flush=True)
-            # A command in the background leads a session, so the first terminal that it opens becomes its own.
             shell = f"exec <>/dev/hvc0 >&0 2>&0; stty cols {size.columns} rows {size.lines}; cd; TERM=linux exec bash"
-            guest.spawn(shell).wait(WEEK, check=False)
+            # The first terminal that the leader of a session opens becomes its own.
+            guest.spawn(["setsid", "--wait", "sh", "-c", shell]).wait(WEEK, check=False)
 
 
 if __name__ == "__main__":

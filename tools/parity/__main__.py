@@ -7,7 +7,6 @@ import tempfile
 from lab import driver as drivers
 from lab.guest import Guest
 from lab.paths import LOGS, REPO, die, shown
-from lab.device import SHARED_MEMORY
 from parity import answers, differences, inventory, own, page
 from parity.catalog import QUESTIONS, SETUPS
 from parity.page import Row
@@ -28,7 +27,7 @@ def main(commit):
     ours = drivers.RUST
     with tempfile.TemporaryDirectory() as folder:
         nics = [setup() if callable(setup) else setup for setup in SETUPS.values()]
-        with Guest(nics=nics, files=ours.payload(folder), cpus=2, extra=SHARED_MEMORY) as guest:
+        with Guest(nics=nics, files=ours.payload(folder), cpus=2, shared_memory=True) as guest:
             own.count(dict(zip(SETUPS, nics))[own.NAME])
             # It changes filters when it is loaded, and stays.
             guest.run(["modprobe", "8021q"])

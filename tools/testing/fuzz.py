@@ -132,7 +132,7 @@ def main(seconds, seed):
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         nics = [ordered.made(names, **config) for names, config in DEVICES.values()]
         files = [*chosen.payload(folder), exchange.PEER, counters.NETDEV]
-        guest = stack.enter_context(Guest(nics=nics, files=files, leaks=True, extra=device.SHARED_MEMORY))
+        guest = stack.enter_context(Guest(nics=nics, files=files, leaks=True, shared_memory=True))
         limit.load(guest, chosen, chance.LIMIT)
         guest.run(["modprobe", "8021q"])
         faults.bring_up(guest)

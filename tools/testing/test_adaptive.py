@@ -30,7 +30,7 @@ def made(names):
 def guest(boot, driver):
     """The second NIC has no moderation of single queues, the third has none of all."""
     nics = [made(OFFERED), made(OFFERED.replace(" VQ_NOTF_COAL", "")), made(OFFERED.replace(" NOTF_COAL", ""))]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
         driver.load(guest)
         for nic in guest.nics:
             # The C driver begins with one.

@@ -75,10 +75,10 @@ def test_random_mac(guest):
     nic = guest.nics[-2]
     device = binding.device_at(guest, "1c")
     name = guest.run(["ls", f"{binding.BUS}/devices/{device}/net"]).stdout.strip()
-    nic.mac = guest.run(["cat", f"/sys/class/net/{name}/address"]).stdout.strip()
+    nic.mac = guest.read(f"/sys/class/net/{name}/address").strip()
     first = int(nic.mac[:2], 16)
     assert first & 1 == 0 and first & 2 == 2, f"{nic.mac} is no local unicast address"
-    assert guest.run(["cat", f"/sys/class/net/{name}/addr_assign_type"]).stdout == "1\n"
+    assert guest.read(f"/sys/class/net/{name}/addr_assign_type") == "1\n"
     assert len([line for line in guest.first_messages if device in line and "MAC" in line]) == 1
     guest.bring_up(nic)
     exchange.everything(guest, nic)

@@ -25,7 +25,7 @@ def folder(guest, nic, queue):
 
 
 def size(guest, nic, queue=0):
-    return int(guest.run(["cat", f"{folder(guest, nic, queue)}/mergeable_rx_buffer_size"]).stdout)
+    return int(guest.read(f"{folder(guest, nic, queue)}/mergeable_rx_buffer_size"))
 
 
 def test_before_any_is_lent(guest):

@@ -105,7 +105,7 @@ def nics():
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, nics):
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
         limit.load(guest, driver, LIMIT)
         # It has the device pass on packets that are tagged for no VLAN, on all interfaces.
         guest.run(["modprobe", "8021q"])

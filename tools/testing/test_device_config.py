@@ -110,7 +110,7 @@ def test_announce_that_is_refused(guest, nic):
 
 
 def speed(guest, nic):
-    return guest.run(["cat", f"/sys/class/net/{nic.name}/speed"]).stdout.strip()
+    return guest.read(f"/sys/class/net/{nic.name}/speed").strip()
 
 
 def test_speed(guest, nic):

@@ -17,7 +17,7 @@ LIMIT = 1000
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(OFFERED, bus=f"port{number}") for number, _ in enumerate(NAMES)]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY, root_ports=len(NAMES)) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True, root_ports=16) as guest:
         limit.load(guest, driver, LIMIT)
         for nic in nics:
             nic.name = guest.bring_up(nic)

@@ -27,7 +27,7 @@ def guest(boot, driver):
         pytest.skip("the C driver breaks a rule: its commands have a byte behind the key")
     nics = [ordered.made(names, pairs, **SIZES) for names, pairs in DEVICES.values()]
     files = [exchange.PEER, counters.NETDEV, FLOWS]
-    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY, cpus=PAIRS) as guest:
+    with boot(nics=nics, files=files, shared_memory=True, cpus=PAIRS) as guest:
         driver.load(guest)
         for nic in guest.nics:
             start(guest, nic)

@@ -28,7 +28,7 @@ def guest(boot, driver):
     if driver is drivers.C:
         pytest.skip("the C driver waits for the answer, with the rtnl lock")
     nics = [ordered.made(OFFERED, way=way) for way in WAYS]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY, leaks=True) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True, leaks=True) as guest:
         limit.load(guest, driver, LIMIT)
         faults.bring_up(guest)
         yield guest

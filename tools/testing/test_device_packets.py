@@ -37,7 +37,7 @@ EACH = 20
 def guest(boot, driver):
     nics = [ordered.made(names, pairs, **config) for names, pairs, config in DEVICES.values()]
     files = [exchange.PEER, counters.NETDEV]
-    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY, cpus=2) as guest:
+    with boot(nics=nics, files=files, shared_memory=True, cpus=2) as guest:
         driver.load(guest)
         for nic in guest.nics:
             name = guest.bring_up(nic)

@@ -32,7 +32,7 @@ MANY = 100
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, pairs, **config) for names, pairs, config in DEVICES.values()]
-    with boot(nics=nics, files=FILES, extra=device.SHARED_MEMORY, cpus=2) as guest:
+    with boot(nics=nics, files=FILES, shared_memory=True, cpus=2) as guest:
         driver.load(guest)
         faults.bring_up(guest)
         yield guest

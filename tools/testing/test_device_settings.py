@@ -42,7 +42,7 @@ def nics():
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, nics):
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
         driver.load(guest)
         guest.first_errors = errors(guest)
         guest.at_first = told(nics[0])

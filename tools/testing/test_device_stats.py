@@ -62,7 +62,7 @@ def nics():
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, nics):
-    with boot(nics=nics, files=[exchange.PEER, counters.NETDEV], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=nics, files=[exchange.PEER, counters.NETDEV], shared_memory=True) as guest:
         for nic in nics[:2]:
             nic.order("body", **QUERY, body=capabilities(RX | TX | CONTROL))
             for (queue, kind), count in ALL.items():

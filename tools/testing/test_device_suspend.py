@@ -59,7 +59,7 @@ def nic():
 def guest(boot, driver, nic):
     if driver is drivers.C:
         pytest.skip("the C driver loses most of it")
-    with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=[nic], files=[exchange.PEER], shared_memory=True) as guest:
         nic.order("body", **device_stats.QUERY, body=device_stats.capabilities(device_stats.CONTROL))
         driver.load(guest)
         guest.run(["modprobe", "8021q"])

@@ -131,7 +131,7 @@ def test_sent(guest, nic, six, checksums):
 def in_tunnel(guest, nic, address, six, data):
     """A frame with a datagram in a tunnel from the host, and the places in it that its header has."""
     number = int(address.split(":")[1] if ":" in address else address.split(".")[1])
-    mac = guest.run(["cat", f"/sys/class/net/vx{number}/address"]).stdout.strip()
+    mac = guest.read(f"/sys/class/net/vx{number}/address").strip()
     macs = mac.replace(":", "") + "020000000098"
     ends = (other_end(address), address)
     inner = packets.frame(macs, ends, packets.UDP, (peer.PORT, peer.PORT), data, partial=True)

@@ -21,7 +21,7 @@ def guest(boot, driver):
     if not driver.file:
         pytest.skip("the C driver waits for the device's answer to a command for ever, with the lock of all networking")
     nics = [ordered.made(OFFERED + rings, way="vfio-user") for rings in RINGS.values()]
-    with boot(nics=[*nics, {}], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=[*nics, {}], files=[exchange.PEER], shared_memory=True) as guest:
         limit.load(guest, driver, LIMIT)
         faults.bring_up(guest)
         with exchange.peer_in(guest), exchange.peer_on_host():

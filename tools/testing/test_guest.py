@@ -208,7 +208,7 @@ def test_boot_is_tried_again(monkeypatch):
 
     monkeypatch.setattr(Agent, "hello", fail_once)
     with pytest.warns(UserWarning, match="started again: a test"):
-        with Guest() as guest:
+        with Guest(boots=True) as guest:
             assert guest.run("echo up").stdout == "up\n"
             assert guest.console.with_suffix(".failed-boot-1").exists()
 
@@ -217,7 +217,7 @@ def test_boot_is_tried_again(monkeypatch):
 def test_kernel_that_never_comes_up():
     with pytest.warns(UserWarning, match="started again"):
         with pytest.raises(GuestDied, match="Kernel panic"):
-            with Guest(nics=[], cmdline="rdinit=/nothing root=/dev/nothing"):
+            with Guest(nics=[], boots=True, cmdline="rdinit=/nothing root=/dev/nothing"):
                 pass
 
 

@@ -34,7 +34,7 @@ def guest(boot, driver):
 
 
 def carrier(guest, name):
-    return guest.run(["cat", f"/sys/class/net/{name}/carrier"]).stdout.strip()
+    return guest.read(f"/sys/class/net/{name}/carrier").strip()
 
 
 @pytest.mark.parametrize("number", [0, 2], ids=["modern", "legacy"])

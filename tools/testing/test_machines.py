@@ -49,5 +49,5 @@ def test_iommu(boot, driver):
             assert "ACCESS_PLATFORM" in negotiated
         for nic in guest.nics:
             path = f"/sys/class/net/{guest.interface(nic)}/device/../iommu_group/type"
-            assert guest.run(["cat", path]).stdout.strip() in ("DMA", "DMA-FQ")
+            assert guest.read(path).strip() in ("DMA", "DMA-FQ")
         assert not [line for line in guest.kernel_messages() if "DMAR: [" in line]

@@ -75,7 +75,7 @@ def up(guest, nic):
 
 
 def mtu_of(guest, name):
-    return int(guest.run(["cat", f"/sys/class/net/{name}/mtu"]).stdout)
+    return int(guest.read(f"/sys/class/net/{name}/mtu"))
 
 
 def match_tap(nic, mtu):

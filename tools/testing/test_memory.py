@@ -40,7 +40,7 @@ def failures(guest, name):
 
 
 def uptime(guest):
-    return float(guest.run(["cat", "/proc/uptime"]).stdout.split()[0])
+    return float(guest.read("/proc/uptime").split()[0])
 
 
 def use_up(guest, nic, name):

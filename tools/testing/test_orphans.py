@@ -32,7 +32,7 @@ def guest(boot, driver):
 
 def inflight(guest, name):
     """Bytes on their way to the device that the stack waits for: none, where it does not wait."""
-    return guest.run(["cat", f"/sys/class/net/{name}/queues/tx-0/byte_queue_limits/inflight"]).stdout.strip()
+    return guest.read(f"/sys/class/net/{name}/queues/tx-0/byte_queue_limits/inflight").strip()
 
 
 @pytest.mark.parametrize("device", DEVICES)

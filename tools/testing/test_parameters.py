@@ -74,7 +74,7 @@ def test_values_are_taken(guest, load):
 
 def test_bool_needs_no_value(guest, load):
     path = load("csum")
-    assert guest.run(["cat", f"{path}/csum"]).stdout == "Y\n"
+    assert guest.read(f"{path}/csum") == "Y\n"
 
 
 WRONG = ["napi_weight=many", "napi_weight=99999999999", "napi_weight=", "csum=perhaps", "gso=2", "napi_tx="]
@@ -94,10 +94,10 @@ def test_wrong_values_are_refused(guest, driver, load, parameter):
 def test_written_while_loaded(guest, load):
     path = load()
     guest.run(f"echo N >{path}/napi_tx")
-    assert guest.run(["cat", f"{path}/napi_tx"]).stdout == "N\n"
+    assert guest.read(f"{path}/napi_tx") == "N\n"
     with pytest.raises(CommandFailed):
         guest.run(f"echo perhaps >{path}/napi_tx")
-    assert guest.run(["cat", f"{path}/napi_tx"]).stdout == "N\n"
+    assert guest.read(f"{path}/napi_tx") == "N\n"
 
 
 def test_bounds_while_loaded(guest, driver, load):
@@ -105,9 +105,9 @@ def test_bounds_while_loaded(guest, driver, load):
         pytest.skip("the C driver does not have it")
     path = f"{load('control_timeout=60000')}/control_timeout"
     for value, taken in (("0", False), ("60001", False), ("1", True), ("4294967297", False)):
-        before = guest.run(["cat", path]).stdout
+        before = guest.read(path)
         assert (guest.run(f"echo {value} >{path}", check=False).rc == 0) == taken
-        assert guest.run(["cat", path]).stdout == (f"{value}\n" if taken else before)
+        assert guest.read(path) == (f"{value}\n" if taken else before)
 
 
 def features(guest):
@@ -129,7 +129,7 @@ def test_csum(guest, load, on):
 
 def budgets(guest, name):
     """How many packets each poll of an interface might take."""
-    trace = guest.run(["cat", f"{TRACING}/trace"]).stdout
+    trace = guest.read(f"{TRACING}/trace")
     return {int(budget) for budget in re.findall(rf"napi_poll: .* {name} work \d+ budget (\d+)", trace)}
 
 

@@ -88,7 +88,7 @@ def nic():
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, nic):
-    with boot(nics=[nic], files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=[nic], files=[exchange.PEER], shared_memory=True) as guest:
         limit.load(guest, driver, LIMIT)
         guest.run(["modprobe", "8021q"])
         # Whoever asks for it while a driver waits for an answer may have to wait too.

@@ -16,7 +16,7 @@ def netdev(guest, what):
 
 
 def index(guest, name):
-    return int(guest.run(["cat", f"/sys/class/net/{name}/ifindex"]).stdout)
+    return int(guest.read(f"/sys/class/net/{name}/ifindex"))
 
 
 def of_device(guest, name):

@@ -29,7 +29,7 @@ def bring_up(guest):
 def serving(boot, driver, nics, modules=(), **options):
     """A guest with these devices of our own, all of them up, these modules, and its peer serving."""
     files = [exchange.PEER, *options.pop("files", ())]
-    with boot(nics=nics, files=files, extra=device.SHARED_MEMORY, **options) as guest:
+    with boot(nics=nics, files=files, shared_memory=True, **options) as guest:
         driver.load(guest)
         for module in modules:
             guest.run(["modprobe", module])

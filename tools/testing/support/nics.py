@@ -72,7 +72,7 @@ def queue_size(guest, nic, queue):
 
 def interrupts(guest, device):
     """The lines of /proc/interrupts that belong to a device on the virtio bus."""
-    return interrupts_of(device, guest.run(["cat", "/proc/interrupts"]).stdout)
+    return interrupts_of(device, guest.read("/proc/interrupts"))
 
 
 def interrupts_of(device, text):

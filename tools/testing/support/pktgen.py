@@ -25,7 +25,7 @@ def send(guest, nic, name, timeout=300, **options):
         f"while grep -q 'Result: Starting' /proc/net/pktgen/{name}; do sleep 0.1; done",
         timeout=timeout,
     )
-    result = guest.run(["cat", f"/proc/net/pktgen/{name}"]).stdout
+    result = guest.read(f"/proc/net/pktgen/{name}")
     guest.run(f"echo rem_device_all >{THREAD}")
     sent, errors = re.search(r"pkts-sofar: (\d+) +errors: (\d+)", result).groups()
     assert "Result: OK" in result, result

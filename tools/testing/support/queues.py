@@ -77,7 +77,7 @@ def xps(guest, name):
 def online(guest):
     """The CPUs of the guest that are online."""
     cpus = []
-    for part in guest.run(["cat", "/sys/devices/system/cpu/online"]).stdout.strip().split(","):
+    for part in guest.read("/sys/devices/system/cpu/online").strip().split(","):
         first, _, last = part.partition("-")
         cpus += range(int(first), int(last or first) + 1)
     return cpus

@@ -72,7 +72,6 @@ def disk(folder):
 
 def to_disk(guest):
     """Saves the guest's memory, and has the kernel load it again instead of turning the machine off."""
-    find = "for d in /sys/block/vd*; do [ \"$(cat $d/serial)\" = swap ] && echo /dev/${d##*/}; done"
-    swap = guest.run(find).stdout.strip()
+    swap = guest.disk("swap")
     guest.run(f"swapon --show=NAME --noheadings | grep -q {swap} || {{ mkswap {swap} && swapon {swap}; }}")
     guest.run("echo test_resume >/sys/power/disk && echo disk >/sys/power/state", timeout=300)
