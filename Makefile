@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check check-device fuzz mutants faults kselftest parity bench profile vm clippy doc fmt-check
+.PHONY: setup module demo check check-all check-device fuzz mutants faults kselftest parity bench profile vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -40,6 +40,11 @@ demo:
 
 check: lab-env = LAB_LAYER=tools/device
 check:
+	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
+
+# All combinations, and the rounds that only time can pay for.
+check-all: lab-env = VARIANTS=all LAB_LAYER=tools/device
+check-all:
 	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
 
 # Those with a device of our own. On the debug kernel all variants of each test would take too long.

@@ -10,12 +10,13 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from lab import build
+import spent
+from lab import build, timing
 from lab.paths import LOGS, die, shown
 
 HERE = Path(__file__).parent
@@ -41,8 +42,6 @@ LONG = {
     "test_rings",
     "test_rss",
 }
-# Of how many files it is said how long they took.
-LONGEST = 12
 MOUNTS = 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"'
 ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec", MOUNTS, "sh"]
 
@@ -57,6 +56,7 @@ class Result:
     failed: int
     skipped: int = 0
     again: str = ""
+    times: dict = field(default_factory=dict)
 
 
 def run(path, environment):
@@ -81,7 +81,8 @@ def run(path, environment):
     said = FAILURES.search(done.stdout)
     skipped = [line for line in lines if SKIPPED.match(line)]
     again = done.stdout[said.start() :] if said else "".join(f"{line}\n" for line in skipped)
-    return Result(name, seconds, *map(int, summary.groups()), sum(int(SKIPPED.match(line)[1]) for line in skipped), again)
+    number = sum(int(SKIPPED.match(line)[1]) for line in skipped)
+    return Result(name, seconds, *map(int, summary.groups()), number, again, timing.read(logs / timing.FILE))
 
 
 class Fitting:
@@ -114,7 +115,12 @@ def files(patterns):
     return sorted(set().union(*found.values()), key=lambda path: (path.stem not in LONG, path))
 
 
+def minutes(seconds):
+    return f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+
+
 def main(patterns):
+    start = time.monotonic()
     paths = files(patterns)
     if wanted := os.environ.get("TEST"):
         chosen = fitting(paths, wanted)
@@ -132,10 +138,9 @@ def main(patterns):
     with ThreadPoolExecutor(JOBS) as pool:
         results = list(pool.map(lambda path: run(path, environment), paths))
     print(*(result.again for result in results), sep="", end="")
-    longest = sorted(results, key=lambda result: result.seconds, reverse=True)[:LONGEST]
-    print("what took longest:", ", ".join(f"{result.name} {result.seconds:.0f} s" for result in longest))
+    print(*spent.table([(result.name, result.seconds, result.times) for result in results]), sep="\n")
     passed, failed, skipped = (sum(getattr(result, what) for result in results) for what in ("passed", "failed", "skipped"))
-    print(f"logs: {shown(LOGS)}\n{skipped} skipped\n{passed} passed, {failed} failed", flush=True)
+    print(f"all of it took {minutes(time.monotonic() - start)}\nlogs: {shown(LOGS)}\n{skipped} skipped\n{passed} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 
 

@@ -3,13 +3,19 @@
 
 import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
+from lab import timing
+from lab.paths import LOGS, die
+from pairs import Pairs
 from sample import Sample
 
 HERE = Path(__file__).parent
+# Which variants of the tests are run.
+VARIANTS = {"all": [], "pairs": [Pairs()], "some": [Sample()]}
 
 
 class Count:
@@ -33,10 +39,15 @@ class Count:
 
 def main():
     count = Count()
+    time.sleep = timing.sleep
     wanted = os.environ.get("TEST")
-    options = ["-v", "-rs", "--tb=short", "-p", "no:cacheprovider", "--rootdir", str(HERE)]
-    plugins = [count, *([Sample()] if os.environ.get("VARIANTS") == "some" else [])]
+    options = ["-v", "-rs", "--tb=short", "--durations=0", "--durations-min=0.5", "-p", "no:cacheprovider", "--rootdir", str(HERE)]
+    variants = os.environ.get("VARIANTS", "pairs")
+    if variants not in VARIANTS:
+        die(f"VARIANTS={variants}: the variants are one of {', '.join(VARIANTS)}")
+    plugins = [count, *VARIANTS[variants]]
     status = pytest.main([*options, *(["-k", wanted] if wanted else []), *(sys.argv[1:] or [str(HERE)])], plugins=plugins)
+    timing.write(LOGS / timing.FILE)
     if status == pytest.ExitCode.NO_TESTS_COLLECTED:
         print(f"no test has a name that fits TEST={wanted}")
     print(f"logs: {os.environ['LAB_LOGDIR'].removeprefix('/src/')}")

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lab import driver as drivers
+from lab import kernel
 from support import binding, bypass, counters, exchange, leaks, pktgen
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_GUEST_CSUM, PACKED, SMALL, queue_size
@@ -35,7 +36,7 @@ NAMES = list(DEVICES)
 NO_RESET, OLD, OF_C, OF_C_NO_RESET = range(len(NAMES), len(NAMES) + 4)
 OTHERS = [{"queue_reset": "off"}, LEGACY, {}, {"queue_reset": "off"}]
 MAX = 256
-ROUNDS = 50
+ROUNDS = kernel.rounds(50)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +67,7 @@ def restored(guest, name):
 
 
 def carrier_changes(guest, name):
-    return int(guest.run(["cat", f"/sys/class/net/{name}/carrier_changes"]).stdout)
+    return int(guest.read(f"/sys/class/net/{name}/carrier_changes"))
 
 
 def test_sizes_are_those_of_c(guest):

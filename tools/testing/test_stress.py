@@ -9,7 +9,7 @@ import time
 import pytest
 
 from lab import driver as drivers
-from lab import host, traffic
+from lab import host, kernel, traffic
 from support import binding
 from support.exchange import TIMEOUT
 from support.kernel_log import no_errors  # noqa: F401
@@ -17,7 +17,8 @@ from support.kernel_log import no_errors  # noqa: F401
 PORT = 6000
 GB = 1 << 30
 MB = 1 << 20
-PINGS = 100_000
+PINGS = kernel.rounds(100_000)
+FILE = kernel.rounds(500 * MB)
 # Of the counters, those that traffic moves; all others count what has gone wrong.
 MOVES = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "multicast", "rx_multicast"}
 
@@ -46,7 +47,7 @@ def moved(before, after):
 
 
 @pytest.mark.parametrize("to_guest", [False, True], ids=["guest-to-host", "host-to-guest"])
-@pytest.mark.parametrize("number, size", [(0, 5 * GB), (1, GB)], ids=["tested", "C"])
+@pytest.mark.parametrize("number, size", [(0, kernel.rounds(5 * GB)), (1, kernel.rounds(GB))], ids=["tested", "C"])
 def test_tcp_moves_no_error_counter(guest, driver, number, size, to_guest):
     nic = guest.nics[number]
     name = guest.interface(nic)
@@ -72,7 +73,7 @@ def test_tcp_moves_no_error_counter(guest, driver, number, size, to_guest):
 @pytest.fixture(scope="module")
 def file(tmp_path_factory):
     path = tmp_path_factory.mktemp("stress") / "file"
-    path.write_bytes(os.urandom(500 * MB))
+    path.write_bytes(os.urandom(FILE))
     yield path
     path.unlink()
 

@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Packets faster than the device takes them, one by one and in bursts: all are sent, and no queue stays stopped."""
 
-import os
-
 import pytest
 
 from support import exchange, pktgen
 from support.kernel_log import no_errors  # noqa: F401
+from support.kernels import whole_only
 from support.nics import LEGACY, PACKED
 
 # QEMU makes no ring shorter than 256. One that is looked at now and then only (every 10 ms), or in which each packet
@@ -61,13 +60,12 @@ def test_afterwards(guest, device):
     exchange.tcp_from_guest(guest.nics[NAMES.index(device)].guest4)
 
 
-# What a queue has to bear for good: `make check TEST=pktgen_long`.
-LONG = "pktgen_long"
+# What a queue has to bear for good.
 LONG_COUNT = 10_000_000
 LONG_RUNS = ["one by one", "clones", "bursts", "clones in bursts", "clones in long bursts"] * 2
 
 
-@pytest.mark.skipif(LONG not in os.environ.get("TEST", ""), reason=f"takes half an hour: TEST={LONG} runs it")
+@whole_only("takes half an hour")
 @pytest.mark.parametrize("run", range(len(LONG_RUNS)), ids=[f"{i}, {name}" for i, name in enumerate(LONG_RUNS)])
 def test_pktgen_long(guest, run):
     nic = guest.nics[NAMES.index("plain")]

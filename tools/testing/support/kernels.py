@@ -17,4 +17,9 @@ def debug_only(reason):
 
 
 def all_only(reason):
+    """With the debug kernel; with the stock one there is time enough."""
     return pytest.mark.skipif(os.environ.get("VARIANTS") == "some", reason=f"needs VARIANTS=all: {reason}")
+
+
+def whole_only(reason):
+    return pytest.mark.skipif(os.environ.get("VARIANTS") != "all", reason=f"needs VARIANTS=all: {reason}")
