@@ -124,23 +124,23 @@ MUTANTS = [
     ),
     # --- Answers of the control queue -------------------------------------------------
     Mutant(
-        "an answer may be longer than the room for it",
+        "what was not written of an answer says that all is done",
         "rust/virtio/queue/exchange.rs",
-        "if written as usize > exchange.0.answer.len() {",
-        "if written as usize > usize::MAX {",
-        "test_commands and test_length_of_answer and mac",
+        "const UNANSWERED: u8 = 0xff;",
+        "const UNANSWERED: u8 = 0;",
+        "test_commands and test_unwritten and mac",
     ),
     Mutant(
-        "an answer of nothing is a refusal",
+        "the length of an answer decides",
         DRIVER + "control.rs",
-        "if answered.copy(0, &mut ack) < BODY {",
-        "if answered.copy(0, &mut ack) > BODY {",
+        "mean nothing\\n\",\n                request.name\n            );",
+        "mean nothing\\n\",\n                request.name\n            );\n            return Err(EIO);",
         "test_commands and test_length_of_answer and mac",
     ),
     Mutant(
         "what the device says of a command means nothing",
         DRIVER + "control.rs",
-        "if ack != [OK] || fault",
+        "if answered.status() != OK || fault",
         "if fault",
         "test_commands and test_refused and mac",
     ),
@@ -163,7 +163,7 @@ MUTANTS = [
         DRIVER + "control.rs",
         "state.doubt.exists |= request.sets && is_open(&answered);",
         "state.doubt.exists &= request.sets && is_open(&answered);",
-        "test_commands and test_length_of_answer and mac",
+        "test_commands and test_late and mac and not twice",
     ),
     Mutant(
         "a command that was not sent is forgotten",
@@ -187,6 +187,13 @@ MUTANTS = [
         "test_commands and test_late_twice",
     ),
     # --- Answers with statistics ------------------------------------------------------
+    Mutant(
+        "statistics that were not written count",
+        "rust/virtio/queue/exchange.rs",
+        "answer.extend_with(room, 0, GFP_KERNEL)?;",
+        "answer.extend_with(room, UNANSWERED, GFP_KERNEL)?;",
+        "test_device_stats and test_answer_that_was_not_asked_for",
+    ),
     Mutant(
         "statistics may have the size 0",
         DRIVER + "device_stats/answer.rs",

@@ -22,7 +22,10 @@ use crate::parameters;
 use kernel::{
     new_mutex,
     prelude::*,
-    sync::Mutex,
+    sync::{
+        Mutex,
+        SetOnce, //
+    },
     time::{
         delay::fsleep,
         Delta,
@@ -49,9 +52,6 @@ const LONGEST_PAUSE: i64 = 1000;
 
 /// `VIRTIO_NET_OK`: the device has done what it was told.
 const OK: u8 = 0;
-
-/// Where an answer goes on after the byte that says whether the device has done it.
-const BODY: usize = 1;
 
 /// A command to the device.
 pub(crate) trait Command {
@@ -94,8 +94,13 @@ impl<'a> Request<'a> {
     }
 }
 
-/// The control queue of a device; none while the device is frozen.
-pub(crate) struct Control(Pin<KBox<Mutex<Option<State>>>>);
+/// The control queue of a device.
+pub(crate) struct Control {
+    /// None while the device is frozen.
+    state: Pin<KBox<Mutex<Option<State>>>>,
+    /// The first length of an answer that could not be: it is said once that the device has such ones.
+    odd: SetOnce<u32>,
+}
 
 struct State {
     queue: Virtqueue<Exchange>,
@@ -119,26 +124,29 @@ impl Control {
     pub(crate) fn new(queue: Virtqueue<Exchange>) -> Result<Self> {
         fault::point("control queue")?;
         let state = Some(State::new(queue));
-        Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+        Ok(Self {
+            state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
+            odd: SetOnce::new(),
+        })
     }
 
     /// Drops the queue, which resets the device: commands fail from now on. Process context. May
     /// sleep.
     pub(crate) fn freeze(&self) {
-        *self.0.lock() = None;
+        *self.state.lock() = None;
     }
 
     /// Takes another queue for that which [`freeze`](Self::freeze) has dropped. Process context. May
     /// sleep.
     pub(crate) fn thaw(&self, queue: Virtqueue<Exchange>) {
-        *self.0.lock() = Some(State::new(queue));
+        *self.state.lock() = Some(State::new(queue));
     }
 
     /// Whether the device has to be told again what is set. If that is now, whoever asks tells it, and says so
     /// with [`repeated`](Self::repeated) afterwards. Process context. May sleep, but does not wait for a command
     /// that is under way.
     fn repeat(&self) -> Repeat {
-        let Some(mut guard) = self.0.try_lock() else {
+        let Some(mut guard) = self.state.try_lock() else {
             return Repeat::Later;
         };
         match &mut *guard {
@@ -156,7 +164,7 @@ impl Control {
     /// The device has been told again what is set. Says whether it has, as far as it can be known, taken or
     /// refused all of that. Process context. May sleep.
     fn repeated(&self) -> bool {
-        match &mut *self.0.lock() {
+        match &mut *self.state.lock() {
             Some(state) => state.doubt.end(),
             None => false,
         }
@@ -170,10 +178,10 @@ impl Control {
     ///
     /// # Errors
     ///
-    /// - `EINVAL` if the device refuses.
+    /// - `EINVAL` if the device refuses, or gives the command back without having said anything.
     /// - `ETIMEDOUT` if it does not answer, after a line in the log.
-    /// - `EIO` at once, as long as it owes the answer to a command that timed out; if the queue is
-    ///   broken; or if it answers with nothing, or with more than there is room for.
+    /// - `EIO` at once, as long as it owes the answer to a command that timed out, or if the queue is
+    ///   broken.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
     fn send<C: Command>(&self, command: &C) -> Result {
         let write = |body: &mut Message| command.write(body);
@@ -181,7 +189,8 @@ impl Control {
     }
 
     /// Sends a command that the device answers with up to `room` bytes besides whether it has done
-    /// it, and returns these. They are a copy: the device cannot change them any more.
+    /// it, and returns these: `room` bytes, with 0 for each that the device has not written. They are a
+    /// copy: the device cannot change them any more.
     ///
     /// As for [`send`](Self::send). C function: `virtnet_send_command_reply()`.
     ///
@@ -191,14 +200,13 @@ impl Control {
     fn ask<C: Command>(&self, command: &C, room: usize) -> Result<KVec<u8>> {
         let mut body = KVec::from_elem(0, room, GFP_KERNEL)?;
         let write = |body: &mut Message| command.write(body);
-        let answered = self.exchange(&Request::of::<C>(&write, false), room)?;
-        let len = answered.copy(BODY, &mut body);
-        body.truncate(len);
+        self.exchange(&Request::of::<C>(&write, false), room)?
+            .body(&mut body);
         Ok(body)
     }
 
     fn exchange(&self, request: &Request<'_>, room: usize) -> Result<Answered> {
-        let mut guard = self.0.lock();
+        let mut guard = self.state.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
         if let Err(error) = state.settle() {
@@ -210,7 +218,6 @@ impl Control {
         message.bytes(&[request.class, request.code])?;
         message.end_segment()?;
         (request.write)(&mut message)?;
-        let room = room.checked_add(BODY).ok_or(ENOMEM)?;
         state
             .queue
             .ask(Exchange::new(message, room)?)
@@ -219,7 +226,7 @@ impl Control {
             state.queue.kick();
         }
 
-        let answered = state.answer(request);
+        let answered = state.answer(request, &self.odd);
         state.doubt.exists |= request.sets && is_open(&answered);
         answered
     }
@@ -253,18 +260,21 @@ impl State {
     }
 
     /// Waits for the answer to a command that is under way, and looks whether it has been done.
-    fn answer(&mut self, request: &Request<'_>) -> Result<Answered> {
+    ///
+    /// What the answer says counts, and not the length that the device says it has: there are devices that
+    /// count the command too. `odd` is the first such length.
+    fn answer(&mut self, request: &Request<'_>, odd: &SetOnce<u32>) -> Result<Answered> {
         let answered = self.wait(request.name)?;
-        let mut ack = [!OK];
-        if answered.copy(0, &mut ack) < BODY {
-            dev_err!(
+        let (written, room) = (answered.written(), answered.room());
+        if !(1..=room).contains(&(written as usize)) && odd.populate(written) {
+            dev_warn!(
                 self.queue.device(),
-                "device answered {} with nothing\n",
+                "device says that its answer to {} has {written} bytes, where there is room for {room}: its lengths \
+                 mean nothing\n",
                 request.name
             );
-            return Err(EIO);
         }
-        if ack != [OK] || fault::take_answer(request.class) {
+        if answered.status() != OK || fault::take_answer(request.class) {
             return Err(EINVAL);
         }
         Ok(answered)
@@ -279,14 +289,8 @@ impl State {
         loop {
             // The time is taken before the look: a long sleep is not held against the device.
             let expired = start.elapsed() >= Delta::from_millis(limit.into());
-            if let Some(answer) = self.queue.answered() {
-                return answer.map_err(|written| {
-                    dev_err!(
-                        self.queue.device(),
-                        "device answered {name} with {written} bytes, more than there is room for\n"
-                    );
-                    EIO
-                });
+            if let Some(answered) = self.queue.answered() {
+                return Ok(answered);
             }
             if self.queue.is_broken() {
                 dev_err!(

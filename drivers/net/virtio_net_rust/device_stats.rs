@@ -3,8 +3,9 @@
 //! What the device counts of its queues (virtio 1.3, section 5.1.6.5.10): for `ethtool -S`, and for
 //! the stack's statistics of queues.
 //!
-//! Whatever the answer says about its own length is bounded by what was written of it, and what it
-//! says about queues and counters that were not asked for is not looked at.
+//! Whatever the answer says about its own length is bounded by the room that there was for it, which has zeroes
+//! where the device has written nothing. What it says about queues and counters that were not asked for is not
+//! looked at.
 
 mod answer;
 mod types;
@@ -114,10 +115,18 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     }
 }
 
+/// # Errors
+///
+/// What [`Access::ask`] says; `EIO` if there are none.
 fn kept_types(control: Access<'_>) -> Result<u64> {
     let answer = control.ask(&QueryStats, size_of::<u64>())?;
-    let types = answer.first_chunk().ok_or(EIO)?;
-    Ok(u64::from_le_bytes(*types))
+    match answer
+        .first_chunk()
+        .map_or(0, |types| u64::from_le_bytes(*types))
+    {
+        0 => Err(EIO),
+        types => Ok(types),
+    }
 }
 
 /// The names that `ethtool -S` shows of a set of types.

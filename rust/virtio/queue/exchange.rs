@@ -25,8 +25,11 @@ use kernel::{
     prelude::*, //
 };
 
-/// What an answer is filled with before the device writes to it.
+/// What the device has said before it has said anything: of no command is this the end that its sender wants.
 const UNANSWERED: u8 = 0xff;
+
+/// How many bytes an answer begins with that say how it ended. They are in a segment of their own.
+const STATUS: usize = 1;
 
 /// A request that is being put together.
 ///
@@ -40,7 +43,11 @@ pub struct Message {
     little_endian: bool,
 }
 
-/// A request, which the device reads, and room for the answer, which it writes.
+/// A request, which the device reads, and room for the answer, which it writes: a byte that says how it
+/// ended, and what else there is to say.
+///
+/// What the device does not write reads as 0xff of that byte and as 0 of all others, whatever length it says
+/// that its answer has.
 ///
 /// The memory is allocated for one exchange, so it can stay with the device for as long as that
 /// takes: whoever waits for the answer may give up, and leaves it to its [`Virtqueue`].
@@ -54,13 +61,9 @@ struct Memory {
 }
 
 /// An [`Exchange`] that the device has given back.
-///
-/// # Invariants
-///
-/// `written` is not more than the length of the answer.
 pub struct Answered {
     exchange: Exchange,
-    written: usize,
+    written: u32,
 }
 
 impl Message {
@@ -144,18 +147,20 @@ impl Exchange {
     /// The largest number of segments of a request.
     pub const REQUEST_SEGMENTS: usize = 4;
 
-    /// An exchange of this request for up to `answer` bytes. Process context. May sleep.
+    /// An exchange of this request for the byte that says how it ended and up to `room` bytes besides.
+    /// Process context. May sleep.
     ///
     /// # Errors
     ///
     /// `EINVAL` if there are more segments than [`REQUEST_SEGMENTS`](Self::REQUEST_SEGMENTS), or if
-    /// nothing is to be sent or answered; `ENOMEM`.
-    pub fn new(mut request: Message, answer: usize) -> Result<Self> {
+    /// nothing is to be sent; `ENOMEM`.
+    pub fn new(mut request: Message, room: usize) -> Result<Self> {
         request.end_segment()?;
-        if request.segments == 0 || answer == 0 {
+        if request.segments == 0 {
             return Err(EINVAL);
         }
-        let answer = KVec::from_elem(UNANSWERED, answer, GFP_KERNEL)?;
+        let mut answer = KVec::from_elem(UNANSWERED, STATUS, GFP_KERNEL)?;
+        answer.extend_with(room, 0, GFP_KERNEL)?;
         Ok(Self(KBox::new(Memory { request, answer }, GFP_KERNEL)?))
     }
 
@@ -186,24 +191,40 @@ unsafe impl Buffer for Exchange {
 }
 
 impl Answered {
-    /// The number of bytes that the device says it has written, up to the room that there is.
-    pub fn written(&self) -> usize {
+    /// How many bytes the device says it has written. It may say anything, and no more depends on it than
+    /// what is said of the device.
+    pub fn written(&self) -> u32 {
         self.written
     }
 
-    /// Copies the answer out from byte `start` on, as much as has been written and fits into `to`.
-    /// Returns how many bytes that are.
-    pub fn copy(&self, start: usize, to: &mut [u8]) -> usize {
-        let start = start.min(self.written);
-        let len = (self.written - start).min(to.len());
-        // SAFETY: By the type invariant `written` bytes can be read, and `start + len` is not more.
-        // They are plain bytes, of which a device without an IOMMU may change any at any time; so
-        // there is no reference to them.
+    /// How many bytes there was room for, with the first one.
+    pub fn room(&self) -> usize {
+        self.exchange.0.answer.len()
+    }
+
+    /// The byte that says how it ended.
+    pub fn status(&self) -> u8 {
+        let mut status = [UNANSWERED];
+        self.copy(0, &mut status);
+        let [status] = status;
+        status
+    }
+
+    /// Copies out what is behind that byte, as much as there was room for and fits into `to`.
+    pub fn body(&self, to: &mut [u8]) {
+        self.copy(STATUS, to);
+    }
+
+    fn copy(&self, start: usize, to: &mut [u8]) {
+        let answer = &self.exchange.0.answer;
+        let start = start.min(answer.len());
+        let len = (answer.len() - start).min(to.len());
+        // SAFETY: `start + len` is not more than the length of the vector. Its bytes are plain ones, of which
+        // a device without an IOMMU may change any at any time; so there is no reference to them.
         unsafe {
-            let from = self.exchange.0.answer.as_ptr().add(start);
+            let from = answer.as_ptr().add(start);
             to.as_mut_ptr().copy_from_nonoverlapping(from, len);
         }
-        len
     }
 }
 
@@ -216,14 +237,15 @@ impl Virtqueue<Exchange> {
     pub fn ask(&mut self, exchange: Exchange) -> Result<(), Rejected<Exchange>> {
         let memory = &*exchange.0;
         let request = &memory.request;
-        let (segments, answer_len) = (request.segments, memory.answer.len());
+        let segments = request.segments;
         // CAST: No vector is longer than `u32::MAX`: `kmalloc()` has less.
-        let answer_len = answer_len as u32;
-        let mut table = [bindings::scatterlist::default(); Exchange::REQUEST_SEGMENTS + 1];
+        let room = (memory.answer.len() - STATUS) as u32;
+        let mut table = [bindings::scatterlist::default(); Exchange::REQUEST_SEGMENTS + 2];
         let entries = table.as_mut_ptr();
         let mut start = 0;
-        // SAFETY: The table has one entry more than a request can have. Each is set to bytes of the
-        // vectors, and the last of each direction is marked as the end.
+        // SAFETY: The table has two entries more than a request can have. Each is set to bytes of the
+        // vectors, of which that of the answer has `STATUS` and `room` bytes, and the last of each direction
+        // is marked as the end.
         let mut lists = unsafe {
             bindings::sg_init_table(entries, segments as u32);
             for (i, &end) in request.ends.iter().take(segments).enumerate() {
@@ -232,7 +254,12 @@ impl Virtqueue<Exchange> {
                 start = end;
             }
             let answer = entries.add(segments);
-            bindings::sg_init_one(answer, memory.answer.as_ptr().cast(), answer_len);
+            let status = memory.answer.as_ptr();
+            bindings::sg_init_table(answer, if room == 0 { 1 } else { 2 });
+            bindings::sg_set_buf(answer, status.cast(), STATUS as u32);
+            if room != 0 {
+                bindings::sg_set_buf(answer.add(1), status.add(STATUS).cast(), room);
+            }
             [entries, answer]
         };
         let token = exchange.into_token();
@@ -256,24 +283,12 @@ impl Virtqueue<Exchange> {
     }
 
     /// Takes back the next exchange that the device has answered.
-    ///
-    /// # Errors
-    ///
-    /// The number of bytes that the device says it has written, if there is no room for so many:
-    /// nothing of the answer can be trusted.
-    pub fn answered(&mut self) -> Option<Result<Answered, u32>> {
+    pub fn answered(&mut self) -> Option<Answered> {
         let (mut written, mut context) = (0, null_mut());
         let token = self.next_used(&mut written, &mut context)?;
         // SAFETY: By the type invariant the token comes from an `Exchange`. The core hands it out
         // once, after the device has used it.
         let exchange = unsafe { Exchange::from_token(token) };
-        if written as usize > exchange.0.answer.len() {
-            return Some(Err(written));
-        }
-        // INVARIANT: It has just been compared.
-        Some(Ok(Answered {
-            exchange,
-            written: written as usize,
-        }))
+        Some(Answered { exchange, written })
     }
 }

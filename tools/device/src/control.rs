@@ -44,9 +44,11 @@ pub struct Answer {
     command: Option<(u8, u8)>,
     /// The byte that says whether it was done.
     ack: u8,
-    /// What follows it.
-    #[serde(deserialize_with = "hex::deserialize")]
-    body: Vec<u8>,
+    /// What follows it, if not what follows it without a script.
+    #[serde(deserialize_with = "hex::deserialize_some")]
+    body: Option<Vec<u8>>,
+    /// Whether nothing of all this is written.
+    unwritten: bool,
     /// How many bytes the device says it has written, if that is not the truth.
     written: Option<u32>,
     /// How long the driver has to wait for it.
@@ -122,18 +124,8 @@ impl Control {
             room: chain.room(),
         });
 
-        let scripted = scripted(&mut self.script, (*class, *code));
-        let answer = scripted.unwrap_or_else(|| Answer {
-            ack: OK,
-            body: match self.bodies.get(&(*class, *code)) {
-                Some(set) => set.clone(),
-                None if (*class, *code) == stats::QUERY => count::TYPES.to_le_bytes().into(),
-                None if (*class, *code) == coalesce::VQ_GET => world.coalescing.answer(body),
-                None if (*class, *code) == stats::GET => self.stats.answer(body, &world.counts),
-                None => Vec::new(),
-            },
-            ..Answer::default()
-        });
+        let answer = scripted(&mut self.script, (*class, *code)).unwrap_or_default();
+        let bytes = self.bytes((*class, *code), body, &answer, world);
         let count = world.counts.of(queue.number);
         count.command();
         count.done += u64::from(answer.ack == OK);
@@ -150,7 +142,6 @@ impl Control {
                 world.terms.space.is_announced();
             }
         }
-        let bytes = [&[answer.ack], answer.body.as_slice()].concat();
         let Some(length) = queue.hold(|| chain.write(&bytes)) else {
             return Ok(());
         };
@@ -184,6 +175,25 @@ impl Control {
             });
         }
         Ok(())
+    }
+
+    /// What is written to answer a command.
+    fn bytes(&self, command: (u8, u8), body: &[u8], answer: &Answer, world: &World) -> Vec<u8> {
+        if answer.unwritten {
+            return Vec::new();
+        }
+        let rest = answer
+            .body
+            .clone()
+            .unwrap_or_else(|| match self.bodies.get(&command) {
+                _ if answer.ack != OK => Vec::new(),
+                Some(set) => set.clone(),
+                None if command == stats::QUERY => count::TYPES.to_le_bytes().into(),
+                None if command == coalesce::VQ_GET => world.coalescing.answer(body),
+                None if command == stats::GET => self.stats.answer(body, &world.counts),
+                None => Vec::new(),
+            });
+        [&[answer.ack], rest.as_slice()].concat()
     }
 
     /// Gives back all answers that were withheld. What the driver receives changes only now: with another address

@@ -31,3 +31,10 @@ pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).map_err(D::Error::custom))
         .collect()
 }
+
+/// The same for what is nothing where it is left out.
+pub fn deserialize_some<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Vec<u8>>, D::Error> {
+    deserialize(deserializer).map(Some)
+}

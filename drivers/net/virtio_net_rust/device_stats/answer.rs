@@ -17,14 +17,14 @@ pub(super) struct Entry<'a> {
 }
 
 impl Entry<'_> {
-    /// The counter at this place, if the device has written one there.
+    /// The counter at this place, if the entry is as long as that.
     pub(super) fn counter(&self, place: usize) -> Option<u64> {
         let bytes = self.counters.chunks_exact(size_of::<u64>()).nth(place)?;
         Some(u64::from_le_bytes(bytes.try_into().ok()?))
     }
 }
 
-/// Calls `take` for each entry of an answer.
+/// Calls `take` for each entry of an answer, until one that is all zeroes: it has not been written.
 ///
 /// # Errors
 ///
@@ -32,6 +32,9 @@ impl Entry<'_> {
 /// has been called for those before it.
 pub(super) fn entries(mut answer: &[u8], mut take: impl FnMut(Entry<'_>)) -> Result {
     while let Some(&header) = answer.first_chunk::<HEADER>() {
+        if header == [0; HEADER] {
+            return Ok(());
+        }
         let [number, _, v0, v1, _, _, s0, s1] = header;
         let (entry, rest) = answer
             .split_at_checked(u16::from_le_bytes([s0, s1]).into())
@@ -43,9 +46,5 @@ pub(super) fn entries(mut answer: &[u8], mut take: impl FnMut(Entry<'_>)) -> Res
         });
         answer = rest;
     }
-    if answer.is_empty() {
-        Ok(())
-    } else {
-        Err(EIO)
-    }
+    Ok(())
 }
