@@ -352,6 +352,16 @@ FIRST = (
     ),
     *rows(
         "What the device says of itself at first",
+        "test_device_pairs",
+        (
+            "refuses the number of queues that suits the CPUs",
+            r"test_refused\[[1-4]\]",
+            "the largest number below is used that it takes, else the largest at all, else one; lines say so",
+            Otherwise("one pair is used", r"assert \(2,\) == "),
+        ),
+    ),
+    *rows(
+        "What the device says of itself at first",
         "test_device_features",
         (
             "offers an offload without what it depends on",

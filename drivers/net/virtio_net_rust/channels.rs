@@ -60,13 +60,43 @@ pub(crate) fn at_first(pairs: u16) -> u16 {
 
 /// Tells the device how many pairs to use, once it has started: until then it uses one.
 ///
-/// One that refuses stays with one, and so does the stack.
+/// One that refuses is asked for others, as there are devices that take a single number only. If it takes
+/// none it stays with one, and so does the stack. Process context. May sleep.
 pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
-    if !rss::start(device, rtnl) && tell(device, device.num_queues(), rtnl).is_err() {
-        // Fewer queues than before are always possible.
-        let _ = device.set_num_queues(1, rtnl);
+    if !rss::start(device, rtnl) {
+        let wanted = device.num_queues();
+        let used = match tell(device, wanted, rtnl) {
+            Ok(()) => wanted,
+            Err(EINVAL) => find(device, wanted).unwrap_or(1),
+            Err(_) => 1,
+        };
+        if device.set_num_queues(used, rtnl).is_err() {
+            // There is no memory for more than before. Fewer are always possible.
+            let _ = device.set_num_queues(1, rtnl);
+        }
     }
     spread(device, device.num_queues());
+}
+
+/// Finds a number of pairs that the device takes although it has refused `wanted`, and has it use them: the
+/// largest one below, else the largest one at all.
+fn find(device: &Device<VirtioNet>, wanted: u16) -> Option<u16> {
+    let control = Access::new(device, features::MQ)?;
+    let above = wanted.saturating_add(1)..=device.max_queues();
+    for pairs in Iterator::chain((1..wanted).rev(), above.rev()) {
+        let told = control.send(&SetQueuePairs(pairs));
+        if told.is_ok() {
+            dev_info!(
+                device.shared().device,
+                "device takes {pairs} pairs of queues\n"
+            );
+            return Some(pairs);
+        }
+        if is_open(&told) {
+            break;
+        }
+    }
+    None
 }
 
 /// Tells the device again how many pairs to use, and what to hash.
