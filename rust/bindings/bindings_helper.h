@@ -15,6 +15,7 @@
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
 #include <linux/virtio_net.h>
+#include <linux/virtio_pci.h>
 #include <linux/workqueue.h>
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>

@@ -2,6 +2,8 @@
 
 //! The device's configuration space (virtio 1.3, section 2.5).
 
+pub(crate) mod length;
+
 use crate::{
     Device,
     Feature, //
@@ -82,6 +84,14 @@ impl<T: Value> Field<T> {
             offset,
             value: PhantomData,
         }
+    }
+
+    /// Whether it is in a configuration space of `length` bytes.
+    pub(crate) fn is_within(&self, length: u32) -> bool {
+        // CAST: No value is as long.
+        self.offset
+            .checked_add(size_of::<T::Bytes>() as u32)
+            .is_some_and(|end| end <= length)
     }
 }
 

@@ -4,6 +4,11 @@
 
 use crate::{
     bindings,
+    config::{
+        length,
+        Field,
+        Value, //
+    },
     Device, //
 };
 use kernel::{
@@ -81,6 +86,8 @@ impl Device {
 pub struct Negotiation<'a> {
     device: &'a Device<Bound>,
     offered: [u64; 2],
+    /// The length of the configuration space, in bytes, if it is known.
+    room: Option<u32>,
 }
 
 impl<'a> Negotiation<'a> {
@@ -88,10 +95,15 @@ impl<'a> Negotiation<'a> {
         let mut offered = [0; 2];
         // SAFETY: `device.as_raw()` is valid, and the function writes two words.
         unsafe { bindings::virtio_get_features(device.as_raw(), offered.as_mut_ptr()) };
-        Self { device, offered }
+        let room = length::of(device);
+        Self {
+            device,
+            offered,
+            room,
+        }
     }
 
-    /// The device. Its configuration may be read.
+    /// The device. Its configuration may be read as far as it [has room](Self::has_room).
     pub fn device(&self) -> &'a Device<Bound> {
         self.device
     }
@@ -120,6 +132,14 @@ impl<'a> Negotiation<'a> {
         Ok(())
     }
 
+    /// Whether the configuration space is long enough for `field`.
+    ///
+    /// Where the transport does not know its length, it is taken to be: over MMIO, on a legacy device, or with
+    /// vDPA what is beyond its end reads as whatever the device makes of that. Over PCI reading there is fatal.
+    pub fn has_room<T: Value>(&self, field: &Field<T>) -> bool {
+        self.room.is_none_or(|room| field.is_within(room))
+    }
+
     /// Does without those of `dependent` that have been taken, if none of `needs`, on which they depend,
     /// has. A line in the log names each by its number.
     pub fn drop_without(&self, needs: &[Feature], dependent: &[Feature]) {
@@ -127,16 +147,17 @@ impl<'a> Negotiation<'a> {
             return;
         }
         for feature in dependent.iter().filter(|it| self.device.has(**it)) {
+            dev_warn!(
+                self.device,
+                "device offers feature {} without what it depends on: doing without it\n",
+                feature.0
+            );
             self.drop(*feature);
         }
     }
 
-    fn drop(&self, feature: Feature) {
-        dev_warn!(
-            self.device,
-            "device offers feature {} without what it depends on: doing without it\n",
-            feature.0
-        );
+    /// Does without `feature`. Whoever calls this says so in the log, and why.
+    pub fn drop(&self, feature: Feature) {
         // SAFETY: The device is valid. During `validate` nobody else has a look at what has been
         // negotiated, as the device is not bound yet. The union's arms are arrays of the same bits.
         unsafe {
