@@ -218,7 +218,7 @@ MUTANTS = [
     # --- The configuration ------------------------------------------------------------
     Mutant(
         "the MTU may be too small",
-        DRIVER + "features.rs",
+        DRIVER + "validate.rs",
         "if mtu < MIN_MTU {",
         "if mtu < 1 {",
         "test_bad_devices",
@@ -227,12 +227,12 @@ MUTANTS = [
         "a device may have any number of pairs",
         DRIVER + "channels.rs",
         "RangeInclusive<u16> = 1..=1024;",
-        "RangeInclusive<u16> = 1..=u16::MAX;",
+        "RangeInclusive<u16> = 0..=u16::MAX;",
         "test_device_settings and test_numbers_that_cannot_be",
     ),
     Mutant(
         "an offload may come without what it depends on",
-        DRIVER + "features.rs",
+        DRIVER + "validate.rs",
         "device.drop_without(needs, dependent);",
         "let _ = (needs, dependent);",
         "test_device_features",

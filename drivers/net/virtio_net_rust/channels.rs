@@ -26,28 +26,25 @@ use kernel::{
     virtio, //
 };
 
-/// What a device may have. Virtio 1.3 has up to 0x8000 (section 5.1.4.1), but all of them get memory before the
-/// transport says which are there, in pieces that the allocator warns of if a device lies. QEMU's has 511 at
-/// most.
-const PAIRS: RangeInclusive<u16> = 1..=1024;
+/// How many pairs a device may have (virtio 1.3, section 5.1.4.1).
+pub(crate) const POSSIBLE: RangeInclusive<u16> = 1..=0x8000;
 
-/// The number of pairs of queues that the device has.
-///
-/// Where C makes do with one pair if the number cannot be, this refuses the device.
+/// How many of them can be used: all get memory before the transport says which are there, in pieces that the
+/// allocator warns of if a device lies. QEMU's has 511 at most.
+pub(crate) const USABLE: RangeInclusive<u16> = 1..=1024;
+
+/// The number of pairs of queues that the device has, as far as it could be taken when features were negotiated.
 ///
 /// # Errors
 ///
-/// `EINVAL` after a line in the log; `EIO` if the configuration cannot be read.
+/// `EINVAL` if it is another one by now; `EIO` if the configuration cannot be read.
 pub(crate) fn of_device(device: &virtio::Device<Core<'_>>) -> Result<u16> {
     if !device.has(features::MQ) && !device.has(features::RSS) {
         return Ok(1);
     }
     let pairs = device.read_config(&config::MAX_VIRTQUEUE_PAIRS)?;
-    if !PAIRS.contains(&pairs) {
-        dev_err!(
-            device,
-            "device says that it has {pairs} pairs of queues, not 1 to 1024: correct that\n"
-        );
+    if !USABLE.contains(&pairs) {
+        dev_err!(device, "device has {pairs} pairs of queues by now\n");
         return Err(EINVAL);
     }
     Ok(pairs)

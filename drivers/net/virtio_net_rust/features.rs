@@ -1,16 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The features that the driver knows, and what it demands of a device that offers them (virtio
-//! 1.3, sections 5.1.3 and 5.1.3.1).
+//! The features that the driver knows (virtio 1.3, section 5.1.3).
 
-use crate::config;
-use kernel::{
-    prelude::*,
-    virtio::{
-        Feature,
-        Negotiation, //
-    },
-};
+use kernel::virtio::Feature;
 
 /// The smallest MTU, in bytes: what IPv4 needs (`ETH_MIN_MTU`), and the spec demands of a device.
 pub(crate) const MIN_MTU: u16 = 68;
@@ -119,70 +111,3 @@ pub(crate) const MODERN: &[Feature] = with_common![
 
 /// The features of a legacy device.
 pub(crate) const LEGACY: &[Feature] = with_common![GSO, Feature::ANY_LAYOUT];
-
-/// What a device must not offer without [`CTRL_VQ`]: the features that are commands.
-const COMMANDS: &[(Feature, &str)] = &[
-    (CTRL_RX, "VIRTIO_NET_F_CTRL_RX"),
-    (CTRL_VLAN, "VIRTIO_NET_F_CTRL_VLAN"),
-    (GUEST_ANNOUNCE, "VIRTIO_NET_F_GUEST_ANNOUNCE"),
-    (MQ, "VIRTIO_NET_F_MQ"),
-    (CTRL_MAC_ADDR, "VIRTIO_NET_F_CTRL_MAC_ADDR"),
-    (DEVICE_STATS, "VIRTIO_NET_F_DEVICE_STATS"),
-    (VQ_NOTF_COAL, "VIRTIO_NET_F_VQ_NOTF_COAL"),
-    (NOTF_COAL, "VIRTIO_NET_F_NOTF_COAL"),
-    (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),
-    (RSS, "VIRTIO_NET_F_RSS"),
-];
-
-/// What a device must not offer, and the driver not take, without any of others: these come first. What
-/// something depends on that depends on something itself comes later.
-const NEEDS: &[(&[Feature], &[Feature])] = &[
-    (
-        &[GUEST_CSUM],
-        &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6],
-    ),
-    (&[GUEST_TSO4, GUEST_TSO6], &[GUEST_ECN]),
-    (&[CSUM], &[HOST_TSO4, HOST_TSO6, HOST_UFO, HOST_USO]),
-    (&[HOST_TSO4, HOST_TSO6], &[HOST_ECN]),
-    // A packet in a tunnel may be any that can be uncut outside of one.
-    (&[GUEST_TSO4], &[GUEST_UDP_TUNNEL_GSO]),
-    (&[GUEST_TSO6], &[GUEST_UDP_TUNNEL_GSO]),
-    (&[GUEST_USO4], &[GUEST_UDP_TUNNEL_GSO]),
-    (&[GUEST_USO6], &[GUEST_UDP_TUNNEL_GSO]),
-    (&[GUEST_UDP_TUNNEL_GSO], &[GUEST_UDP_TUNNEL_GSO_CSUM]),
-    (&[HOST_TSO4], &[HOST_UDP_TUNNEL_GSO]),
-    (&[HOST_TSO6], &[HOST_UDP_TUNNEL_GSO]),
-    (&[HOST_USO], &[HOST_UDP_TUNNEL_GSO]),
-    (&[HOST_UDP_TUNNEL_GSO], &[HOST_UDP_TUNNEL_GSO_CSUM]),
-];
-
-/// Refuses a device whose features or configuration contradict themselves, with one line in the
-/// log. An offload that depends on another is done without instead, if that one is missing.
-///
-/// C functions: `virtnet_validate()`, `virtnet_validate_features()`. Unlike C, which ignores a bad
-/// MTU silently, this refuses the device, since whoever configured it expects that MTU to hold.
-///
-/// # Errors
-///
-/// `EINVAL`, or `EIO` if the configuration cannot be read.
-pub(crate) fn validate(device: &Negotiation<'_>) -> Result {
-    if !device.offers(CTRL_VQ) {
-        for &command in COMMANDS {
-            device.require(command, (CTRL_VQ, "VIRTIO_NET_F_CTRL_VQ"))?;
-        }
-    }
-    for &(needs, dependent) in NEEDS {
-        device.drop_without(needs, dependent);
-    }
-    if device.device().has(MTU) {
-        let mtu = device.device().read_config(&config::MTU)?;
-        if mtu < MIN_MTU {
-            dev_err!(
-                device.device(),
-                "device says that its MTU is {mtu}, below {MIN_MTU}: correct the device's MTU\n"
-            );
-            return Err(EINVAL);
-        }
-    }
-    Ok(())
-}

@@ -43,7 +43,7 @@ use kernel::{
 
 /// The shortest key of a device, in bytes (virtio 1.3, section 5.1.4.1): for the addresses and the
 /// ports of IPv6.
-const MIN_KEY: u8 = 40;
+pub(crate) const MIN_KEY: u8 = 40;
 
 /// What a device hashes.
 pub(crate) struct Rss {
@@ -64,32 +64,19 @@ impl Rss {
     ///
     /// # Errors
     ///
-    /// `EINVAL`, after a line in the log, if a size cannot be; `EIO` if the configuration cannot be
-    /// read; `ENOMEM`.
+    /// `EINVAL`, after a line in the log, if a size cannot be that could be when features were negotiated; `EIO`
+    /// if the configuration cannot be read; `ENOMEM`.
     pub(crate) fn of_device(device: &virtio::Device<Core<'_>>) -> Result<Option<Self>> {
         let steers = device.has(features::RSS);
         if !steers && !device.has(features::HASH_REPORT) {
             return Ok(None);
         }
         let [key] = device.read_config(&space::RSS_MAX_KEY_SIZE)?;
-        if key < MIN_KEY {
+        let table = if steers { table_of(device)? } else { 0 };
+        if key < MIN_KEY || (steers && table == 0) {
             dev_err!(
                 device,
-                "device says that its keys for hashes have {key} bytes, not {MIN_KEY} or more: correct \
-                 that\n"
-            );
-            return Err(EINVAL);
-        }
-        let table = if steers {
-            device.read_config(&space::RSS_MAX_INDIRECTION_TABLE_LENGTH)?
-        } else {
-            0
-        };
-        if steers && !table.is_power_of_two() {
-            dev_err!(
-                device,
-                "device says that its indirection table has {table} entries, not a power of two: correct \
-                 that\n"
+                "device has a table of {table} entries and keys of {key} bytes for hashes by now\n"
             );
             return Err(EINVAL);
         }
@@ -116,6 +103,20 @@ impl Rss {
     fn has_table(&self) -> bool {
         self.sizes.table != 0
     }
+}
+
+/// How many entries of the device's table are used. The driver chooses a power of two (virtio 1.3, section
+/// 5.1.6.5.7.1), up to the number that the device says, which should be one too.
+fn table_of(device: &virtio::Device<Core<'_>>) -> Result<u16> {
+    let most = device.read_config(&space::RSS_MAX_INDIRECTION_TABLE_LENGTH)?;
+    let used = most.checked_ilog2().map_or(0, |log| 1 << log);
+    if used != most {
+        dev_warn!(
+            device,
+            "device says that its indirection table has {most} entries, not a power of two: using {used}\n"
+        );
+    }
+    Ok(used)
 }
 
 impl State {

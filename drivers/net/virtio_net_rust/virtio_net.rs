@@ -29,6 +29,7 @@ mod settings;
 mod stats;
 mod suspend;
 mod tx;
+mod validate;
 mod vlan;
 
 use self::{
@@ -122,7 +123,7 @@ impl virtio::Driver for VirtioNet {
     const LEGACY_FEATURES: &'static [Feature] = features::LEGACY;
 
     fn validate(device: &Negotiation<'_>) -> Result {
-        features::validate(device)
+        validate::validate(device)
     }
 
     fn probe(device: &virtio::Device<Core<'_>>, attached: Attached) -> Result<Bond> {
