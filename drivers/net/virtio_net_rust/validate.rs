@@ -14,6 +14,10 @@ use crate::{
 use kernel::{
     prelude::*,
     virtio::{
+        config::{
+            Field,
+            Value, //
+        },
         Feature,
         Negotiation, //
     },
@@ -72,9 +76,44 @@ pub(crate) fn validate(device: &Negotiation<'_>) -> Result {
     for &(needs, dependent) in NEEDS {
         device.drop_without(needs, dependent);
     }
+    check_room(device);
     check_mtu(device)?;
     check_pairs(device)?;
     check_hashes(device)
+}
+
+/// Does without what the device's configuration has no room for.
+fn check_room(device: &Negotiation<'_>) {
+    fn check<T: Value>(device: &Negotiation<'_>, field: &Field<T>, features: &[(Feature, &str)]) {
+        for &(feature, name) in features {
+            if device.device().has(feature) && !device.has_room(field) {
+                dev_warn!(
+                    device.device(),
+                    "device's configuration is too short for {name}: doing without it\n"
+                );
+                device.drop(feature);
+            }
+        }
+    }
+    const HASHES: &[(Feature, &str)] = &[
+        (RSS, "VIRTIO_NET_F_RSS"),
+        (HASH_REPORT, "VIRTIO_NET_F_HASH_REPORT"),
+    ];
+    check(device, &config::MAC, &[(MAC, "VIRTIO_NET_F_MAC")]);
+    check(device, &config::STATUS, &[(STATUS, "VIRTIO_NET_F_STATUS")]);
+    check(
+        device,
+        &config::MAX_VIRTQUEUE_PAIRS,
+        &[(MQ, "VIRTIO_NET_F_MQ")],
+    );
+    check(device, &config::MTU, &[(MTU, "VIRTIO_NET_F_MTU")]);
+    check(
+        device,
+        &config::DUPLEX,
+        &[(SPEED_DUPLEX, "VIRTIO_NET_F_SPEED_DUPLEX")],
+    );
+    // The last of their fields.
+    check(device, &config::SUPPORTED_HASH_TYPES, HASHES);
 }
 
 /// Does without a largest MTU that is too small.

@@ -83,7 +83,10 @@ impl Function {
     /// As it is when the machine is switched on.
     pub fn new(settings: &Settings) -> Self {
         Self {
-            config: Config::new(vectors(settings)),
+            config: Config::new(
+                vectors(settings),
+                settings.config_length.unwrap_or(PIECE as u32),
+            ),
             common: Common::new(settings),
             vectors: Vectors::new(vectors(settings)),
         }

@@ -15,6 +15,8 @@ pub struct Settings {
     /// The configuration space (virtio 1.3, section 5.1.4).
     #[serde(deserialize_with = "hex::deserialize")]
     config: Vec<u8>,
+    /// How long it is as the PCI function says, if not as long as its registers.
+    pub config_length: Option<u32>,
 }
 
 impl Settings {

@@ -42,8 +42,8 @@ fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
 }
 
 impl Config {
-    /// That of a network device of virtio 1.0 and later, with so many interrupts.
-    pub fn new(vectors: u16) -> Self {
+    /// That of a network device of virtio 1.0 and later, with so many interrupts and so long a configuration.
+    pub fn new(vectors: u16, length: u32) -> Self {
         let mut bytes = vec![0; SIZE];
         let mut writable = vec![0; SIZE];
         // A virtio network device without a legacy interface, of the class of Ethernet controllers.
@@ -88,7 +88,7 @@ impl Config {
         let pieces = [
             (COMMON, common::LENGTH as u32),
             (ISR, 1),
-            (DEVICE, PIECE as u32),
+            (DEVICE, length),
             (NOTIFY, u32::from(vectors - 1) * NOTIFY_STEP as u32),
         ];
         // Types 1, 3, 4 and 2 (section 4.1.4).

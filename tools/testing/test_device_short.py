@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A device whose configuration is too short for what it offers: it costs the features that there is no room for."""
+
+import pytest
+
+from lab import device, features
+from lab import driver as drivers
+from support import binding, exchange
+from support.kernel_log import no_errors  # noqa: F401
+
+PLAIN = "CTRL_VQ MRG_RXBUF VERSION_1"
+# Each feature that has a field, and where the last of its fields ends (virtio 1.3, section 5.1.4).
+ENDS = {"MAC": 6, "STATUS": 8, "MQ": 10, "MTU": 12, "SPEED_DUPLEX": 17, "RSS": 24, "HASH_REPORT": 24}
+CONFIG = {"mtu": 1400, "speed": 1000, "duplex": 1, "key_size": 40, "table_size": 8, "hash_types": 0x3F}
+# In bytes: a word, up to the byte before and the one behind some field, and all.
+LENGTHS = (4, 7, 10, 11, 17, 23, 24)
+
+
+def made(length):
+    numbers = {name: number for number, name in features.names().items()}
+    nic = device.Device([numbers[name] for name in (*PLAIN.split(), *ENDS)], way="vfio-user", **CONFIG)
+    nic.settings["config_length"] = length
+    return nic
+
+
+def find(guest, driver):
+    """Notes the address of each device: one that has no room for it has another by chance."""
+    found = sorted(binding.bound(guest, driver), key=lambda name: int(name.removeprefix("virtio")))
+    for nic, name in zip(guest.nics, found, strict=True):
+        nic.mac = guest.run(f"cat {binding.BUS}/devices/{name}/net/*/address").stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    if driver is drivers.C:
+        pytest.skip("the C driver ends in a BUG() of the transport")
+    with boot(nics=map(made, LENGTHS), files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+        driver.load(guest)
+        guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines()
+        find(guest, driver)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_features(guest, length):
+    nic = guest.nics[LENGTHS.index(length)]
+    taken = {name for name, end in ENDS.items() if end <= length}
+    assert set(features.negotiated(guest, nic)) == {*PLAIN.split(), *taken}
+    virtio = guest.virtio_device(nic)
+    said = [line for line in guest.first_messages if f" {virtio}: " in line and "too short" in line]
+    assert len(said) == len(ENDS) - len(taken)
+    assert all(any(f"VIRTIO_NET_F_{name}:" in line for line in said) for name in set(ENDS) - taken), said
+    guest.bring_up(nic)
+    exchange.pings(guest, nic, 1400 if "MTU" in taken else 1500)
