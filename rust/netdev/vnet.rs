@@ -124,6 +124,9 @@ pub struct Framing {
 }
 
 impl Framing {
+    /// The length of the longest header, in bytes.
+    pub(crate) const LONGEST: u32 = WITH_TUNNEL as u32;
+
     /// The framing of `device`.
     pub fn new(device: &Device, negotiated: &Negotiated) -> Self {
         let modern = device.has(Feature::VERSION_1);

@@ -3,10 +3,16 @@
 //! A receive buffer of one segment.
 
 use super::{
+    ALIGN,
     HEADROOM,
     TAILROOM, //
 };
-use crate::bindings;
+use crate::{
+    bindings,
+    vnet::Framing,
+    ETH_HLEN,
+    VLAN_HLEN, //
+};
 use core::{
     ffi::c_void,
     ptr::NonNull, //
@@ -19,6 +25,34 @@ use virtio::queue::{
 
 /// How many bits of a context word hold the size of a buffer; the headroom is above them.
 const SIZE_BITS: u32 = 24;
+
+/// The size of a page, in bytes.
+const PAGE: u32 = bindings::PAGE_SIZE as u32;
+
+/// The longest frame of Ethernet, with a VLAN tag, behind the longest virtio header, in bytes.
+const FRAME: u32 = Framing::LONGEST + ETH_HLEN + VLAN_HLEN + 1500;
+
+/// How many buffers that hold such a frame are cut from a page of `page` bytes, if `tailroom` bytes are kept
+/// behind each: as many as there can be, so that a packet does not hold much more memory than it needs, but a
+/// power of two of them, so that they are alike.
+const fn per_page(page: u32, tailroom: u32) -> u32 {
+    let needed = (HEADROOM + FRAME + tailroom).next_multiple_of(ALIGN);
+    let mut count = 1;
+    while page / (2 * count) >= needed {
+        count *= 2;
+    }
+    count
+}
+
+// With other sizes of pages, and with the largest `CONFIG_MAX_SKB_FRAGS`: fragments take 16 bytes each.
+const _: () = {
+    assert!(per_page(0x1000, 320) == 2);
+    assert!(per_page(0x1000, 320 + (45 - 17) * 16) == 1);
+    assert!(per_page(0x4000, 320) == 8);
+    assert!(per_page(0x4000, 320 + (45 - 17) * 16) == 4);
+    assert!(per_page(0x10000, 320) == 32);
+    assert!(PoolBuffer::SHORT >= FRAME);
+};
 
 /// A receive buffer: a fragment of a page of a [`PagePool`](super::PagePool).
 ///
@@ -53,11 +87,12 @@ impl PoolBuffer {
         }
     }
 
-    /// The capacity of a buffer of which a page has two, in bytes.
-    pub const HALF_PAGE: u32 = bindings::PAGE_SIZE as u32 / 2 - HEADROOM - TAILROOM;
+    /// The capacity of a short buffer, in bytes. It holds a frame of Ethernet; of 4 KiB a page is, two of them are
+    /// cut from one, unless there are more than about 25 fragments to an skb (`CONFIG_MAX_SKB_FRAGS`).
+    pub const SHORT: u32 = PAGE / per_page(PAGE, TAILROOM) - HEADROOM - TAILROOM;
 
     /// The capacity of the largest buffer, which takes a page, in bytes.
-    pub const WHOLE_PAGE: u32 = bindings::PAGE_SIZE as u32 - HEADROOM - TAILROOM;
+    pub const WHOLE_PAGE: u32 = PAGE - HEADROOM - TAILROOM;
 
     /// Copies the first bytes of the data.
     ///

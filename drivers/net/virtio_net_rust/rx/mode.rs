@@ -40,11 +40,11 @@ pub(crate) struct Mode {
 /// What a receive buffer is.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Half a page or a whole one, which holds a packet.
+    /// A short buffer or a whole page, which holds a packet.
     Small,
     /// As many pages as a packet can need ("big").
     Chained,
-    /// Half a page or a whole one; the device spreads a packet over several buffers.
+    /// A short buffer or a whole page; the device spreads a packet over several of them.
     Mergeable,
 }
 
@@ -75,7 +75,7 @@ impl Mode {
         // What is lent stays so when the MTU is raised. So a small buffer has the size for the
         // largest one: the device's, or what costs no more than Ethernet's does.
         let max_mtu = device_mtu.unwrap_or(if kind == Kind::Small {
-            PoolBuffer::HALF_PAGE - around
+            PoolBuffer::SHORT - around
         } else {
             MAX_MTU
         });

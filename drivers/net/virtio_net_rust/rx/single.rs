@@ -34,11 +34,11 @@ use kernel::{
 /// The length that packets are expected to have before there are any, in bytes.
 const FIRST_GUESS: u32 = 1500 + ETH_HLEN + VLAN_HLEN;
 
-/// The length of buffers for so many bytes: half a page or a whole one. There is nothing between,
-/// since a page holds two of the one and one of the other.
+/// The length of buffers for so many bytes: short ones, or whole pages. There is nothing between, since on pages of
+/// 4 KiB, one holds two of the one and one of the other.
 fn len_for(needed: u32) -> u32 {
-    if needed <= PoolBuffer::HALF_PAGE {
-        PoolBuffer::HALF_PAGE
+    if needed <= PoolBuffer::SHORT {
+        PoolBuffer::SHORT
     } else {
         PoolBuffer::WHOLE_PAGE
     }
@@ -104,8 +104,8 @@ impl Single {
         let size = self.queue.size();
         let needed = if !self.mergeable {
             1
-        } else if size.saturating_mul(PoolBuffer::HALF_PAGE) >= self.longest {
-            self.longest.div_ceil(PoolBuffer::HALF_PAGE)
+        } else if size.saturating_mul(PoolBuffer::SHORT) >= self.longest {
+            self.longest.div_ceil(PoolBuffer::SHORT)
         } else {
             self.min_size()
         };
