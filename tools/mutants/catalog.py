@@ -148,7 +148,7 @@ MUTANTS = [
         "a command waits for ever",
         DRIVER + "control.rs",
         "            if expired {",
-        "            if expired && limit == 0 {",
+        "            if expired && own.limit() == 0 {",
         "test_commands and test_late and mac",
     ),
     Mutant(
@@ -161,15 +161,15 @@ MUTANTS = [
     Mutant(
         "a command without an answer counts as not done",
         DRIVER + "control.rs",
-        "state.doubt.exists |= request.sets && is_open(&answered);",
-        "state.doubt.exists &= request.sets && is_open(&answered);",
+        "        if is_open(&answered) {",
+        "        if is_open(&answered) && !request.sets {",
         "test_commands and test_late and mac and not twice",
     ),
     Mutant(
         "a command that was not sent is forgotten",
         DRIVER + "control.rs",
-        "state.doubt.exists |= request.sets;",
-        "state.doubt.exists |= false;",
+        "            state.doubt(request);\n            return Err(error);",
+        "            return Err(error);",
         "test_device_stats and test_command_while_an_answer_is_owed",
     ),
     Mutant(
@@ -182,8 +182,8 @@ MUTANTS = [
     Mutant(
         "a VLAN is forgotten that the device may have",
         DRIVER + "vlan.rs",
-        "vlan.wanted || is_open(&told)",
-        "vlan.wanted",
+        "    if !is_open(told) {",
+        "    if !is_open(told) || vid != 0 {",
         "test_commands and test_late_twice",
     ),
     # --- Answers with statistics ------------------------------------------------------

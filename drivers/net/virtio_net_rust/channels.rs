@@ -7,6 +7,7 @@ use crate::{
     control::{
         commands::SetQueuePairs,
         is_open,
+        together,
         Access, //
     },
     features,
@@ -80,20 +81,18 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 fn find(device: &Device<VirtioNet>, wanted: u16) -> Option<u16> {
     let control = Access::new(device, features::MQ)?;
     let above = wanted.saturating_add(1)..=device.max_queues();
-    for pairs in Iterator::chain((1..wanted).rev(), above.rev()) {
-        let told = control.send(&SetQueuePairs(pairs));
-        if told.is_ok() {
-            dev_info!(
-                device.shared().device,
-                "device takes {pairs} pairs of queues\n"
-            );
-            return Some(pairs);
-        }
-        if is_open(&told) {
-            break;
-        }
-    }
-    None
+    // The search ends without an answer in time, too.
+    let (pairs, told) = together(device, || {
+        Iterator::chain((1..wanted).rev(), above.rev())
+            .map(|pairs| (pairs, control.send(&SetQueuePairs(pairs))))
+            .find(|(_, told)| told.is_ok() || is_open(told))
+    })?;
+    told.ok()?;
+    dev_info!(
+        device.shared().device,
+        "device takes {pairs} pairs of queues\n"
+    );
+    Some(pairs)
 }
 
 /// Tells the device again how many pairs to use, and what to hash.

@@ -176,11 +176,28 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     state.replay(device)
 }
 
-/// Tells the device again what has been set.
+/// Tells the device again what has been set for all queues. It forgets by that what it had been told of single ones.
 ///
 /// As for [`replay`].
 pub(crate) fn repeat(device: &Device<VirtioNet>) -> Result {
-    device.shared().moderation.0.lock().replay(device)
+    device.shared().moderation.0.lock().replay_all(device)
+}
+
+/// Whether there is a pair with the number `index`, and the device is told about single queues.
+pub(crate) fn has_own(device: &Device<VirtioNet>, index: u16) -> bool {
+    Access::new(device, features::VQ_NOTF_COAL).is_some() && index < device.max_queues()
+}
+
+/// Tells the device again what has been set for the queues of a pair.
+///
+/// As for [`replay`].
+pub(crate) fn repeat_own(device: &Device<VirtioNet>, index: u16) -> Result {
+    device
+        .shared()
+        .moderation
+        .0
+        .lock()
+        .replay_own(device, index)
 }
 
 /// Puts off the interrupts of the receive queue `index` as the kernel has found to be best, unless

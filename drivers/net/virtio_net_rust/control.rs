@@ -8,17 +8,22 @@
 
 mod access;
 pub(crate) mod commands;
+mod deadline;
 mod doubt;
 
-use self::doubt::Doubt;
 pub(crate) use self::{
     access::{
         settle,
+        together,
         Access, //
     },
     doubt::is_open,
 };
-use crate::parameters;
+use self::{
+    deadline::Deadline,
+    doubt::Doubt, //
+};
+use crate::settings::Part;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -28,9 +33,7 @@ use kernel::{
     },
     time::{
         delay::fsleep,
-        Delta,
-        Instant,
-        Monotonic, //
+        Delta, //
     },
     virtio::{
         fault,
@@ -108,6 +111,8 @@ struct State {
     overdue: bool,
     /// Whether the device may have done a command that counts as failed, or was not told one that counts.
     doubt: Doubt,
+    /// Until when all commands have to be done that are sent now, if that is not each one's own limit.
+    deadline: Option<Deadline>,
 }
 
 /// Whether the device has to be told again what is set.
@@ -116,8 +121,8 @@ enum Repeat {
     No,
     /// It has: when it has answered what it owes, if it owes that, and some time after the last time.
     Later,
-    /// It has, and takes commands.
-    Now,
+    /// It has, from here on, and takes commands.
+    Now(Part),
 }
 
 impl Control {
@@ -154,20 +159,36 @@ impl Control {
                 if state.settle().is_err() || !state.doubt.is_due() {
                     return Repeat::Later;
                 }
-                state.doubt.begin();
-                Repeat::Now
+                Repeat::Now(state.doubt.begin())
             }
             _ => Repeat::No,
         }
     }
 
-    /// The device has been told again what is set. Says whether it has, as far as it can be known, taken or
-    /// refused all of that. Process context. May sleep.
-    fn repeated(&self) -> bool {
+    /// The device has been told again what is set, from a part on, up to that where it did not answer in time if
+    /// there was one. Says whether it has, as far as it can be known, taken or refused all of that. Process context. May
+    /// sleep.
+    fn repeated(&self, began: Part, stopped: Option<Part>) -> bool {
         match &mut *self.state.lock() {
-            Some(state) => state.doubt.end(),
+            Some(state) => state.doubt.end(began, stopped),
             None => false,
         }
+    }
+
+    /// Calls `f`. Commands that are sent meanwhile have to be done by the `deadline`, all together: those that are
+    /// not end with `ETIMEDOUT`, and further ones are not sent.
+    ///
+    /// Process context, rtnl held, so that they are not somebody else's: but for those that the kernel adapts
+    /// interrupts with, which it sends again. May sleep.
+    fn within<R>(&self, deadline: Deadline, f: impl FnOnce() -> R) -> R {
+        let set = |deadline| match &mut *self.state.lock() {
+            Some(state) => core::mem::replace(&mut state.deadline, deadline),
+            None => None,
+        };
+        let before = set(Some(deadline));
+        let result = f();
+        set(before);
+        result
     }
 
     /// Sends a command and waits until the device has done it.
@@ -179,7 +200,8 @@ impl Control {
     /// # Errors
     ///
     /// - `EINVAL` if the device refuses, or gives the command back without having said anything.
-    /// - `ETIMEDOUT` if it does not answer, after a line in the log.
+    /// - `ETIMEDOUT` if it does not answer, after a line in the log; or at once, behind the deadline that it is
+    ///   [within](Self::within).
     /// - `EIO` at once, as long as it owes the answer to a command that timed out, or if the queue is
     ///   broken.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
@@ -209,9 +231,9 @@ impl Control {
         let mut guard = self.state.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
-        if let Err(error) = state.settle() {
+        if let Err(error) = state.settle().and_then(|()| state.in_time()) {
             // Not all who have something set look what becomes of it.
-            state.doubt.exists |= request.sets;
+            state.doubt(request);
             return Err(error);
         }
         let mut message = Message::new(state.queue.device());
@@ -227,7 +249,9 @@ impl Control {
         }
 
         let answered = state.answer(request, &self.odd);
-        state.doubt.exists |= request.sets && is_open(&answered);
+        if is_open(&answered) {
+            state.doubt(request);
+        }
         answered
     }
 }
@@ -238,6 +262,21 @@ impl State {
             queue,
             overdue: false,
             doubt: Doubt::default(),
+            deadline: None,
+        }
+    }
+
+    /// Notes that it is not known whether the device has done what the request says.
+    fn doubt(&mut self, request: &Request<'_>) {
+        if request.sets {
+            self.doubt.arise(self.deadline.is_some());
+        }
+    }
+
+    fn in_time(&self) -> Result {
+        match self.deadline {
+            Some(deadline) if deadline.is_over() => Err(ETIMEDOUT),
+            _ => Ok(()),
         }
     }
 
@@ -282,13 +321,13 @@ impl State {
 
     /// Waits for the answer to the command `name`, which is under way.
     fn wait(&mut self, name: &str) -> Result<Answered> {
-        let limit = parameters::CONTROL_TIMEOUT.get();
-        let start = Instant::<Monotonic>::now();
+        let own = Deadline::new();
+        let deadline = self.deadline.unwrap_or(own);
         let mut pause = FIRST_PAUSE;
 
         loop {
             // The time is taken before the look: a long sleep is not held against the device.
-            let expired = start.elapsed() >= Delta::from_millis(limit.into());
+            let expired = own.is_over() || deadline.is_over();
             if let Some(answered) = self.queue.answered() {
                 return Ok(answered);
             }
@@ -303,7 +342,13 @@ impl State {
                 self.overdue = true;
                 dev_err!(
                     self.queue.device(),
-                    "device has not answered {name} within {limit} ms: commands fail until it does\n"
+                    "device has not answered {name}{} within {} ms: commands fail until it does\n",
+                    if own.is_over() {
+                        ""
+                    } else {
+                        " and others before"
+                    },
+                    deadline.limit()
                 );
                 return Err(ETIMEDOUT);
             }

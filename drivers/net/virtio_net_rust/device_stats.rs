@@ -16,6 +16,7 @@ use crate::{
             GetStats,
             QueryStats, //
         },
+        together,
         Access, //
     },
     features,
@@ -225,7 +226,7 @@ fn reported<Q: Default>(
 }
 
 /// Asks for statistics: of each virtqueue that of a set of types. Calls `take` for what comes of
-/// that.
+/// that. All of it has as long as a single command has.
 fn ask(
     device: &Device<VirtioNet>,
     wanted: impl IntoIterator<Item = (Queue, u64)>,
@@ -235,7 +236,7 @@ fn ask(
         return;
     };
     let mut wanted = wanted.into_iter().filter(|&(_, types)| types != 0);
-    let mut ask_all = || -> Result {
+    let ask_all = || -> Result {
         let mut some = KVec::with_capacity(AT_ONCE, GFP_KERNEL)?;
         loop {
             some.clear();
@@ -248,7 +249,7 @@ fn ask(
             ask_at_once(control, &some, &mut take)?;
         }
     };
-    if let Err(error) = ask_all() {
+    if let Err(error) = together(device, ask_all) {
         dev_err!(
             device.shared().device,
             "device does not say what it has counted: {error:?}\n"

@@ -4,6 +4,7 @@
 //! been told, and gets them back. The interface stays.
 
 use crate::{
+    link,
     queues::Queues,
     rings,
     settings,
@@ -65,5 +66,7 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
     // The rings are as large as can be now. What cannot be done is in the log; they work all the
     // same.
     let _ = rings::set(netdev, sizes, &rtnl::lock());
+    // If the device has left something open of what it was told, it is told that when others have the lock too.
+    link::changed(netdev);
     Ok(())
 }

@@ -109,6 +109,23 @@ fn tell(device: &Device<VirtioNet>, control: Access<'_>, vid: u16, wanted: bool)
     }
 }
 
+/// Tells the device about the first VLAN from the number `from` on, as [`replay`] about all. Returns its number, and
+/// what has become of that, if there is one.
+pub(crate) fn repeat(
+    device: &Device<VirtioNet>,
+    from: u16,
+    rtnl: &rtnl::Held,
+) -> Option<(u16, Result)> {
+    let control = Access::new(device, features::CTRL_VLAN)?;
+    device.shared().vlans.0.with(rtnl, |known| {
+        let others = known.iter().filter(|vlan| vlan.vid >= from);
+        let &Vlan { vid, wanted } = others.min_by_key(|vlan| vlan.vid)?;
+        let told = tell(device, control, vid, wanted);
+        settle(known, vid, &told);
+        Some((vid, told))
+    })
+}
+
 /// Tells the device about all VLANs: to forget those too that it may have although nobody wants them.
 ///
 /// Process context, rtnl held, may sleep.

@@ -150,15 +150,25 @@ impl State {
     }
 
     pub(super) fn replay(&self, device: &Device<VirtioNet>) -> Result {
-        if let Some(control) = Access::new(device, features::NOTF_COAL) {
-            send_all(control, self.all)?;
+        self.replay_all(device)?;
+        (0..device.max_queues()).try_for_each(|index| self.replay_own(device, index))
+    }
+
+    /// Tells the device again what holds for all queues.
+    pub(super) fn replay_all(&self, device: &Device<VirtioNet>) -> Result {
+        match Access::new(device, features::NOTF_COAL) {
+            Some(control) => send_all(control, self.all),
+            None => Ok(()),
         }
-        if let Some(control) = Access::new(device, features::VQ_NOTF_COAL) {
-            for (index, pair) in (0..).zip(&self.pairs) {
-                send_pair(control, index, pair.own)?;
-            }
+    }
+
+    /// Tells the device again what holds for the queues of a pair.
+    pub(super) fn replay_own(&self, device: &Device<VirtioNet>, index: u16) -> Result {
+        let pair = self.pairs.get(usize::from(index)).ok_or(EINVAL)?;
+        match Access::new(device, features::VQ_NOTF_COAL) {
+            Some(control) => send_pair(control, index, pair.own),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -7,13 +7,17 @@
 //! refused all of it.
 
 use super::{
+    deadline::Deadline,
     is_open,
     Command,
     Control,
     Repeat, //
 };
 use crate::{
-    settings,
+    settings::{
+        self,
+        Part, //
+    },
     VirtioNet, //
 };
 use kernel::{
@@ -69,6 +73,35 @@ impl<'a> Access<'a> {
     }
 }
 
+/// Calls `f`. All commands to the device that it sends have as long together as a single one has otherwise, see
+/// [`Control::within`].
+///
+/// Process context, rtnl held. May sleep.
+pub(crate) fn together<R>(device: &Device<VirtioNet>, f: impl FnOnce() -> R) -> R {
+    match &device.shared().control {
+        Some(control) => control.within(Deadline::new(), f),
+        None => f(),
+    }
+}
+
+/// Tells the device again what is set, from a part on, until it does not answer in time: all of it together has as
+/// long as a single command. Returns the part that was left open then.
+fn tell_again(device: &Device<VirtioNet>, control: &Control, first: Part) -> Option<Part> {
+    let deadline = Deadline::new();
+    let mut part = Some(first);
+
+    while let Some(current) = part {
+        // Others get the lock between two parts.
+        let rtnl = rtnl::lock();
+        let (told, next) = control.within(deadline, || settings::repeat(device, current, &rtnl));
+        if is_open(&told) {
+            break;
+        }
+        part = next;
+    }
+    part
+}
+
 /// Looks whether the device has answered, if it owes that, and tells it again what is set. Process
 /// context. May sleep. Takes the rtnl lock.
 pub(crate) fn settle(device: &Device<VirtioNet>) {
@@ -78,10 +111,9 @@ pub(crate) fn settle(device: &Device<VirtioNet>) {
     match control.repeat() {
         Repeat::No => (),
         Repeat::Later => device.schedule_service_in(PAUSE),
-        Repeat::Now => {
-            let rtnl = rtnl::lock();
-            settings::repeat(device, &rtnl);
-            if control.repeated() {
+        Repeat::Now(first) => {
+            let stopped = tell_again(device, control, first);
+            if control.repeated(first, stopped) {
                 dev_info!(
                     device.shared().device,
                     "device has been told again what is set\n"

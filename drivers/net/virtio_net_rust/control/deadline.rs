@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Until when several commands have to be done together.
+
+use crate::parameters;
+use kernel::time::{
+    Delta,
+    Instant,
+    Monotonic, //
+};
+
+/// A point in time. It does not move, also if the module's parameter is changed meanwhile.
+#[derive(Clone, Copy)]
+pub(crate) struct Deadline {
+    start: Instant<Monotonic>,
+    /// In milliseconds.
+    limit: u32,
+}
+
+impl Deadline {
+    /// From now on as long as the device may take for one command
+    /// ([`CONTROL_TIMEOUT`](parameters::CONTROL_TIMEOUT)).
+    pub(crate) fn new() -> Self {
+        Self {
+            start: Instant::now(),
+            limit: parameters::CONTROL_TIMEOUT.get(),
+        }
+    }
+
+    /// How long it was from the beginning, in milliseconds.
+    pub(super) fn limit(self) -> u32 {
+        self.limit
+    }
+
+    pub(super) fn is_over(self) -> bool {
+        self.start.elapsed() >= Delta::from_millis(self.limit.into())
+    }
+}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A device that takes its time for each command: what is many commands has a limit, and others are let in between."""
+
+import time
+
+import pytest
+
+from lab import device
+from lab import driver as drivers
+from support import exchange, faults, limit, ordered
+from support.kernel_log import errors
+from support.suspend import to_sleep
+
+LIMIT = 1000
+# As many pairs as take two requests for statistics: each is for 32 queues.
+MANY = 20
+STATS_GET, ADDRESS, VLAN_ADD, LAST = (8, 1), (1, 1), (2, 0), ((6, 2), "03000000")
+DEVICES = {
+    "settings": ("MAC MRG_RXBUF STATUS CTRL_VQ CTRL_RX CTRL_VLAN CTRL_MAC_ADDR MQ NOTF_COAL VQ_NOTF_COAL VERSION_1", 2),
+    "counters": ("MAC MRG_RXBUF STATUS CTRL_VQ MQ DEVICE_STATS VERSION_1", MANY),
+}
+VLANS = range(7, 27)
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    if driver is drivers.C:
+        pytest.skip("the C driver waits for each command, with the rtnl lock")
+    # With vhost-user a device has fewer queues.
+    nics = [ordered.made(names, pairs, way="vfio-user") for names, pairs in DEVICES.values()]
+    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+        limit.load(guest, driver, LIMIT)
+        guest.run(["modprobe", "8021q"])
+        faults.bring_up(guest)
+        name = nics[0].name
+        lines = "".join(f"link add link {name} name vlan{vid} type vlan id {vid}\n" for vid in VLANS)
+        guest.run(["ip", "-batch", "-"], input=lines.encode())
+        with exchange.peer_in(guest):
+            yield guest
+
+
+def slow(nic, milliseconds):
+    nic.order("script", answers=[{"delay_ms": milliseconds}] * 1000)
+
+
+def until_told(nic, all_told, wanted, at_most=60):
+    """Waits for a command, and returns all until then."""
+    end = time.monotonic() + at_most
+    while not any(code == wanted[0] and body.startswith(wanted[1]) for code, body in all_told):
+        assert time.monotonic() < end, f"the device has not been told: {all_told}"
+        time.sleep(0.02)
+        all_told += ordered.commands(nic)
+    return all_told
+
+
+def vlans(all_told):
+    return {int.from_bytes(bytes.fromhex(body), "little") for code, body in all_told if code == VLAN_ADD}
+
+
+def test_counters(guest):
+    """All that is shown at once has the limit of one command."""
+    nic = guest.nics[1]
+    ordered.forget_commands(nic)
+    slow(nic, LIMIT * 7 // 10)
+    guest.run(["ethtool", "-S", nic.name])
+    nic.order("script", answers=[])
+    asked = [code for code, _ in ordered.commands(nic)]
+    assert asked == [STATS_GET] * 2
+    said = errors(guest)
+    assert any("VIRTIO_NET_CTRL_STATS_GET and others before" in line for line in said), said
+    guest.run(f"until ethtool -S {nic.name} | grep -q 'tx{MANY - 1}_hw_packets'; do sleep 0.1; done")
+    exchange.pings(guest, nic)
+
+
+def test_others_come_between(guest):
+    """What a device is told again goes on where it has stopped, and who wants the lock does not wait for all of it."""
+    nic = guest.nics[0]
+    nic.order("script", answers=[{"command": ADDRESS, "withheld": True}])
+    guest.run(f"ip link set {nic.name} address 02:00:00:00:00:55", check=False)
+    ordered.forget_commands(nic)
+    slow(nic, LIMIT // 10)
+    nic.order("release")
+    told = until_told(nic, [], (VLAN_ADD, ""))
+    guest.run(f"ip link set {nic.name} alias something")
+    told += ordered.commands(nic)
+    assert not vlans(told) >= set(VLANS), "the lock was held until all was told"
+    until_told(nic, told, LAST)
+    nic.order("script", answers=[])
+    assert vlans(told) >= set(VLANS)
+    errors(guest)
+    exchange.pings(guest, nic)
+
+
+def test_resume(guest):
+    """It is told what is left when the machine is awake, and all has been told in the end."""
+    nic = guest.nics[0]
+    ordered.forget_commands(nic)
+    slow(nic, LIMIT // 4)
+    to_sleep(guest)
+    told = ordered.commands(nic)
+    assert not vlans(told) >= set(VLANS), "the machine was awake only when all was told"
+    until_told(nic, told, LAST)
+    nic.order("script", answers=[])
+    assert vlans(told) >= set(VLANS)
+    errors(guest)
+    exchange.pings(guest, nic)
