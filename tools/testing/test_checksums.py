@@ -21,9 +21,29 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 SOURCE_PORT = 4321
-# Options of a packet socket: what the device said about each packet comes before it.
-SOL_PACKET, PACKET_VNET_HDR = 263, 15
+# Options of a packet socket: what the device said about each packet comes before it, and what is known of it beside it.
+SOL_PACKET, PACKET_AUXDATA, PACKET_VNET_HDR = 263, 8, 15
 NEEDS_CSUM = 1
+# linux/if_packet.h: the checksum is not there yet. A client such as that of DHCP, which looks at it itself, goes by this.
+TP_STATUS_CSUMNOTREADY = 8
+# Runs in the guest: asks a port of the host by UDP, and prints the status of the answer, as a packet socket has it.
+STATUS = f"""
+import socket, struct, sys
+name, address, port = sys.argv[1], sys.argv[2], int(sys.argv[3])
+link = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x800))
+link.setsockopt({SOL_PACKET}, {PACKET_AUXDATA}, 1)
+link.bind((name, 0x800))
+link.settimeout({exchange.TIMEOUT})
+asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+asker.connect((address, port))
+asker.send(bytes(100))
+while True:
+    packet, ((_, _, beside),), _, (_, _, kind, *_) = link.recvmsg(2048, 64)
+    start = packet[0] % 16 * 4
+    if kind != socket.PACKET_OUTGOING and packet[9] == 17 and struct.unpack_from(">H", packet, start)[0] == port:
+        print(struct.unpack_from("=I", beside)[0])
+        break
+"""
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +72,8 @@ class Link:
         self.nic = nic
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
         self.socket.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        self.is_ready = True
         self.socket.bind((nic.tap, 3))
         self.head = exchange.mac_bytes(nic.mac) + exchange.mac_bytes(exchange.tap_mac(nic))
 
@@ -67,16 +89,18 @@ class Link:
         self.socket.send(bytes(10) + self.head + (b"\x86\xdd" if six else b"\x08\x00") + packet)
 
     def receive(self, protocol, ports):
-        """The fields of the virtio header, and the first packet that the guest sends to one of these ports."""
+        """The fields of the virtio header, and the first packet that the guest sends to one of these ports. `is_ready` is
+        whether its checksum is there."""
         limit = time.monotonic() + exchange.TIMEOUT
         while (left := limit - time.monotonic()) > 0:
             self.socket.settimeout(left)
             try:
-                data, (_, _, kind, _, _) = self.socket.recvfrom(peer.PIECE)
+                data, ((_, _, beside),), _, (_, _, kind, _, _) = self.socket.recvmsg(peer.PIECE, 64)
             except TimeoutError:
                 break
             found = packets.Received(data[10:])
             if kind != socket.PACKET_OUTGOING and found.protocol == protocol and found.ports[1] in ports:
+                self.is_ready = not struct.unpack_from("=I", beside)[0] & TP_STATUS_CSUMNOTREADY
                 return struct.unpack("<BBHHHH", data[:10]), found
         raise AssertionError(f"no answer from the guest to any of the ports {ports}")
 
@@ -129,6 +153,7 @@ def test_checksums_of_what_is_sent(guest, nic, offload, six):
                 link.send(packets.UDP, packets.udp(SOURCE_PORT, peer.PORT, peer.content(size, size)), six=six)
                 (flags, _, _, _, start, offset), answer = link.receive(packets.UDP, [SOURCE_PORT])
                 assert answer.transport[8:] == peer.content(size, size)
+                assert link.is_ready == (offload == "off")
                 if offload == "on":
                     assert flags & NEEDS_CSUM and answer.is_partial()
                     assert (start, offset) == (answer.start, packets.CHECKSUM_AT[packets.UDP])
@@ -139,6 +164,13 @@ def test_checksums_of_what_is_sent(guest, nic, offload, six):
         exchange.udp_echo(address)
     finally:
         guest.run(["ethtool", "-K", name, "tx", "on"], check=False)
+
+
+def test_packet_socket_of_the_guest(guest, nic):
+    """It is told of a packet whose checksum the host has left to the device, and the device to the guest."""
+    with exchange.peer_on_host():
+        status = guest.run(["python3", "-S", "-E", "-c", STATUS, guest.interface(nic), nic.host4, peer.PORT]).stdout
+    assert bool(int(status) & TP_STATUS_CSUMNOTREADY) == ("GUEST_CSUM" in features.negotiated(guest, nic))
 
 
 # --- Whether damage would be seen ----------------------------------------------
