@@ -10,7 +10,7 @@ from lab import driver as drivers
 from lab import kernel
 from support import counters, exchange, leaks
 from support.kernel_log import no_errors  # noqa: F401
-from support.nics import BIG, MERGEABLE, PACKED, SMALL
+from support.nics import BIG, MERGEABLE, PACKED, SMALL, queue_size
 
 DEVICES = {
     "small": SMALL,
@@ -79,3 +79,20 @@ def test_no_memory(guest, device):
     assert 0 < tried <= 2 * TRIES_A_SECOND * since
     exchange.reaches(guest.run, nic.host4)
     exchange.everything(guest, nic)
+
+
+@pytest.mark.parametrize("device", NAMES)
+def test_another_size_without_memory(guest, device):
+    """The ring gets it, and buffers when there is memory again."""
+    nic = guest.nics[NAMES.index(device)]
+    name = guest.interface(nic)
+    before = failures(guest, name)
+    guest.run(f"echo 1 >{FAULT}")
+    try:
+        guest.run(["ethtool", "-G", name, "rx", 128])
+        assert queue_size(guest, nic, 0) == 128
+        assert failures(guest, name) > before
+    finally:
+        guest.run(f"echo 0 >{FAULT}")
+    exchange.reaches(guest.run, nic.host4)
+    exchange.pings(guest, nic)
