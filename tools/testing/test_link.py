@@ -153,3 +153,23 @@ def test_refused_settings(guest, what):
     done = guest.run(f"ethtool -s {name} {what}", check=False)
     assert done.rc != 0, done
     assert speed(guest, name) == before
+
+
+def test_bond_of_links_without_a_speed(guest):
+    """A member whose speed is not known counts as down where that matters (802.3ad), until it is set."""
+    name = interface_up(guest, 2)
+    status = f"sed -n '/^Slave Interface: {name}$/{{n;p}}' /proc/net/bonding/bond7"
+    guest.run(
+        "modprobe bonding max_bonds=0 && ip link add bond7 type bond mode 802.3ad miimon 100\n"
+        f"ip link set {name} down && ip link set {name} master bond7 && ip link set bond7 up"
+    )
+    try:
+        # Ten times as long as it takes the bond to look.
+        guest.run("sleep 1")
+        assert guest.run(status).stdout == "MII Status: down\n"
+        guest.run(["ethtool", "-s", name, "speed", 1000, "duplex", "full"])
+        guest.run(f"until {status} | grep -q up; do sleep 0.1; done")
+    finally:
+        guest.run("ip link delete bond7")
+    # The TAP does not speak LACP.
+    assert all("No 802.3ad response" in line for line in guest.new_kernel_reports())
