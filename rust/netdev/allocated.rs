@@ -322,6 +322,7 @@ impl<T: Driver> Allocated<T> {
                 rss: self.rss,
                 cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
                 frozen: rtnl::Mark::new(false),
+                polled: rtnl::Mark::new(false),
                 device_counters: Default::default(),
                 dev,
             });

@@ -52,6 +52,8 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) cpus: cpu::Watch,
     /// Whether the queues have been taken away, see `Device::freeze`.
     pub(crate) frozen: rtnl::Mark,
+    /// Whether the NAPI contexts are enabled, but for those of queues that are paused.
+    pub(crate) polled: rtnl::Mark,
     /// Populated while the rtnl lock is held.
     pub(crate) device_counters: SetOnce<DeviceCounters>,
     pub(crate) dev: *mut bindings::net_device,

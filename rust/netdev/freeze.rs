@@ -33,9 +33,9 @@ impl<T: Driver> Device<T> {
         }
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_device_detach(dev) };
-        if self.is_up() {
-            // SAFETY: The interface is up and the device is not frozen, so the contexts are enabled.
-            unsafe { Ops::stop_polling(self) };
+        if context.polled.get(&rtnl) {
+            // SAFETY: The contexts are enabled.
+            unsafe { Ops::stop_polling(self, &rtnl) };
             T::stopped(self);
         }
         context.frozen.set(true, &rtnl);
@@ -103,8 +103,8 @@ impl<T: Driver> Device<T> {
         context.frozen.set(false, &rtnl);
         started(self, &rtnl);
         if self.is_up() {
-            // SAFETY: `freeze` has disabled the contexts. The lock is held.
-            unsafe { Ops::start_polling(self) };
+            // SAFETY: `freeze` has disabled the contexts, and `started` cannot have enabled them.
+            unsafe { Ops::start_polling(self, &rtnl) };
         }
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_device_attach(dev) };

@@ -86,8 +86,8 @@ impl<T: Driver> Ops<T> {
         if device.context().frozen.get(&rtnl) {
             return ENODEV.to_errno();
         }
-        // SAFETY: The stack opens what is stopped, with the lock held. It is not frozen.
-        unsafe { Self::start_polling(device) };
+        // SAFETY: The stack opens what is stopped. It is not frozen.
+        unsafe { Self::start_polling(device, &rtnl) };
         T::opened(device);
         0
     }
@@ -96,8 +96,8 @@ impl<T: Driver> Ops<T> {
     ///
     /// # Safety
     ///
-    /// The contexts are disabled, the rtnl lock is held, and the device is not frozen.
-    pub(crate) unsafe fn start_polling(device: &Device<T>) {
+    /// The contexts are disabled, and the device is not frozen.
+    pub(crate) unsafe fn start_polling(device: &Device<T>, rtnl: &rtnl::Held) {
         let (dev, context) = (device.as_raw(), device.context());
         let used = device.num_queues();
 
@@ -121,6 +121,7 @@ impl<T: Driver> Ops<T> {
                 napi.schedule_now();
             }
         }
+        context.polled.set(true, rtnl);
     }
 
     /// `ndo_stop`.
@@ -133,9 +134,9 @@ impl<T: Driver> Ops<T> {
         let device = unsafe { Device::<T>::from_raw(dev) };
         // SAFETY: The lock is held, as long as this function takes.
         let rtnl = unsafe { rtnl::Held::assume() };
-        if !device.context().frozen.get(&rtnl) {
-            // SAFETY: The stack stops what is open, with the lock held. It is not frozen.
-            unsafe { Self::stop_polling(device) };
+        if device.context().polled.get(&rtnl) {
+            // SAFETY: The contexts are enabled.
+            unsafe { Self::stop_polling(device, &rtnl) };
             T::stopped(device);
         }
         0
@@ -145,9 +146,10 @@ impl<T: Driver> Ops<T> {
     ///
     /// # Safety
     ///
-    /// The contexts are enabled, and the rtnl lock is held.
-    pub(crate) unsafe fn stop_polling(device: &Device<T>) {
+    /// The contexts are enabled.
+    pub(crate) unsafe fn stop_polling(device: &Device<T>, rtnl: &rtnl::Held) {
         let dev = device.as_raw();
+        device.context().polled.set(false, rtnl);
         for (kind, napi) in Self::contexts(device.context()) {
             // SAFETY: The device is valid, and the context belongs to it and is enabled.
             unsafe {

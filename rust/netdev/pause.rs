@@ -26,8 +26,8 @@ pub struct RxPaused<'a, T: Driver> {
     pub stats: &'a T::RxStats,
     /// The proof that nobody else has the queue.
     pub owner: Exclusive<'a>,
-    /// Whether the interface is up, so that the queue is polled afterwards.
-    pub up: bool,
+    /// Whether the queue is polled afterwards, as it is while the interface is up.
+    pub polled: bool,
 }
 
 /// A transmit queue that is paused. Nobody polls it, and packets stay with the stack.
@@ -50,7 +50,7 @@ impl<T: Driver> TxPaused<'_, T> {
 
 impl<T: Driver> Device<T> {
     /// Has `action` called while the receive queue `index` is paused. Then it is polled again, if
-    /// the interface is up.
+    /// it was before.
     ///
     /// Process context. May sleep, as `action` may. C functions: `virtnet_rx_pause()`,
     /// `virtnet_rx_resume()`.
@@ -61,19 +61,19 @@ impl<T: Driver> Device<T> {
     pub fn pause_rx<R>(
         &self,
         index: u16,
-        _rtnl: &rtnl::Held,
+        rtnl: &rtnl::Held,
         action: impl FnOnce(RxPaused<'_, T>) -> R,
     ) -> Result<R> {
         let slot = self.context().rx.get(usize::from(index)).ok_or(EINVAL)?;
-        let up = self.is_up();
+        let polled = self.context().polled.get(rtnl);
 
         if slot.paused.get() {
             return Err(EBUSY);
         }
-        // With the lock that is held nobody opens or stops the interface, which would enable or
-        // disable the context too.
+        // With the lock that is held nobody opens, stops, freezes or thaws the device, which would
+        // enable or disable the context too.
         slot.paused.set(true);
-        if up {
+        if polled {
             self.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX, &slot.napi);
             if let Some(dim) = &slot.dim {
                 // SAFETY: The context has just been disabled.
@@ -89,9 +89,9 @@ impl<T: Driver> Device<T> {
                 napi: &slot.napi,
                 gfp: bindings::GFP_KERNEL,
             },
-            up,
+            polled,
         });
-        if up {
+        if polled {
             self.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX, &slot.napi);
         }
         slot.paused.set(false);
@@ -113,18 +113,18 @@ impl<T: Driver> Device<T> {
     pub fn pause_tx<R>(
         &self,
         index: u16,
-        _rtnl: &rtnl::Held,
+        rtnl: &rtnl::Held,
         settle: impl Fn(&mut TxAccess<'_, T>),
         action: impl FnOnce(TxPaused<'_, T>) -> R,
     ) -> Result<R> {
         let slot = self.context().tx.get(usize::from(index)).ok_or(EINVAL)?;
-        let up = self.is_up();
+        let polled = self.context().polled.get(rtnl);
 
         // It changes only with the rtnl lock held.
         if slot.is_paused() {
             return Err(EBUSY);
         }
-        if up {
+        if polled {
             self.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX, &slot.napi);
         }
         // SAFETY: The queue is not paused, and its context is disabled.
@@ -139,14 +139,14 @@ impl<T: Driver> Device<T> {
         });
         // SAFETY: The queue has been paused above, and its state is not used any more.
         unsafe { slot.resume(&settle) };
-        if up {
+        if polled {
             self.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX, &slot.napi);
         }
         Ok(result)
     }
 
-    /// Whether the interface is up: whether the NAPI contexts are enabled. It changes only with the
-    /// rtnl lock held.
+    /// Whether the interface is up, also while the device is frozen. It changes only with the rtnl
+    /// lock held.
     pub fn is_up(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_running(self.as_raw()) }

@@ -34,7 +34,7 @@ def find(guest, driver):
 def guest(boot, driver):
     if driver is drivers.C:
         pytest.skip("the C driver ends in a BUG() of the transport")
-    with boot(nics=map(made, LENGTHS), files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=map(made, LENGTHS), files=[exchange.PEER], shared_memory=True) as guest:
         driver.load(guest)
         guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines()
         find(guest, driver)

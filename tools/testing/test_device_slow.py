@@ -28,7 +28,7 @@ def guest(boot, driver):
         pytest.skip("the C driver waits for each command, with the rtnl lock")
     # With vhost-user a device has fewer queues.
     nics = [ordered.made(names, pairs, way="vfio-user") for names, pairs in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER], extra=device.SHARED_MEMORY) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
         limit.load(guest, driver, LIMIT)
         guest.run(["modprobe", "8021q"])
         faults.bring_up(guest)

@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0
-"""After the machine has slept, a device is told again all that it had been told, and nothing else."""
+"""After the machine has slept, a device is told again all that it had been told, and nothing else; and all that can be set
+is as it was, in whatever order it was set."""
 
+import random
 import re
 
 import pytest
 
 from lab import device, features
 from lab import driver as drivers
-from support import device_stats, exchange, ordered, suspend
+from support import device_stats, drawn, exchange, faults, ordered, suspend
 from support.kernel_log import no_errors  # noqa: F401
 
 PAIRS, TABLE, KEY = 2, 8, 40
+# How many settings are drawn before the machine sleeps.
+DRAWN = 12
 OFFERED = (
     "CSUM GUEST_CSUM CTRL_GUEST_OFFLOADS MAC GUEST_TSO4 GUEST_TSO6 MRG_RXBUF STATUS CTRL_VQ CTRL_RX CTRL_VLAN MQ CTRL_MAC_ADDR "
     "RSS NOTF_COAL VQ_NOTF_COAL DEVICE_STATS VERSION_1"
@@ -59,11 +63,13 @@ def nic():
 def guest(boot, driver, nic):
     if driver is drivers.C:
         pytest.skip("the C driver loses most of it")
-    with boot(nics=[nic], files=[exchange.PEER], shared_memory=True) as guest:
+    # The first is told all, the rings of the second can be resized, and the third is told nothing of interrupts.
+    nics = [nic, ordered.made(f"{OFFERED} RING_RESET", 3, way="vfio-user", **CONFIG), {"queues": PAIRS}]
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
         nic.order("body", **device_stats.QUERY, body=device_stats.capabilities(device_stats.CONTROL))
         driver.load(guest)
         guest.run(["modprobe", "8021q"])
-        guest.bring_up(nic)
+        faults.bring_up(guest)
         with exchange.peer_in(guest):
             yield guest
 
@@ -116,3 +122,29 @@ def test_counters_and_adapting_go_on(guest, nic):
     assert guest.run(f"ethtool -S {name} | cut -d: -f1").stdout == names and "cq_hw_ok_num" in names
     assert "Adaptive RX: on" in guest.run(["ethtool", "-c", name]).stdout
     exchange.everything(guest, nic)
+
+
+# In the first, NAPI is off for what is sent with the interface up, and in the second it is not as the module says.
+@pytest.mark.parametrize("seed", drawn.seeds(5, 1), ids=["first", "second", "drawn"])
+def test_whatever_is_set(guest, seed):
+    """With the interface up or down, and what is set then or before. The machine sleeps twice."""
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for nic in guest.nics:
+        lines = drawn.settings(nic, chance, DRAWN)
+        print(*lines, sep="\n")
+        guest.run("\n".join(lines), check=False)
+    before = [drawn.shown(guest, nic) for nic in guest.nics]
+    for _ in range(2):
+        suspend.to_sleep(guest)
+        assert [drawn.shown(guest, nic) for nic in guest.nics] == before
+    for nic in guest.nics:
+        if drawn.is_up(guest, nic):
+            exchange.reaches(guest.run, nic.host4)
+
+
+def test_traffic_after_that(guest):
+    for nic in guest.nics:
+        guest.run(f"ip link set {nic.name} up mtu 1500 && ip address replace {nic.guest6}/64 dev {nic.name} nodad")
+        exchange.reaches(guest.run, nic.host4)
+        exchange.everything(guest, nic)

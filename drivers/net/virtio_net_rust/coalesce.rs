@@ -9,7 +9,6 @@
 mod state;
 
 use self::state::{
-    toggle,
     virtqueues,
     Pair,
     State, //
@@ -20,7 +19,6 @@ use crate::{
         Access, //
     },
     features,
-    parameters,
     rx,
     tx,
     Shared,
@@ -73,6 +71,22 @@ impl Moderations {
         let all = pairs.first().ok_or(EINVAL)?.own;
         let state = State { all, pairs };
         Ok(Self(KBox::pin_init(new_mutex!(state), GFP_KERNEL)?))
+    }
+
+    /// Has NAPI free what is sent through other queues, as many as before, that have not been used
+    /// yet: as far as it did so before.
+    ///
+    /// Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if the device has packets of one.
+    pub(crate) fn renew(&self, queues: &mut [(rx::Queue, tx::Queue)]) -> Result {
+        let state = self.0.lock();
+        for (pair, (_, queue)) in state.pairs.iter().zip(queues) {
+            queue.set_napi(pair.napi)?;
+        }
+        Ok(())
     }
 }
 
@@ -159,21 +173,15 @@ fn check_immediate(wanted: Coalesce) -> Result {
     Ok(())
 }
 
-/// Makes what has been set true again of a device that has been reset, and of its new queues.
+/// Tells the device again what has been set.
 ///
 /// Process context. May sleep.
 ///
 /// # Errors
 ///
 /// What [`Access::send`](crate::control::Access::send) says.
-pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
-    let state = device.shared().moderation.0.lock();
-    for (index, pair) in (0..).zip(&state.pairs) {
-        if pair.napi != parameters::NAPI_TX.get() {
-            toggle(device, index, pair.napi, rtnl)?;
-        }
-    }
-    state.replay(device)
+pub(crate) fn replay(device: &Device<VirtioNet>) -> Result {
+    device.shared().moderation.0.lock().replay(device)
 }
 
 /// Tells the device again what has been set for all queues. It forgets by that what it had been told of single ones.

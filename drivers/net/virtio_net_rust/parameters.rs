@@ -18,7 +18,8 @@ pub static GSO: Parameter<bool> = Parameter::<bool>::new(true);
 
 /// `napi_tx`: whether packets are kept until NAPI finds that the device has sent them. Else they are
 /// let go of at once, and their memory is freed when further ones are sent. Devices that are probed
-/// or resumed after a change take the new value.
+/// after a change take the new value; of others `ethtool -C` changes it, which stays so when the machine
+/// has slept. C takes the parameter again then.
 pub static NAPI_TX: Parameter<bool> = Parameter::<bool>::new(true);
 
 /// `control_timeout`: how long a command to the device may take, in milliseconds, from 1 to 60000.

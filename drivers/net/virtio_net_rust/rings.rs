@@ -182,7 +182,7 @@ fn resize_rx(
     let resized = device.pause_rx(index, rtnl, |paused| {
         let resized = paused.state.resize(wanted);
         size.store(paused.state.size(), Relaxed);
-        if paused.up {
+        if paused.polled {
             paused.state.fill(device, paused.stats, &paused.owner);
         }
         resized

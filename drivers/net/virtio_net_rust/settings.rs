@@ -66,7 +66,7 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
         let mode = rx_mode::set(device, &device.rx_mode(rtnl));
         report(device, "filter of addresses", &mode);
         report(device, "filter of VLANs", &vlan::replay(device, rtnl));
-        report(device, "interrupts", &coalesce::replay(device, rtnl));
+        report(device, "interrupts", &coalesce::replay(device));
     });
 }
 

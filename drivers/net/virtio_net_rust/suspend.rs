@@ -44,7 +44,7 @@ pub(crate) fn freeze(netdev: &Registration<VirtioNet>) {
 pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet>) -> Result {
     let shared = netdev.shared();
     let sizes = shared.rings.sizes();
-    let queues = Queues::find(
+    let mut queues = Queues::find(
         netdev.allocated(),
         device,
         &shared.device,
@@ -53,6 +53,7 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
     )?;
 
     shared.rings.renew(&queues.pairs);
+    shared.moderation.renew(&mut queues.pairs)?;
     shared.affinity.thaw(queues.vectors);
     if let (Some(control), Some(queue)) = (&shared.control, queues.control) {
         control.thaw(queue);

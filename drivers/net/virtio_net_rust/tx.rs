@@ -80,7 +80,7 @@ impl Queue {
         !self.orphan
     }
 
-    /// Changes that, while the interface is down. The byte queue limits have to forget about the
+    /// Changes that, while the queue is not polled. The byte queue limits have to forget about the
     /// queue before and after.
     ///
     /// # Errors

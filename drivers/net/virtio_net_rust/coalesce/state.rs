@@ -173,12 +173,7 @@ impl State {
 }
 
 /// Turns NAPI for what is sent on or off, while the interface is down.
-pub(super) fn toggle(
-    device: &Device<VirtioNet>,
-    index: u16,
-    napi: bool,
-    rtnl: &rtnl::Held,
-) -> Result {
+fn toggle(device: &Device<VirtioNet>, index: u16, napi: bool, rtnl: &rtnl::Held) -> Result {
     device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
         paused.stats.stop.add(1);
         paused.state.set_napi(napi)?;
