@@ -17,10 +17,7 @@ use crate::{
     Driver,
     Features, //
 };
-use core::{
-    marker::PhantomData,
-    ops::Range, //
-};
+use core::marker::PhantomData;
 use kernel::{
     cpumask::Cpumask,
     error::to_result,
@@ -206,15 +203,6 @@ impl<T: Driver> Device<T> {
         }
         // SAFETY: By the type invariant. The mask is valid, and no CPU comes or goes.
         to_result(unsafe { bindings::netif_set_xps_cpus(self.as_raw(), cpus.as_raw(), queue) })
-    }
-
-    /// Has those of the receive queues polled soon, if the interface is up. Process context.
-    pub fn poll_rx(&self, queues: Range<u16>) {
-        for slot in &self.context().rx {
-            if queues.contains(&slot.napi.index()) {
-                slot.napi.schedule_now();
-            }
-        }
     }
 
     /// The features that are on. Any context; they change only while the rtnl lock is held.

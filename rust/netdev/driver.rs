@@ -73,7 +73,8 @@ pub trait Driver: Sized + 'static {
     /// [`Allocated::show_rx_buffer_len`](crate::Allocated::show_rx_buffer_len).
     const RX_BUFFER_FILE: (&'static CStr, &'static CStr);
 
-    /// Prepares a receive queue that is used before polling starts: fills its ring.
+    /// Prepares a receive queue before polling starts: fills its ring, also if it is not among those that
+    /// are used.
     ///
     /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first
     /// poll comes in any case.

@@ -99,10 +99,9 @@ impl<T: Driver> Ops<T> {
     /// The contexts are disabled, and the device is not frozen.
     pub(crate) unsafe fn start_polling(device: &Device<T>, rtnl: &rtnl::Held) {
         let (dev, context) = (device.as_raw(), device.context());
-        let used = device.num_queues();
 
-        // The other receive queues get buffers when they are first polled.
-        for slot in context.rx.iter().take(used.into()) {
+        // Also of those that are not used: the device may deliver to any that there is.
+        for slot in &context.rx {
             let owner = Exclusive {
                 napi: &slot.napi,
                 gfp: bindings::GFP_KERNEL,
@@ -116,10 +115,8 @@ impl<T: Driver> Ops<T> {
                 bindings::napi_enable(napi.as_raw());
                 bindings::netif_queue_set_napi(dev, napi.index().into(), kind, napi.as_raw());
             }
-            // What arrived before raises no interrupt any more.
-            if napi.index() < used {
-                napi.schedule_now();
-            }
+            // What arrived or was sent before raises no interrupt any more.
+            napi.schedule_now();
         }
         context.polled.set(true, rtnl);
     }

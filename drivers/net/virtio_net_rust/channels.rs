@@ -136,8 +136,6 @@ pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> 
         return told;
     }
     tell(device, pairs, rtnl)?;
-    // They have no buffers yet.
-    device.poll_rx(before..pairs);
     spread(device, pairs);
     device.set_num_queues(pairs, rtnl).inspect_err(|_| {
         // If this fails too, `tell` has said so. The stack receives from all queues.
