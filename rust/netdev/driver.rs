@@ -107,6 +107,12 @@ pub trait Driver: Sized + 'static {
     /// Polls a transmit queue: softirq context, with the lock of the transmit queue.
     fn poll_tx<'a>(device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done;
 
+    /// Frees what the device has sent of a transmit queue, and does not touch its interrupt: called beside
+    /// [`poll_tx`](Self::poll_tx) by netpoll, which sends the kernel's messages (netconsole).
+    ///
+    /// Any context, also a hard interrupt, with interrupts off and the lock of the transmit queue.
+    fn reclaim_tx(tx: TxAccess<'_, Self>);
+
     /// The transmit queue has been stopped for longer than the watchdog allows. `ndo_tx_timeout`:
     /// softirq context, with the lock of all transmit queues.
     fn tx_timeout(device: &Device<Self>, stats: &Self::TxStats, napi: &Napi);

@@ -8,6 +8,7 @@ use crate::{
     device::Context,
     queues::{
         RxPoll,
+        TxGuard,
         TxPoll,
         TxQueue,
         TxSlot, //
@@ -360,9 +361,9 @@ impl<T: Driver> Ops<T> {
         let Some(slot) = device.context().rx.get(usize::from(napi.index())) else {
             return 0;
         };
-        // With a budget of 0 netpoll wants completed transmissions cleaned up, which the transmit
-        // queue's context does. It may be in interrupt context and does not own this context, so
-        // the driver must not get the queue.
+        // With a budget of 0 netpoll wants what has been sent cleaned up, which the transmit queue's
+        // context does. It may be in interrupt context and does not own this context, so the driver
+        // must not get the queue.
         if budget <= 0 {
             return 0;
         }
@@ -391,8 +392,17 @@ impl<T: Driver> Ops<T> {
         let Some(slot) = device.context().tx.get(usize::from(napi.index())) else {
             return 0;
         };
+        // Netpoll wants what has been sent cleaned up, and does not own this context. It may have
+        // interrupted whoever holds the lock.
+        if budget <= 0 {
+            // SAFETY: The budget is 0.
+            if let Some(mut guard) = unsafe { TxGuard::try_lock(slot, 0) } {
+                T::reclaim_tx(guard.access());
+            }
+            return 0;
+        }
         let section = rcu::read_lock();
-        // SAFETY: This is the poll function.
+        // SAFETY: This is the poll function, and its caller owns the context.
         T::poll_tx(device, unsafe { TxPoll::new(slot, &section, budget) }).0
     }
 

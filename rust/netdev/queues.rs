@@ -319,6 +319,27 @@ impl<'a, T: Driver> TxGuard<'a, T> {
         Self { slot, budget }
     }
 
+    /// Takes the lock, if it is free and the queue is not paused.
+    ///
+    /// # Safety
+    ///
+    /// If `budget` is not 0, the caller is in the poll function of a NAPI context for the lifetime of the
+    /// guard.
+    #[inline]
+    pub(crate) unsafe fn try_lock(slot: &'a TxSlot<T>, budget: c_int) -> Option<Self> {
+        // SAFETY: The queue is valid. The lock is passed on, unless somebody else has the state.
+        unsafe {
+            if !bindings::__netif_tx_trylock(slot.queue.as_ptr()) {
+                return None;
+            }
+            if slot.is_paused() {
+                bindings::__netif_tx_unlock(slot.queue.as_ptr());
+                return None;
+            }
+            Some(Self::adopt(slot, budget))
+        }
+    }
+
     /// The queue.
     #[inline]
     pub fn access(&mut self) -> TxAccess<'_, T> {
@@ -447,18 +468,8 @@ impl<'a, T: Driver> RxPoll<'a, T> {
             .context()
             .tx
             .get(usize::from(self.slot.napi.index()))?;
-        // SAFETY: The queue is valid. The lock is passed on, unless somebody else has the state; the
-        // poll function is running.
-        unsafe {
-            if !bindings::__netif_tx_trylock(slot.queue.as_ptr()) {
-                return None;
-            }
-            if slot.is_paused() {
-                bindings::__netif_tx_unlock(slot.queue.as_ptr());
-                return None;
-            }
-            Some(TxGuard::adopt(slot, self.budget))
-        }
+        // SAFETY: The poll function is running.
+        unsafe { TxGuard::try_lock(slot, self.budget) }
     }
 
     /// Wants to be polled again: the budget has been used up.
@@ -498,7 +509,8 @@ impl<'a, T: Driver> TxPoll<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller is in the poll function of the slot's NAPI context, called with `budget`.
+    /// The caller is in the poll function of the slot's NAPI context, which it owns, called with
+    /// `budget`.
     #[inline]
     pub(crate) unsafe fn new(slot: &'a TxSlot<T>, section: &'a rcu::Guard, budget: c_int) -> Self {
         // SAFETY: The queue is valid; the lock is passed on. While a queue is paused its context is

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lab import traffic
-from support import counters, exchange, faults, ordered
+from support import bypass, counters, exchange, faults, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 MRG_RXBUF"
@@ -163,3 +163,32 @@ def test_device_that_stops_for_long(guest, nic):
     exchange.everything(guest, nic)
     assert [line for line in errors(guest) if not faults.WATCHDOG.search(line)] == []
     guest.kernel_messages()
+
+
+def test_kernel_speaks_while_the_queue_is_full(guest, nic):
+    """With netconsole, which looks for room by itself: when there is some, all goes on, without the watchdog."""
+    def stops():
+        return counters.of_queues(guest, nic.name)["tx0"]["tx-stop"]
+
+    timeouts, before = counters.ethtool(guest, nic.name)["tx0_tx_timeouts"], stops()
+    # Nothing else may have the driver look.
+    nic.order("peer", kind="sink")
+    target = f"514@{nic.guest4}/{nic.name},514@{nic.host4}/{ordered.SOURCE.hex(':')}"
+    guest.run(["modprobe", "netconsole", f"netconsole={target}"])
+    nic.order("stop", queue=TX, on=True)
+    guest.put("/tmp/fill.py", bypass.FILL)
+    guest.run(["python3", "-S", "-E", "/tmp/fill.py", nic.name])
+    assert stops() > before
+    guest.run("echo '<5>anybody there?' >/dev/kmsg; sleep 0.5")
+    nic.order("stop", queue=TX, on=False)
+    heard = []
+
+    def is_heard():
+        heard.extend(bytes.fromhex(packet["bytes"]) for _, packet in nic.order("sent"))
+        return any(b"anybody there?" in one for one in heard)
+
+    faults.wait(is_heard, "the kernel is not heard")
+    guest.run(["modprobe", "-r", "netconsole"])
+    nic.order("peer", kind="tap")
+    exchange.everything(guest, nic)
+    assert counters.ethtool(guest, nic.name)["tx0_tx_timeouts"] == timeouts

@@ -196,6 +196,10 @@ impl net::Driver for VirtioNet {
         tx::poll(poll)
     }
 
+    fn reclaim_tx(mut tx: TxAccess<'_, Self>) {
+        tx::reclaim(&mut tx);
+    }
+
     fn tx_timeout(device: &Device<Self>, stats: &stats::Tx, napi: &Napi) {
         tx::timeout(device, stats, napi);
     }

@@ -16,6 +16,19 @@ SOL_PACKET, PACKET_QDISC_BYPASS = 263, 20
 # An EtherType that nobody takes, and no address of the link.
 HEAD = bytes.fromhex("02000000ffff" + "02000000fffe" + "88b6")
 SIZES = (60, 590, 1514)
+# A program that sends until the driver takes no more of one queue.
+FILL = """
+import socket, sys
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+link.setsockopt(263, 20, 1)  # SOL_PACKET, PACKET_QDISC_BYPASS
+link.setsockopt(socket.SOL_SOCKET, 32, 1 << 22)  # SO_SNDBUFFORCE
+link.bind((sys.argv[1], 0))
+try:
+    while True:
+        link.send(bytes.fromhex("02000000ffff02000000fffe88b6").ljust(60))
+except OSError:
+    pass
+"""
 
 
 def main(interface, stop):
