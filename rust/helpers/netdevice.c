@@ -53,16 +53,24 @@ __rust_helper int rust_helper_netif_set_xps_cpus(struct net_device *dev,
 	return __netif_set_xps_queue(dev, cpumask_bits(cpus), queue, XPS_CPUS);
 }
 
-__rust_helper void rust_helper_netif_napi_add(struct net_device *dev, struct napi_struct *napi,
-					      int (*poll)(struct napi_struct *, int))
+/* What is set of the context outlives its being disabled, under the number of its queue. */
+__rust_helper void rust_helper_netif_napi_add_config(struct net_device *dev,
+						     struct napi_struct *napi,
+						     int (*poll)(struct napi_struct *, int),
+						     int index)
 {
-	netif_napi_add(dev, napi, poll);
+	netif_napi_add_config(dev, napi, poll, index);
 }
 
 __rust_helper void rust_helper_netif_napi_add_tx(struct net_device *dev, struct napi_struct *napi,
 						 int (*poll)(struct napi_struct *, int))
 {
 	netif_napi_add_tx(dev, napi, poll);
+}
+
+__rust_helper void rust_helper_netif_napi_set_irq(struct napi_struct *napi, int irq)
+{
+	netif_napi_set_irq(napi, irq);
 }
 
 __rust_helper void rust_helper___netif_napi_del(struct napi_struct *napi)

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/dma-mapping.h>
+#include <linux/irq.h>
+#include <linux/irqdesc.h>
 #include <linux/mm.h>
+#include <linux/pci.h>
+#include <linux/platform_device.h>
 #include <linux/scatterlist.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
@@ -20,6 +24,58 @@ __rust_helper void rust_helper_virtio_get_features(struct virtio_device *vdev, u
 __rust_helper const char *rust_helper_virtio_bus_name(struct virtio_device *vdev)
 {
 	return virtio_bus_name(vdev);
+}
+
+/*
+ * The interrupt of a queue of @vdev: of @count that have one it comes after @before others. Transports
+ * say it to nobody, but deal them out in this order: virtio_pci has vector 0 for the configuration, then
+ * one for each queue, or one for all. Without vectors, and with virtio_mmio, there is one for everything.
+ * Fails with any other transport.
+ */
+__rust_helper int rust_helper_virtio_queue_irq(struct virtio_device *vdev, unsigned int before,
+					       unsigned int count)
+{
+	struct device *parent = vdev->dev.parent;
+	/* Some transports have a parent that does not belong to them. */
+	const char *transport = parent->driver ? parent->driver->name : "";
+	struct pci_dev *pci;
+
+	if (dev_is_platform(parent) && !strcmp(transport, "virtio-mmio"))
+		return platform_get_irq_optional(to_platform_device(parent), 0);
+	if (!dev_is_pci(parent) || strcmp(transport, "virtio-pci"))
+		return -ENOENT;
+	pci = to_pci_dev(parent);
+	if (!pci->msix_enabled)
+		return pci_irq_vector(pci, 0);
+	if (pci_irq_vector(pci, count) >= 0)
+		return pci_irq_vector(pci, before + 1);
+	return pci_irq_vector(pci, 1);
+}
+
+/*
+ * Whether an interrupt does not go where its hint says, though it could: somebody else has steered it
+ * since the hint was given, which steers it too.
+ */
+__rust_helper bool rust_helper_irq_is_taken_over(unsigned int irq)
+{
+#ifdef CONFIG_SMP
+	struct irq_data *data = irq_get_irq_data(irq);
+	const struct cpumask *hint, *now;
+
+	if (!data)
+		return false;
+	hint = READ_ONCE(irq_data_to_desc(data)->affinity_hint);
+	if (!hint || !cpumask_intersects(hint, cpu_online_mask))
+		return false;
+	now = irq_data_get_affinity_mask(data);
+#ifdef CONFIG_GENERIC_PENDING_IRQ
+	if (irqd_is_setaffinity_pending(data))
+		now = irq_data_to_desc(data)->pending_mask;
+#endif
+	return !cpumask_equal(hint, now);
+#else
+	return false;
+#endif
 }
 
 /* The scatterlist lives for the call only: the core copies it into descriptors. */

@@ -46,6 +46,7 @@ use virtio::{
     fault,
     queue::{
         Incoming,
+        Irq,
         Virtqueue, //
     },
     Attached, //
@@ -114,7 +115,8 @@ impl<T: Driver> Allocated<T> {
         // Room first: a context that exists must be in the list that `Drop` goes through.
         this.napis.reserve(2 * usize::from(pairs), GFP_KERNEL)?;
         for index in 0..pairs {
-            // SAFETY: `Drop` deletes the contexts before it frees the device.
+            // SAFETY: `Drop` deletes the contexts before it frees the device, which has `pairs` queues of
+            // either direction.
             let rx = unsafe { Napi::new(this.dev, index, Direction::Receive, Ops::<T>::poll_rx) }?;
             this.napis.push(rx, GFP_KERNEL)?;
             // SAFETY: As above.
@@ -157,6 +159,25 @@ impl<T: Driver> Allocated<T> {
             // SAFETY: The contexts belong to the device and are disabled, so nothing reads the
             // field.
             unsafe { (*napi.as_raw()).weight = weight };
+        }
+        Ok(())
+    }
+
+    /// Says by which interrupts the queues of the pair `index` are served, so that whoever asks for the NAPI
+    /// context of a queue is told. None if that is not known, or if there is none.
+    ///
+    /// Process context. May sleep. C function: `netif_napi_set_irq()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no pair `index`.
+    pub fn set_irqs(&self, index: u16, rx: Option<Irq>, tx: Option<Irq>) -> Result {
+        let napis = [self.rx_napi(index), self.tx_napi(index)];
+        for (napi, irq) in napis.into_iter().zip([rx, tx]) {
+            let number = irq.map_or(-1, Irq::number);
+            // SAFETY: The context belongs to the device, which is valid. The device has no map of
+            // interrupts, nor does it leave their affinity to the stack, so the number is just kept.
+            unsafe { bindings::netif_napi_set_irq(napi.ok_or(EINVAL)?.as_raw(), number) };
         }
         Ok(())
     }

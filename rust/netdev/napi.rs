@@ -53,7 +53,7 @@ impl Napi {
     /// # Safety
     ///
     /// [`Napi::delete`] is called before `dev` is freed. `poll` is a poll function for `dev` and
-    /// `direction`.
+    /// `direction`. The device has more than `index` queues.
     pub(crate) unsafe fn new(
         dev: NonNull<bindings::net_device>,
         index: u16,
@@ -74,9 +74,13 @@ impl Napi {
         unsafe {
             bindings::timer_setup(napi.retry.get(), Some(Self::retry_callback));
             match direction {
-                Direction::Receive => {
-                    bindings::netif_napi_add(dev.as_ptr(), napi.raw.get(), Some(poll))
-                }
+                // The device has room for as many settings as it has queues.
+                Direction::Receive => bindings::netif_napi_add_config(
+                    dev.as_ptr(),
+                    napi.raw.get(),
+                    Some(poll),
+                    index.into(),
+                ),
                 Direction::Transmit => {
                     bindings::netif_napi_add_tx(dev.as_ptr(), napi.raw.get(), Some(poll))
                 }

@@ -50,7 +50,10 @@ pub use self::{
         Request, //
     },
     resize::Resized,
-    vectors::Vectors,
+    vectors::{
+        Irq,
+        Vectors, //
+    },
     virtqueue::{
         Armed,
         Callback,

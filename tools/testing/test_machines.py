@@ -3,10 +3,11 @@
 
 import pytest
 
+from lab import driver as drivers
 from lab import features
-from support import exchange
+from support import counters, exchange
 from support.kernel_log import no_errors  # noqa: F401
-from support.nics import PACKED, SMALL
+from support.nics import PACKED, SMALL, interrupts
 
 
 def tried(guest, driver):
@@ -25,10 +26,15 @@ def tried(guest, driver):
 @pytest.mark.parametrize("legacy", ["off", "on"], ids=["modern", "legacy"])
 def test_microvm(boot, driver, legacy):
     options = {"machine": "microvm", "extra": ["-global", f"virtio-mmio.force-legacy={legacy}"]}
-    with boot(nics=[{}, SMALL], files=[exchange.PEER], **options) as guest:
+    with boot(nics=[{}, SMALL], files=[exchange.PEER, counters.NETDEV], **options) as guest:
         assert guest.run("ls /sys/bus/pci/devices", check=False).stdout == ""
         for negotiated in tried(guest, driver):
             assert ("VERSION_1" in negotiated) == (legacy == "off")
+        if driver is drivers.RUST:
+            for nic in guest.nics:
+                (context,) = counters.contexts(guest, guest.interface(nic))
+                (line,) = interrupts(guest, guest.virtio_device(nic))
+                assert context["irq"] == int(line.split(":")[0])
 
 
 def test_one_cpu(boot, driver):

@@ -8,7 +8,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import kernel
-from support import binding, commands, exchange, leaks, queues
+from support import binding, commands, counters, exchange, leaks, queues
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import PACKED, SMALL, tap_is_uncut
 
@@ -184,6 +184,29 @@ def spreads(guest):
     return found
 
 
+def test_interrupt_that_is_steered_by_hand(guest, driver):
+    """It stays where it is, whatever becomes of the number of queues. C takes it back."""
+    if driver is drivers.C:
+        pytest.skip("the C driver takes it back")
+    nic = guest.nics[0]
+    name, device = guest.interface(nic), guest.virtio_device(nic)
+    queues.use(guest, name, PAIRS)
+    before = queues.affinity(guest, device)
+    file = f"/proc/irq/{queues.vectors(guest, device)['input.0']}/smp_affinity"
+    now, hint = before["input.0"]
+    assert now == hint
+    guest.run(f"echo 6 >{file}")
+    for pairs in (1, 3, PAIRS):
+        queues.use(guest, name, pairs)
+    assert queues.affinity(guest, device) == before | {"input.0": (now[:-1] + "6", hint)}
+    # Where it goes back to where it was, it follows again.
+    guest.run(f"echo {hint} >{file}")
+    queues.use(guest, name, 1)
+    assert queues.affinity(guest, device)["input.0"] == (now[:-1] + "f",) * 2
+    queues.use(guest, name, PAIRS)
+    assert queues.affinity(guest, device) == before
+
+
 def test_spread_over_cpus_as_in_c(boot, driver):
     """Interrupts and transmit queues are for the CPUs that the C driver chooses, whatever CPUs there are."""
     found = []
@@ -260,7 +283,7 @@ VECTORS = {"0": "line", "2": "shared", "3": "shared", "9": "own", "10": "own"}
 
 def test_fewer_vectors_than_queues(boot, driver):
     nics = [{"queues": PAIRS, "vectors": vectors} for vectors in VECTORS]
-    with boot(nics=nics, cpus=PAIRS, files=[exchange.PEER], memory="2G") as guest:
+    with boot(nics=nics, cpus=PAIRS, files=[exchange.PEER, counters.NETDEV], memory="2G") as guest:
         driver.load(guest)
         with exchange.peer_in(guest), exchange.peer_on_host():
             for nic, kind in zip(guest.nics, VECTORS.values()):
@@ -268,6 +291,10 @@ def test_fewer_vectors_than_queues(boot, driver):
                 found = queues.vectors(guest, device)
                 wanted = {"line": {device}, "shared": {"config", "virtqueues"}, "own": {"config", *queues.names(PAIRS)}}
                 assert set(found) == wanted[kind]
+                if driver is drivers.RUST:
+                    of_rx = {"line": [device], "shared": ["virtqueues"], "own": [f"input.{i}" for i in range(PAIRS)]}[kind]
+                    irqs = [context["irq"] for context in counters.contexts(guest, name)]
+                    assert len(irqs) == PAIRS and set(irqs) == {found[queue] for queue in of_rx}
                 for pairs in (PAIRS, 1, 2, PAIRS):
                     queues.use(guest, name, pairs)
                     queues.flows(guest, nic.host4, each=4)

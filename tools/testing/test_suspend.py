@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lab import driver as drivers
-from support import binding, commands, exchange, leaks, queues, suspend
+from support import binding, commands, counters, exchange, leaks, queues, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_is_uncut
 
@@ -92,6 +92,31 @@ def test_settings_stay(guest, driver, number, way):
     ]
     guest.run(" && ".join(back))
     exchange.reaches(guest.run, nic.host4)
+    exchange.everything(guest, nic)
+
+
+def test_contexts_stay(guest, driver):
+    """NAPI contexts keep their ids, and what is set of one; the stack knows the interrupt of each."""
+    nic = guest.nics[0]
+    name, device = guest.interface(nic), guest.virtio_device(nic)
+
+    def contexts():
+        found = sorted(counters.contexts(guest, name), key=lambda one: one["id"])
+        irqs = {one.pop("irq", None) for one in found}
+        if driver is drivers.RUST:
+            assert irqs == {queues.vectors(guest, device)[f"input.{i}"] for i in range(2)}
+        return found
+
+    counters.netdev(guest, "defer", contexts()[1]["id"], 7)
+    before = contexts()
+    assert [one["defer"] for one in before] == [0, 7]
+    for command in (f"ip link set {name} down && ip link set {name} up", f"ethtool -G {name} rx 128", f"ethtool -G {name} rx 256"):
+        guest.run(command)
+        assert contexts() == before
+    suspend.to_memory(guest)
+    assert contexts() == before
+    counters.netdev(guest, "defer", before[1]["id"], 0)
+    guest.run(f"ip address replace {nic.guest6}/64 dev {name} nodad")
     exchange.everything(guest, nic)
 
 

@@ -67,11 +67,25 @@ impl Queues {
         } else {
             None
         };
+        let vectors = found.into_vectors();
+        for (i, index) in (0..count).zip((0..).step_by(2)) {
+            netdev.set_irqs(i, vectors.irq(index), vectors.irq(index + 1))?;
+        }
         Ok(Self {
-            vectors: found.into_vectors(),
+            vectors,
             pairs,
             control,
         })
+    }
+}
+
+/// Has the stack forget the interrupts of the queues, which go with them.
+///
+/// Process context. May sleep.
+pub(crate) fn forget_irqs(netdev: &Allocated<VirtioNet>) {
+    for i in 0..netdev.max_queues() {
+        // There are so many pairs.
+        let _ = netdev.set_irqs(i, None, None);
     }
 }
 

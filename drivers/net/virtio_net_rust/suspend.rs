@@ -5,7 +5,10 @@
 
 use crate::{
     link,
-    queues::Queues,
+    queues::{
+        self,
+        Queues, //
+    },
     rings,
     settings,
     VirtioNet, //
@@ -30,6 +33,7 @@ pub(crate) fn freeze(netdev: &Registration<VirtioNet>) {
     if let Some(control) = &shared.control {
         control.freeze();
     }
+    queues::forget_irqs(netdev.allocated());
     shared.affinity.freeze();
 }
 

@@ -40,6 +40,11 @@ impl Request {
         }
     }
 
+    /// Whether the queue has interrupts.
+    pub(super) fn has_irq(&self) -> bool {
+        self.target.is_some()
+    }
+
     /// Keeps a word beside each buffer, for a [`Buffer`](super::Buffer) that says
     /// [`Buffer::CONTEXT`](super::Buffer::CONTEXT).
     ///

@@ -2,7 +2,10 @@
 
 //! The interrupt vectors of virtqueues.
 
-use super::set::Set;
+use super::{
+    set::Set,
+    Request, //
+};
 use crate::bindings;
 use core::ptr::{
     null,
@@ -13,6 +16,23 @@ use kernel::{
     prelude::*,
     sync::Arc, //
 };
+
+/// The number of an interrupt, as it is seen in `/proc/interrupts`.
+#[derive(Clone, Copy)]
+pub struct Irq(c_int);
+
+impl Irq {
+    /// The number, which is not negative.
+    pub fn number(self) -> c_int {
+        self.0
+    }
+
+    /// Whether somebody else has steered it since it was steered here.
+    fn is_taken_over(self) -> bool {
+        // SAFETY: The function has no requirements; it takes any number.
+        unsafe { bindings::irq_is_taken_over(self.0 as c_uint) }
+    }
+}
 
 /// The interrupt vectors of the virtqueues of a device, to be steered to CPUs.
 ///
@@ -41,9 +61,29 @@ impl Vectors {
         Self { queues, set }
     }
 
+    /// The interrupt of the queue `index`, if it has one and it is known how the transport deals them
+    /// out. Queues may share one.
+    ///
+    /// Process context.
+    pub fn irq(&self, index: usize) -> Option<Irq> {
+        let requests = self.set.requests();
+        let with_irq = |requests: &[Request]| requests.iter().filter(|one| one.has_irq()).count();
+
+        if !requests.get(index)?.has_irq() {
+            return None;
+        }
+        let (before, all) = (with_irq(requests.get(..index)?), with_irq(requests));
+        // CAST: A device has at most 65535 queues.
+        // SAFETY: The device is valid, and has the queues that were asked for.
+        let irq = unsafe {
+            bindings::virtio_queue_irq(self.set.device().as_raw(), before as c_uint, all as c_uint)
+        };
+        (irq >= 0).then_some(Irq(irq))
+    }
+
     /// Steers the interrupts of the queue `index` to `cpus`, and has that as the hint for whoever
     /// balances interrupts. Of queues that share a vector, the last call counts. Where the
-    /// transport cannot do it, nothing happens.
+    /// transport cannot do it, or where somebody else has steered it since, nothing happens.
     ///
     /// Process context. May sleep. C function: `virtqueue_set_affinity()`.
     ///
@@ -53,6 +93,9 @@ impl Vectors {
     pub fn set_affinity(&mut self, index: usize, cpus: &Cpumask) -> Result {
         let queue = *self.queues.get(index).ok_or(ENOENT)?;
         let queue = NonNull::new(queue).ok_or(ENOENT)?;
+        if self.irq(index).is_some_and(Irq::is_taken_over) {
+            return Ok(());
+        }
         // SAFETY: The queue is one of them, and the mask is valid during the call.
         unsafe { self.hint(queue, cpus.as_raw()) }
     }

@@ -10,13 +10,19 @@ from support import netdev as netdev_program
 NETDEV = Path(netdev_program.__file__)
 
 
-def netdev(guest, what):
+def netdev(guest, *words):
     """What NETDEV prints. It must be among the files of the guest."""
-    return json.loads(guest.run(["python3", "-S", "-E", f"/payload/{NETDEV.name}", what]).stdout)
+    return json.loads(guest.run(["python3", "-S", "-E", f"/payload/{NETDEV.name}", *words]).stdout)
 
 
 def index(guest, name):
     return int(guest.read(f"/sys/class/net/{name}/ifindex"))
+
+
+def contexts(guest, name):
+    """The NAPI contexts that the stack knows of an interface."""
+    number = index(guest, name)
+    return [found for found in netdev(guest, "contexts") if found["ifindex"] == number]
 
 
 def of_device(guest, name):

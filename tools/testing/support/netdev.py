@@ -6,6 +6,8 @@ netdev.py pools   page pools of network devices. One that was given up while pag
 netdev.py usage   how often each of them allocated and recycled pages, and how
 netdev.py sums    counters of each device
 netdev.py queues  counters of each queue
+netdev.py contexts           NAPI contexts
+netdev.py defer ID NUMBER    sets how many interrupts the context ID puts off
 """
 
 import json
@@ -15,9 +17,9 @@ import sys
 
 NETLINK_GENERIC = 16
 # linux/netlink.h, linux/genetlink.h, linux/netdev.h
-NLMSG_ERROR, NLMSG_DONE, NLM_F_REQUEST, NLM_F_DUMP = 2, 3, 0x001, 0x300
+NLMSG_ERROR, NLMSG_DONE, NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 2, 3, 0x001, 0x004, 0x300
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 16, 3, 1, 2
-PAGE_POOL_GET, PAGE_POOL_STATS_GET, QSTATS_GET = 5, 9, 12
+PAGE_POOL_GET, PAGE_POOL_STATS_GET, NAPI_GET, QSTATS_GET, NAPI_SET = 5, 9, 11, 12, 14
 QSTATS_SCOPE, QSTATS_SCOPE_QUEUE = 4, 1
 POOL_INFO = 1
 
@@ -32,6 +34,7 @@ USAGE = {
     16: "recycle-ring",
     17: "recycle-ring-full",
 }
+CONTEXT = {1: "ifindex", 2: "id", 3: "irq", 5: "defer"}
 # Those that no driver here has a name for are shown by number.
 COUNTERS = {
     1: "ifindex",
@@ -62,9 +65,10 @@ def ask(link, family, command, flags, payload=b""):
         data = link.recv(1 << 16)
         while data:
             size, kind = struct.unpack_from("=IH", data)
-            if kind == NLMSG_ERROR:
-                raise OSError(-struct.unpack_from("=i", data, 16)[0], "netlink")
-            if kind == NLMSG_DONE:
+            error = struct.unpack_from("=i", data, 16)[0] if kind == NLMSG_ERROR else 0
+            if error:
+                raise OSError(-error, "netlink")
+            if kind in (NLMSG_ERROR, NLMSG_DONE):
                 return
             yield dict(attributes(data[20:size]))
             data = data[(size + 3) & ~3 :]
@@ -72,13 +76,13 @@ def ask(link, family, command, flags, payload=b""):
             return
 
 
-def dump(command, payload=b""):
+def told(command, payload=b"", flags=NLM_F_DUMP):
     link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
     link.bind((0, 0))
     name = struct.pack("=HH7sx", 11, CTRL_ATTR_FAMILY_NAME, b"netdev\0")
     (family,) = ask(link, GENL_ID_CTRL, CTRL_CMD_GETFAMILY, 0, name)
     (number,) = struct.unpack("=H", family[CTRL_ATTR_FAMILY_ID])
-    return ask(link, number, command, NLM_F_DUMP, payload)
+    return ask(link, number, command, flags, payload)
 
 
 def numbers(found, names):
@@ -86,17 +90,17 @@ def numbers(found, names):
 
 
 def pools():
-    return [numbers(found, POOL) for found in dump(PAGE_POOL_GET)]
+    return [numbers(found, POOL) for found in told(PAGE_POOL_GET)]
 
 
 def usage():
     return [
-        numbers(dict(attributes(found[POOL_INFO])), POOL) | numbers(found, USAGE) for found in dump(PAGE_POOL_STATS_GET)
+        numbers(dict(attributes(found[POOL_INFO])), POOL) | numbers(found, USAGE) for found in told(PAGE_POOL_STATS_GET)
     ]
 
 
 def counters(payload=b""):
-    all_of = [numbers(found, {kind: COUNTERS.get(kind, kind) for kind in found}) for found in dump(QSTATS_GET, payload)]
+    all_of = [numbers(found, {kind: COUNTERS.get(kind, kind) for kind in found}) for found in told(QSTATS_GET, payload)]
     for found in all_of:
         if "queue-type" in found:
             found["queue"] = ("rx", "tx")[found.pop("queue-type")] + str(found.pop("queue-id"))
@@ -107,5 +111,15 @@ def queues():
     return counters(struct.pack("=HHQ", 12, QSTATS_SCOPE, QSTATS_SCOPE_QUEUE))
 
 
+def contexts():
+    return [numbers(found, CONTEXT) for found in told(NAPI_GET)]
+
+
+def defer(context, number):
+    payload = b"".join(struct.pack("=HHI", 8, kind, int(value)) for kind, value in ((2, context), (5, number)))
+    return list(told(NAPI_SET, payload, NLM_F_ACK))
+
+
 if __name__ == "__main__":
-    print(json.dumps({"pools": pools, "usage": usage, "sums": counters, "queues": queues}[sys.argv[1]]()))
+    known = {"pools": pools, "usage": usage, "sums": counters, "queues": queues, "contexts": contexts, "defer": defer}
+    print(json.dumps(known[sys.argv[1]](*sys.argv[2:])))
