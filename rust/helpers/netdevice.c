@@ -127,6 +127,17 @@ __rust_helper void rust_helper___netif_tx_unlock(struct netdev_queue *txq)
 	__netif_tx_unlock(txq);
 }
 
+/* Whether this CPU holds the lock. */
+__rust_helper bool rust_helper_netif_tx_owned(struct netdev_queue *txq)
+{
+	return netif_tx_owned(txq, raw_smp_processor_id());
+}
+
+__rust_helper bool rust_helper_irqs_disabled(void)
+{
+	return irqs_disabled();
+}
+
 __rust_helper bool rust_helper___netdev_tx_sent_queue(struct netdev_queue *txq, unsigned int bytes,
 						      bool xmit_more)
 {

@@ -101,6 +101,11 @@ pub trait Driver: Sized + 'static {
     /// but if it is the last one that the queue takes, it has to be told.
     fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool);
 
+    /// Tells the device what it has not been told yet, as another packet was to follow that does not.
+    ///
+    /// Softirq context, with the lock of the transmit queue.
+    fn flush_tx(tx: TxAccess<'_, Self>);
+
     /// Polls a receive queue: softirq context.
     fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done;
 

@@ -10,8 +10,7 @@ use crate::{
         RxPoll,
         TxGuard,
         TxPoll,
-        TxQueue,
-        TxSlot, //
+        TxQueue, //
     },
     rtnl,
     stats::LinkStats,
@@ -195,20 +194,42 @@ impl<T: Driver> Ops<T> {
         // SAFETY: The stack passes a valid packet.
         let index = unsafe { (*raw).queue_mapping };
         let slot = device.context().tx.get(usize::from(index));
-        if slot.is_some_and(TxSlot::is_paused) {
-            return TX_BUSY;
+        if slot.is_some_and(|slot| slot.is_paused() || !slot.is_locked_here()) {
+            return Self::busy(device);
         }
         // SAFETY: The packet is valid, and its reference passes on with any other answer.
         let skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(raw)) };
         if let Some(slot) = slot {
-            // SAFETY: The stack holds the lock of the queue, since the device does not say `lltx`;
-            // and the queue is not paused.
+            // SAFETY: The stack sends with the lock of a queue, since the device does not say `lltx`, and it
+            // is the lock of this one. The queue is not paused.
             let access = unsafe { slot.access(0) };
             T::start_xmit(device, access, skb, TxQueue::xmit_more());
         } else {
             skb.drop_with(DropReason::NotSpecified);
         }
         TX_OK
+    }
+
+    /// Has the stack keep a packet.
+    ///
+    /// If that is since it is for another queue than the one whose lock is held, as a filter may say
+    /// (`skbedit queue_mapping`) of a packet in the middle of others, the stack tries it again with the right
+    /// lock; but those before it wait for being told to the device.
+    #[cold]
+    fn busy(device: &Device<T>) -> bindings::netdev_tx_t {
+        // SAFETY: The function has no requirements.
+        if unsafe { bindings::irqs_disabled() } {
+            // Netpoll, which sends single packets. It may have interrupted whoever has a queue.
+            return TX_BUSY;
+        }
+        for slot in &device.context().tx {
+            if slot.is_locked_here() && !slot.is_paused() {
+                // SAFETY: The lock is held, and it is the caller who holds it: nothing that sends calls
+                // another that does with a lock held, but for netpoll. The queue is not paused.
+                T::flush_tx(unsafe { slot.access(0) });
+            }
+        }
+        TX_BUSY
     }
 
     /// `ndo_tx_timeout`.

@@ -131,6 +131,13 @@ impl<T: Driver> TxSlot<T> {
         self.paused.load(Relaxed)
     }
 
+    /// Whether this CPU holds the lock of the queue. BH off.
+    #[inline]
+    pub(crate) fn is_locked_here(&self) -> bool {
+        // SAFETY: The queue is valid.
+        unsafe { bindings::netif_tx_owned(self.queue.as_ptr()) }
+    }
+
     fn set_paused(&self, paused: bool) {
         self.paused.store(paused, Relaxed);
     }

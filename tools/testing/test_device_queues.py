@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """A device of our own with more pairs of queues than the guest uses: those that are not used work all the same."""
 
+import json
+
 import pytest
 
-from support import counters, exchange, faults, ordered, queues
+from lab import driver as drivers
+from support import bypass, counters, exchange, faults, ordered, queues
 from support.kernel_log import no_errors  # noqa: F401
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 MQ"
@@ -75,3 +78,65 @@ def test_given_back_while_down(guest, nic):
     set_up(guest, nic)
     exchange.reaches(guest.run, nic.host4)
     exchange.everything(guest, nic)
+
+
+# Sends frames that say their number, and are of one kind or the other in turn.
+IN_TURN = """
+import socket, sys
+link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+link.bind((sys.argv[1], 0))
+for i in range(int(sys.argv[2])):
+    link.send(bytes.fromhex("02000000ffff02000000fffe") + (b"\\x88\\xf0", b"\\x88\\xf1")[i % 2] + bytes([i]) * 50)
+"""
+KINDS = b"\x88\xf0", b"\x88\xf1"
+
+
+@pytest.fixture
+def mapped(guest):
+    """A device whose packets of the second kind a filter has sent through the second queue, and all others go through the
+    first."""
+    nic = guest.nics[NAMES.index("mergeable")]
+    lines = [
+        f"cd /sys/class/net/{nic.name}/queues && echo 0 >tx-1/xps_cpus && echo 3 >tx-0/xps_cpus",
+        "echo 1000000 | tee tx-*/byte_queue_limits/limit_min",
+        f"tc qdisc replace dev {nic.name} root handle 1: mq",
+        f"tc qdisc replace dev {nic.name} parent 1:1 handle 10: prio",
+        f"tc filter add dev {nic.name} parent 10: protocol 0x88f1 matchall action skbedit queue_mapping 1",
+    ]
+    guest.run(" && ".join(lines))
+    guest.put("/tmp/fill.py", bypass.FILL)
+    guest.put("/tmp/in_turn.py", IN_TURN)
+    # Nothing else may have the driver look.
+    nic.order("peer", kind="sink")
+    yield nic
+    nic.order("peer", kind="tap")
+    guest.run(f"tc qdisc delete dev {nic.name} root")
+
+
+def requeued(guest, nic):
+    (found,) = [one for one in json.loads(guest.run(f"tc -s -j qdisc show dev {nic.name}").stdout) if one["handle"] == "10:"]
+    return found["requeues"]
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_sent_together_for_different_queues(guest, driver, mapped, count):
+    """The stack sends them with the lock of the first queue, after which the second may be in use elsewhere."""
+    before = requeued(guest, mapped)
+    mapped.order("stop", queue=1, on=True)
+    guest.run(f"python3 -S -E /tmp/fill.py {mapped.name} && python3 -S -E /tmp/in_turn.py {mapped.name} {count}")
+    mapped.order("sent")
+    mapped.order("stop", queue=1, on=False)
+    found = {}
+
+    def all_sent():
+        for queue, packet in mapped.order("sent"):
+            data = bytes.fromhex(packet["bytes"])
+            if data[12:14] in KINDS:
+                found[data[14]] = queue
+        return len(found) == count
+
+    faults.wait(all_sent, "not all are sent")
+    assert [found[i] for i in range(count)] == [1, 3] * (count // 2)
+    if driver is drivers.RUST:
+        # C does not look whose lock is held.
+        assert requeued(guest, mapped) > before

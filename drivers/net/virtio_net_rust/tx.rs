@@ -154,12 +154,27 @@ pub(crate) fn start_xmit(
     }
     // Also after an error: packets that were added before may wait for it.
     if stack.sent(sent, more) {
-        if state.queue.kick() {
-            stats.kicks.add(1);
-        }
-        if !state.queue.enable_cb_delayed() {
-            napi.schedule_after(|| state.queue.disable_cb());
-        }
+        tell(state, stats, napi);
+    }
+}
+
+/// Tells the device about packets, and asks for an interrupt when it has sent most of them.
+#[inline(always)]
+fn tell(state: &mut Queue, stats: &stats::Tx, napi: &Napi) {
+    if state.queue.kick() {
+        stats.kicks.add(1);
+    }
+    if !state.queue.enable_cb_delayed() {
+        napi.schedule_after(|| state.queue.disable_cb());
+    }
+}
+
+/// Tells the device about packets that it has not been told of, as more were to follow.
+pub(crate) fn flush(tx: TxAccess<'_, VirtioNet>) {
+    if !tx.state.orphan {
+        tell(tx.state, tx.stats, tx.napi);
+    } else if tx.state.queue.kick() {
+        tx.stats.kicks.add(1);
     }
 }
 

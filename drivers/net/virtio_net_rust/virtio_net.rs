@@ -186,6 +186,10 @@ impl net::Driver for VirtioNet {
         tx::start_xmit(device.shared(), tx, skb, more);
     }
 
+    fn flush_tx(tx: TxAccess<'_, Self>) {
+        tx::flush(tx);
+    }
+
     #[inline]
     fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done {
         rx::poll(device, poll)
