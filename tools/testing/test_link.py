@@ -8,7 +8,7 @@ import pytest
 from lab import driver as drivers
 from support import binding, exchange
 from support.kernel_log import no_errors  # noqa: F401
-from support.nics import LEGACY
+from support.nics import LEGACY, NO_CONTROL_QUEUE
 
 UNKNOWN = "Unknown!", "Unknown! (255)"
 KNOWN = "2500Mb/s", "Full"
@@ -20,7 +20,21 @@ NICS, SHOWN = zip(
     ({"speed": "2500", "duplex": "full"}, KNOWN),
     ({"speed": "10000", "status": "off"}, ("10000Mb/s", UNKNOWN[1])),
     ({"duplex": "half"}, (UNKNOWN[0], "Half")),
+    (NO_CONTROL_QUEUE, UNKNOWN),
 )
+# Sets an interface down and up so many times, and says each time whether it has its carrier; nothing else gets to run meanwhile
+# on this CPU, unless the driver waits for something.
+AT_ONCE = """
+import fcntl, os, socket, struct, sys
+name, count = sys.argv[1].encode(), int(sys.argv[2])
+os.sched_setaffinity(0, {0})
+os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(50))
+link = socket.socket()
+for _ in range(count):
+    for flags in (0, 1):
+        fcntl.ioctl(link, 0x8914, struct.pack("16sH22x", name, flags))  # SIOCSIFFLAGS, IFF_UP
+    print(open(f"/sys/class/net/{sys.argv[1]}/carrier").read().strip())
+"""
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +107,16 @@ def test_link_that_changes_while_the_interface_is_down(guest):
         guest.wait_for_carrier(name, up)
     guest.run(["ip", "address", "replace", f"{nic.guest6}/64", "dev", name, "nodad"])
     exchange.everything(guest, nic)
+
+
+@pytest.mark.parametrize("number", range(len(NICS)))
+def test_carrier_is_there_at_once(guest, number):
+    """Whoever sets the interface up need not wait for it."""
+    name = guest.interface(guest.nics[number])
+    guest.put("/tmp/at_once.py", AT_ONCE)
+    found = guest.run(["python3", "-S", "-E", "/tmp/at_once.py", name, 10]).stdout.split()
+    assert found == ["1"] * 10
+    guest.run(["ip", "address", "replace", f"{guest.nics[number].guest6}/64", "dev", name, "nodad"])
 
 
 def test_device_without_link_state(guest):

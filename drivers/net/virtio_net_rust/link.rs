@@ -86,6 +86,23 @@ fn announce(device: &Device<VirtioNet>) {
     }
 }
 
+/// Takes note of what a new device reports at first.
+///
+/// Process context. May sleep. C function: `virtnet_probe()`.
+pub(crate) fn start(device: &Device<VirtioNet>) {
+    take(device);
+}
+
+/// The interface has been set up: the carrier is what was known of it, and soon what is so now.
+///
+/// Process context. C function: `virtnet_open()`.
+pub(crate) fn opened(device: &Device<VirtioNet>) {
+    if device.shared().link.up.load(Relaxed) {
+        device.carrier_on();
+    }
+    changed(device);
+}
+
 /// Has [`update`] look at what the device reports. Any context. C function: `virtnet_config_changed()`.
 pub(crate) fn changed(device: &Device<VirtioNet>) {
     device.shared().link.changed.store(true, Release);
@@ -97,10 +114,23 @@ pub(crate) fn changed(device: &Device<VirtioNet>) {
 ///
 /// Process context. May sleep. Takes the rtnl lock. C function: `virtnet_config_changed_work()`.
 pub(crate) fn update(device: &Device<VirtioNet>) {
-    let (virtio, link) = (&device.shared().device, &device.shared().link);
-    if !link.changed.swap(false, Acquire) {
+    if !device.shared().link.changed.swap(false, Acquire) {
         return;
     }
+    let status = take(device);
+    if status & config::STATUS_LINK_UP != 0 {
+        device.carrier_on();
+    } else {
+        device.carrier_off();
+    }
+    if status & config::STATUS_ANNOUNCE != 0 {
+        announce(device);
+    }
+}
+
+/// Reads what the device reports, bits `VIRTIO_NET_S_*`, and keeps what is shown of it.
+fn take(device: &Device<VirtioNet>) -> u16 {
+    let (virtio, link) = (&device.shared().device, &device.shared().link);
     let status = if virtio.has(features::STATUS) {
         // A device that cannot be read has said so in the log, and is not one to send to.
         virtio.read_config(&config::STATUS).unwrap_or(0)
@@ -113,13 +143,5 @@ pub(crate) fn update(device: &Device<VirtioNet>) {
     if up && !was_up {
         link.set_settings(of_device(virtio).unwrap_or(link.settings()));
     }
-
-    if up {
-        device.carrier_on();
-    } else {
-        device.carrier_off();
-    }
-    if status & config::STATUS_ANNOUNCE != 0 {
-        announce(device);
-    }
+    status
 }

@@ -10,7 +10,10 @@ use crate::{
     control::Control,
     device_stats,
     features,
-    link::Link,
+    link::{
+        self,
+        Link, //
+    },
     offloads,
     parameters,
     queues::Queues,
@@ -93,6 +96,7 @@ pub(crate) fn probe(
     // Nobody can open the interface before the device has been told to start.
     netdev.register(shared, queues.pairs, |netdev, rtnl| {
         device.ready();
+        link::start(netdev);
         channels::start(netdev, rtnl);
         address::start(netdev, rtnl);
         device_stats::start(netdev, rtnl);

@@ -170,7 +170,7 @@ impl net::Driver for VirtioNet {
     }
 
     fn opened(device: &Device<Self>) {
-        link::changed(device);
+        link::opened(device);
     }
 
     fn stopped(device: &Device<Self>) {
