@@ -26,6 +26,12 @@ __rust_helper void rust_helper_netdev_filters_unicast(struct net_device *dev)
 	dev->priv_flags |= IFF_UNICAST_FLT;
 }
 
+/* Packets to be sent may have all of their data in fragments. */
+__rust_helper void rust_helper_netdev_sends_without_linear(struct net_device *dev)
+{
+	dev->priv_flags |= IFF_TX_SKB_NO_LINEAR;
+}
+
 __rust_helper void rust_helper_netif_addr_lock_bh(struct net_device *dev)
 {
 	netif_addr_lock_bh(dev);

@@ -98,6 +98,11 @@ rust_helper_skb_append_pp_frag(struct sk_buff *head, struct sk_buff *tail, void 
 	return tail;
 }
 
+__rust_helper u16 rust_helper_skb_gso_segs(const struct sk_buff *skb)
+{
+	return skb_shinfo(skb)->gso_segs;
+}
+
 __rust_helper unsigned int rust_helper_skb_nr_frags(const struct sk_buff *skb)
 {
 	return skb_shinfo(skb)->nr_frags;

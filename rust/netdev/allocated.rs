@@ -110,6 +110,7 @@ impl<T: Driver> Allocated<T> {
             (*dev).stat_ops = QueueStatOps::<T>::OPS;
             bindings::netdev_allow_live_addr_change(dev);
             bindings::netdev_filters_unicast(dev);
+            bindings::netdev_sends_without_linear(dev);
             (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
         }
         // Room first: a context that exists must be in the list that `Drop` goes through.

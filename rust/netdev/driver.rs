@@ -143,8 +143,10 @@ pub trait Driver: Sized + 'static {
     /// As [`rx_reported`](Self::rx_reported), of a transmit queue.
     fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported;
 
-    /// The length of the buffers of a receive queue, in bytes. Process context, without the rtnl lock;
-    /// may sleep.
+    /// The length of the buffers of a receive queue, in bytes.
+    ///
+    /// Process context, may sleep. Must not take the rtnl lock: whoever takes the file away holds it and
+    /// waits for its readers.
     fn rx_buffer_len(device: &Device<Self>, stats: &Self::RxStats) -> u32;
 
     /// What [`Device::schedule_service`] has asked for: process context, may sleep.

@@ -90,14 +90,8 @@ impl SkBuff {
     /// The number of packets that it is on the wire: 1, or as many as it is cut into (`gso_segs`).
     #[inline]
     pub fn segments(&self) -> u32 {
-        // SAFETY: By the type invariant. The shared info is behind the linear part, at an offset
-        // from its head.
-        let segments = unsafe {
-            let raw = self.as_raw();
-            let shared = (*raw).head.add((*raw).end as usize);
-            (*shared.cast::<bindings::skb_shared_info>()).gso_segs
-        };
-        u32::from(segments).max(1)
+        // SAFETY: By the type invariant.
+        u32::from(unsafe { bindings::skb_gso_segs(self.as_raw()) }).max(1)
     }
 
     /// The length of the part that is not in fragments, in bytes.

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Packets faster than the device takes them, one by one and in bursts: all are sent, and no queue stays stopped."""
 
+import json
+import socket
+from pathlib import Path
+
 import pytest
 
-from support import exchange, pktgen
+from support import exchange, peer, pktgen, xsk
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import whole_only
 from support.nics import LEGACY, PACKED
@@ -21,6 +25,7 @@ DEVICES = {
     "lazy, header apart": (LAZY | APART, 5_000),
 }
 NAMES = list(DEVICES)
+XSK = Path(xsk.__file__)
 PATTERNS = {
     "one by one": {"pkt_size": 60},
     "bursts": {"pkt_size": 60, "burst": 32},
@@ -37,7 +42,7 @@ PATTERNS = {
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    with boot(nics=[properties for properties, _ in DEVICES.values()], files=[exchange.PEER]) as guest:
+    with boot(nics=[properties for properties, _ in DEVICES.values()], files=[exchange.PEER, XSK]) as guest:
         driver.load(guest)
         guest.run(["modprobe", "pktgen"])
         for nic in guest.nics:
@@ -52,6 +57,27 @@ def test_all_that_is_sent_arrives(guest, device, pattern):
     nic = guest.nics[NAMES.index(device)]
     count = DEVICES[device][1]
     pktgen.all_arrive(guest, nic, guest.interface(nic), count, **PATTERNS[pattern])
+
+
+# Around the header of Ethernet, and up to the largest frame.
+LENGTHS = (15, 60, 1000, 1514)
+
+
+@pytest.mark.parametrize("device", ["plain", "packed", "header apart"])
+def test_frames_without_a_linear_part(guest, device):
+    """What AF_XDP has in memory of the sender is sent from there. So nobody computes checksums in it: that is refused, as
+    with C."""
+    nic = guest.nics[NAMES.index(device)]
+    # No address of the link, and an EtherType that nobody takes.
+    head = bytes.fromhex("02000000ffff" + "02000000fffe" + "88f5")
+    frames = [head + peer.content(length, length - len(head)) for length in LENGTHS]
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88F5)) as link:
+        link.bind((nic.tap, 0x88F5))
+        link.settimeout(exchange.TIMEOUT)
+        words = [guest.interface(nic), *(frame.hex() for frame in frames)]
+        done = guest.run(["python3", "-S", "-E", f"/payload/{XSK.name}", *words])
+        assert json.loads(done.stdout) is False
+        assert [link.recv(peer.PIECE) for _ in frames] == frames
 
 
 @pytest.mark.parametrize("device", DEVICES)

@@ -231,6 +231,9 @@ impl Answered {
 impl Virtqueue<Exchange> {
     /// Lends an exchange to the device. [`kick`](Self::kick) is owed afterwards.
     ///
+    /// Process context. May sleep, for memory: so it must not be called with a spinlock held, or in an
+    /// RCU read-side section.
+    ///
     /// # Errors
     ///
     /// The exchange comes back: see [`Rejected`].
