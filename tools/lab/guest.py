@@ -98,9 +98,9 @@ class Guest:
 
     def _start(self, folder):
         state = None if self.boots else saved.state(self.hardware, self.kernel, self._to_be_saved)
+        for nic in self.nics:
+            nic.make()
         with timing.of("boot" if self.boots else "restore"):
-            for nic in self.nics:
-                nic.make()
             self._restore(folder, state) if state else self._boot(folder)
             if self.files:
                 self.ask("unpack")
