@@ -86,15 +86,23 @@ class Device(Nic):
             self.process = subprocess.Popen(command, stdin=tap, stdout=open(LOGS / f"{self.id}.device", "w"), stderr=subprocess.STDOUT)
         finally:
             os.close(tap)
-        limit = time.monotonic() + TIMEOUT
-        while not (Path(self.socket).exists() and Path(self.orders).exists()):
-            if self.process.poll() is not None or time.monotonic() > limit:
-                raise GuestDied(f"the device did not start; see {shown(LOGS / f'{self.id}.device')}")
-            time.sleep(0.02)
-        self.stream = socket.socket(socket.AF_UNIX)
-        self.stream.connect(self.orders)
+        self.stream = self._connected()
         self.stream.settimeout(TIMEOUT)
         self.answers = self.stream.makefile()
+
+    def _connected(self):
+        """A socket is there before anybody listens to it."""
+        limit = time.monotonic() + TIMEOUT
+        while self.process.poll() is None and time.monotonic() < limit:
+            if Path(self.socket).exists():
+                stream = socket.socket(socket.AF_UNIX)
+                try:
+                    stream.connect(self.orders)
+                    return stream
+                except (FileNotFoundError, ConnectionRefusedError):
+                    stream.close()
+            time.sleep(0.02)
+        raise GuestDied(f"the device did not start; see {shown(LOGS / f'{self.id}.device')}")
 
     def remove(self):
         if self.stream:
