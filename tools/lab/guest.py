@@ -286,7 +286,8 @@ class Guest:
         limit = time.monotonic() + kernel.patient(timeout)
         while True:
             if found := self.entries("/sys/class/net", "address", nic.mac):
-                return found[0]
+                # What stands on a NIC may have its address, and came later.
+                return found[0] if len(found) == 1 else min(found, key=self._number_of)
             # It may have been given another address since.
             for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
                 if link.get("permaddr") == nic.mac:
@@ -294,6 +295,9 @@ class Guest:
             if time.monotonic() > limit:
                 raise CommandFailed(f"no interface with the address {nic.mac} appeared within {timeout} s")
             time.sleep(0.05)
+
+    def _number_of(self, name):
+        return int(self.read(f"/sys/class/net/{name}/ifindex"))
 
     def bring_up(self, nic):
         """Gives a NIC its addresses and sets it up; returns its name."""
