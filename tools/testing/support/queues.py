@@ -9,9 +9,10 @@ FLOWS = "/tmp/flows.py"
 ATTEMPTS = 3
 # Each datagram is sent until it comes back: sent once, one of many may be lost.
 SCRIPT = """
-import socket, sys
-address, port, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-for i in range(count):
+import os, socket, sys
+address, port, count, *cpus = sys.argv[1], *map(int, sys.argv[2:])
+for i in range(count * len(cpus)):
+    os.sched_setaffinity(0, [cpus[i // count]])
     flow = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     flow.connect((address, port))
     flow.settimeout(1)
@@ -63,9 +64,12 @@ def vectors(guest, device):
 
 def affinity(guest, device):
     """The CPUs of each queue's interrupt: where it goes, and where the driver wants it."""
-    lines = guest.run("cd /proc/irq; for i in [0-9]*; do echo $i $(cat $i/smp_affinity $i/affinity_hint); done").stdout
-    cpus = {int(number): (now, hint) for number, now, hint in (line.split() for line in lines.splitlines())}
-    return {queue: cpus[number] for queue, number in vectors(guest, device).items()}
+    text = guest.run("cd /proc/irq; grep . [0-9]*/smp_affinity [0-9]*/affinity_hint").stdout
+    cpus = dict(line.split(":") for line in text.splitlines())
+    return {
+        queue: (cpus[f"{number}/smp_affinity"], cpus[f"{number}/affinity_hint"])
+        for queue, number in vectors(guest, device).items()
+    }
 
 
 def xps(guest, name):
@@ -86,8 +90,7 @@ def online(guest):
 def flows(guest, address, each=16):
     """Datagrams of many flows from each CPU to the peer on the host and back: a NIC spreads them over its queues."""
     guest.put(FLOWS, SCRIPT)
-    run = f"python3 -S -E {FLOWS} {address} {peer.PORT} {each}"
-    guest.run("set -e; " + "; ".join(f"taskset -c {cpu} {run}" for cpu in online(guest)), timeout=120)
+    guest.run(["python3", "-S", "-E", FLOWS, address, peer.PORT, each, *online(guest)], timeout=120)
 
 
 def carried(guest, nic, name, device):
