@@ -285,9 +285,10 @@ class Guest:
         """The name that a NIC has in the guest, which is found by its address, once a driver is bound."""
         limit = time.monotonic() + kernel.patient(timeout)
         while True:
-            if found := self.entries("/sys/class/net", "address", nic.mac):
-                # What stands on a NIC may have its address, and came later.
-                return found[0] if len(found) == 1 else min(found, key=self._number_of)
+            for name in self.entries("/sys/class/net", "address", nic.mac):
+                # What stands on a NIC may have its address.
+                if not self._is_virtual(name):
+                    return name
             # It may have been given another address since.
             for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
                 if link.get("permaddr") == nic.mac:
@@ -296,8 +297,9 @@ class Guest:
                 raise CommandFailed(f"no interface with the address {nic.mac} appeared within {timeout} s")
             time.sleep(0.05)
 
-    def _number_of(self, name):
-        return int(self.read(f"/sys/class/net/{name}/ifindex"))
+    def _is_virtual(self, name):
+        [path] = self.ask("link", f"/sys/class/net/{name}")
+        return b"/virtual/" in path
 
     def bring_up(self, nic):
         """Gives a NIC its addresses and sets it up; returns its name."""
