@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """Of tests that combine three parameters or more: so many of the combinations that each pair of values is in one of them."""
 
-from collections import defaultdict
-
-import pytest
 from allpairspy import AllPairs
 
-from sample import parameters
+from sample import Variants
 
 
 def chosen(variants):
@@ -39,16 +36,8 @@ def pairs(row):
     return {(a, row[a], b, row[b]) for a in places for b in places if a < b}
 
 
-class Pairs:
-    """A plugin of pytest's."""
+class Pairs(Variants):
+    """Each test has its own pairs."""
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, config, items):
-        tests = defaultdict(list)
-        for item in items:
-            tests[item.path, item.originalname].append(item)
-        kept = set()
-        for variants in tests.values():
-            kept |= {variants[place] for place in chosen([parameters(one) for one in variants])}
-        config.hook.pytest_deselected(items=[item for item in items if item not in kept])
-        items[:] = [item for item in items if item in kept]
+    def places(self, path, variants):
+        return chosen(variants)

@@ -27,17 +27,28 @@ def parameters(item):
     return item.callspec.params if hasattr(item, "callspec") else {}
 
 
-class Sample:
-    """A plugin of pytest's. A value is seen once in a file, whichever test has it."""
+class Variants:
+    """A plugin of pytest's that runs some variants of each test: those at the places that `places(path, variants)` says, of
+    dictionaries with the parameters of each."""
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, config, items):
         tests = defaultdict(list)
         for item in items:
             tests[item.path, item.originalname].append(item)
-        kept, seen = set(), defaultdict(set)
+        kept = set()
         for (path, _), variants in tests.items():
-            values = [{(name, repr(value)) for name, value in parameters(one).items()} for one in variants]
-            kept |= {variants[place] for place in chosen(values, seen[path])}
+            kept |= {variants[place] for place in self.places(path, [parameters(one) for one in variants])}
         config.hook.pytest_deselected(items=[item for item in items if item not in kept])
         items[:] = [item for item in items if item in kept]
+
+
+class Sample(Variants):
+    """A value is seen once in a file, whichever test has it."""
+
+    def __init__(self):
+        self.seen = defaultdict(set)
+
+    def places(self, path, variants):
+        values = [{(name, repr(value)) for name, value in variant.items()} for variant in variants]
+        return chosen(values, self.seen[path])
