@@ -2,6 +2,7 @@
 """A device of our own with more pairs of queues than the guest uses: those that are not used work all the same."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -104,7 +105,7 @@ def mapped(guest):
         f"tc filter add dev {nic.name} parent 10: protocol 0x88f1 matchall action skbedit queue_mapping 1",
     ]
     guest.run(" && ".join(lines))
-    guest.put("/tmp/fill.py", bypass.FILL)
+    guest.put("/tmp/fill.py", Path(bypass.__file__).read_text())
     guest.put("/tmp/in_turn.py", IN_TURN)
     # Nothing else may have the driver look.
     nic.order("peer", kind="sink")

@@ -3,6 +3,7 @@
 for good."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -176,7 +177,7 @@ def test_kernel_speaks_while_the_queue_is_full(guest, nic):
     target = f"514@{nic.guest4}/{nic.name},514@{nic.host4}/{ordered.SOURCE.hex(':')}"
     guest.run(["modprobe", "netconsole", f"netconsole={target}"])
     nic.order("stop", queue=TX, on=True)
-    guest.put("/tmp/fill.py", bypass.FILL)
+    guest.put("/tmp/fill.py", Path(bypass.__file__).read_text())
     guest.run(["python3", "-S", "-E", "/tmp/fill.py", nic.name])
     assert stops() > before
     guest.run("echo '<5>anybody there?' >/dev/kmsg; sleep 0.5")
