@@ -8,12 +8,13 @@ import subprocess
 import tempfile
 import time
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 from lab import kernel, payload, reports, saved, timing
 from lab.agent import Agent, CommandFailed, GuestDied, as_argv
 from lab.background import Background
-from lab.hardware import Hardware
+from lab.hardware import PORTS, Hardware
 from lab.nic import Nic
 from lab.paths import ENTRY, LOGS, shown
 from lab.qmp import Qmp
@@ -28,8 +29,6 @@ BOOTS = 3
 CHUNK = 32 * 1024
 # How much of the console an error shows.
 TAIL = 40
-# How many root ports a guest has whose NICs have to be plugged in.
-PORTS = 16
 # What the random numbers of a guest begin with, in bytes.
 SEED = 64
 
@@ -57,11 +56,10 @@ class Guest:
 
     def __init__(self, nics=({},), files=(), extra=(), terminal=False, boots=False, drive=None, **hardware):
         self.number = next(numbers)
-        kind = Hardware(**hardware).kind
-        self.nics = [nic if isinstance(nic, Nic) else Nic(nic, kind) for nic in nics]
-        self._give_ports(hardware)
-        self.options = hardware
         self.hardware = Hardware(**hardware)
+        kind = self.hardware.kind
+        self.nics = [nic if isinstance(nic, Nic) else Nic(nic, kind) for nic in nics]
+        self._give_ports()
         self.console = LOGS / f"guest-{self.number}.console"
         self.files = files
         self.kernel = kernel.chosen()
@@ -74,15 +72,15 @@ class Guest:
         self.drive = drive or f"file={ENTRY}/guest.ext4,format=raw,snapshot=on"
         self.agent = self.qmp = self.process = None
 
-    def _give_ports(self, hardware):
+    def _give_ports(self):
         """Only what is behind a port of its own can be plugged in."""
-        first = hardware.get("root_ports", 0)
+        first = self.hardware.root_ports
         homeless = [nic for nic in self.nics if not nic.stays and not nic.bus]
         for number, nic in enumerate(homeless, first):
             nic.bus = f"port{number}"
-        if homeless or hardware.get("shared_memory"):
+        if homeless or self.hardware.shared_memory:
             # Not one number for each file of tests, or each would have a saved guest of its own.
-            hardware["root_ports"] = max(first + len(homeless), PORTS)
+            self.hardware = replace(self.hardware, root_ports=max(first + len(homeless), PORTS))
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="guest-")
@@ -106,7 +104,7 @@ class Guest:
                 self.ask("unpack")
 
     def _to_be_saved(self, drive):
-        return Guest(nics=(), boots=True, drive=drive, **self.options)
+        return Guest(nics=(), boots=True, drive=drive, **vars(self.hardware))
 
     def _boot(self, folder):
         initrd = payload.make_initrd(folder, self.kernel.initrd)

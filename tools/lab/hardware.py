@@ -14,12 +14,13 @@ COUNTED = ["-accel", "tcg,thread=single", "-cpu", "max,-erms,-fsrm,-fsrs", "-ico
 # The disks are functions of one device, since tests put a NIC into each other place on the bus. The first one is always
 # there; the second has the files of a run.
 PLACES = "addr=1.0,multifunction=on", "addr=1.1"
-# So are the root ports, of which eight have room in each of these.
-PORTS = 0x1E, 0x1D
+# So are the root ports, of which each of these has so many.
+PORT_PLACES, FUNCTIONS = (0x1E, 0x1D), 8
+PORTS = len(PORT_PLACES) * FUNCTIONS
 
 
 def port(number):
-    place = f"{PORTS[number // 8]:x}.{number % 8}"
+    place = f"{PORT_PLACES[number // FUNCTIONS]:x}.{number % FUNCTIONS}"
     return f"pcie-root-port,id=port{number},chassis={number + 1},slot={number + 1},addr={place},multifunction=on"
 
 
@@ -30,7 +31,7 @@ class Hardware:
     cpus, memory
     shared_memory  the guest's memory is where a device in another process can reach it
     devices  `-device` values that come before all NICs: IOMMUs
-    root_ports  how many root ports to plug NICs into, named port0, port1, ..., 16 at most
+    root_ports  how many root ports to plug NICs into, named port0, port1, ..., PORTS at most
     cmdline  further words for the kernel's command line
     leaks    a kernel that can look for leaks does: whatever the guest does takes two to six times as long
     counter  counts the guest's instructions, see `bench.counter`: one processor, whose clock is the count itself
