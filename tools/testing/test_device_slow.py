@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from lab import device
 from lab import driver as drivers
 from support import exchange, faults, limit, ordered
 from support.kernel_log import errors
@@ -57,6 +56,15 @@ def vlans(all_told):
     return {int.from_bytes(bytes.fromhex(body), "little") for code, body in all_told if code == VLAN_ADD}
 
 
+def is_told_all(guest, nic, told):
+    """What is left of the settings comes, and packets flow."""
+    until_told(nic, told, LAST)
+    nic.order("script", answers=[])
+    assert vlans(told) >= set(VLANS)
+    errors(guest)
+    exchange.pings(guest, nic)
+
+
 def test_counters(guest):
     """All that is shown at once has the limit of one command."""
     nic = guest.nics[1]
@@ -83,11 +91,7 @@ def test_others_come_between(guest):
     guest.run(f"ip link set {nic.name} alias something")
     told += ordered.commands(nic)
     assert not vlans(told) >= set(VLANS), "the lock was held until all was told"
-    until_told(nic, told, LAST)
-    nic.order("script", answers=[])
-    assert vlans(told) >= set(VLANS)
-    errors(guest)
-    exchange.pings(guest, nic)
+    is_told_all(guest, nic, told)
 
 
 def test_resume(guest):
@@ -98,8 +102,4 @@ def test_resume(guest):
     to_sleep(guest)
     told = ordered.commands(nic)
     assert not vlans(told) >= set(VLANS), "the machine was awake only when all was told"
-    until_told(nic, told, LAST)
-    nic.order("script", answers=[])
-    assert vlans(told) >= set(VLANS)
-    errors(guest)
-    exchange.pings(guest, nic)
+    is_told_all(guest, nic, told)
