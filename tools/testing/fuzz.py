@@ -15,7 +15,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from lab import device, driver, kernel
+from lab import driver, kernel
 from lab.guest import Guest
 from support import binding, chance, counters, exchange, faults, kmemleak, leaks, limit, ordered
 from support.kernel_log import errors

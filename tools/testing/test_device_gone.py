@@ -3,7 +3,6 @@
 
 import pytest
 
-from lab import device
 from support import binding, exchange, limit, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -17,7 +16,7 @@ LIMIT = 1000
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(OFFERED, bus=f"port{number}") for number, _ in enumerate(NAMES)]
-    with boot(nics=nics, files=[exchange.PEER], shared_memory=True, root_ports=16) as guest:
+    with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
         limit.load(guest, driver, LIMIT)
         for nic in nics:
             nic.name = guest.bring_up(nic)

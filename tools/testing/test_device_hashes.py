@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import device, traffic
+from lab import traffic
 from lab import driver as drivers
 from support import binding, counters, device_hashes, exchange, faults, ordered
 from support.device_hashes import FLOWS, KINDS, OTHER, TCP, UDP

@@ -3,7 +3,6 @@
 
 import pytest
 
-from lab import device
 from lab import driver as drivers
 from support import exchange, faults, kmemleak, limit, ordered
 from support.kernel_log import errors

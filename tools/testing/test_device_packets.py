@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import device, features
+from lab import features
 from support import counters, exchange, ordered, peer
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import all_only

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import device, host, traffic
+from lab import host, traffic
 from support import capture, device_hashes, exchange, faults, inject, ordered, packets, pcapng, peer
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import stock_only

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from lab import device, kernel
+from lab import kernel
 from support import binding, exchange, faults, leaks, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 

@@ -8,7 +8,6 @@ kernel's own code for virtio over PCI, and never ends.
 
 import pytest
 
-from lab import device
 from support import exchange, faults, limit, ordered
 
 OFFERED = "MAC STATUS CTRL_VQ VERSION_1 MRG_RXBUF CTRL_RX"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import pytest
 
-from lab import device
 from support import binding, exchange, faults, limit, ordered
 from support.kernel_log import errors
 

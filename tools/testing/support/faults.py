@@ -7,7 +7,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from lab import device
 from support import binding, counters, exchange, ordered
 from support.kernel_log import errors
 
