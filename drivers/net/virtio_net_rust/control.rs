@@ -194,7 +194,7 @@ impl Control {
     /// Sends a command and waits until the device has done it.
     ///
     /// Process context, after the device has been told to start. Sleeps, for as long as
-    /// [`CONTROL_TIMEOUT`](parameters::CONTROL_TIMEOUT) says at most, plus as long as commands before
+    /// [`CONTROL_TIMEOUT`](crate::parameters::CONTROL_TIMEOUT) says at most, plus as long as commands before
     /// this one take. C function: `virtnet_send_command()`.
     ///
     /// # Errors
