@@ -200,7 +200,10 @@ class Guest:
         """The end of the console, and what QEMU said itself (the first line is its command)."""
         lines = self.console.read_text(errors="replace").splitlines() if self.console.exists() else []
         self.output.seek(0)
-        lines = lines[-TAIL:] + self.output.read().splitlines()[1:]
+        # What comes after the reason of a panic can be longer.
+        panics = [number for number, line in enumerate(lines) if "Kernel panic - not syncing" in line and "end Kernel" not in line]
+        start = min([len(lines) - TAIL, *panics])
+        lines = lines[max(start, 0) :] + self.output.read().splitlines()[1:]
         return "\n".join(lines) + f"\n(the whole console is in {shown(self.console)})"
 
     def _told(self, action):
