@@ -17,6 +17,8 @@ from lab.paths import REPO, die
 SOURCES = REPO / "tools" / "lab" / "agent"
 BUILT = REPO / "build"
 RUSTC = ["rustc", "--edition", "2021", "-O", "-C", "panic=abort", "-C", "strip=symbols", "-C", "target-feature=+crt-static"]
+# Before a script, or `-c` and a program, and its arguments: runs it in the Python that waits in each guest (interpreter.py).
+PYTHON = ["/payload/agent", "python"]
 # The first line of an answer. Before the first one there may be the firmware's.
 ANSWER = re.compile(rb"(\d+) (ok|error)((?: \d+)*)\n$")
 
@@ -118,11 +120,6 @@ class Agent:
         if not done:
             raise CommandFailed(f"{operation}: {found[0].decode(errors='replace')}")
         return found
-
-    def nudge(self):
-        """Sends an empty line, which the agent takes no notice of, but the port raises an interrupt."""
-        with self.turn:
-            self.socket.sendall(b"\n")
 
     # Beyond its own timeout a command gets this long to be killed and reported.
     GRACE = 30

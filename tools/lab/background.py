@@ -2,7 +2,9 @@
 """A command that goes on in a guest while something else is done."""
 
 import signal
+import time
 
+from lab import kernel
 from lab.agent import CommandFailed, as_argv
 
 
@@ -26,6 +28,14 @@ class Background:
     def output(self):
         """What it has said up to now, on both outputs."""
         return "".join(self.guest.get(path).decode(errors="replace") for path in self.paths)
+
+    def says(self, text, timeout=60):
+        """Waits until it has said a text."""
+        limit = time.monotonic() + kernel.patient(timeout)
+        while text not in self.output():
+            if time.monotonic() > limit:
+                raise CommandFailed(f"{text!r} was not said within {timeout} s\n{self.output()}")
+            time.sleep(0.02)
 
     def ended(self, timeout=60):
         """Waits for its end; returns its status, or None if it goes on."""

@@ -4,6 +4,7 @@
 import itertools
 import json
 import os
+import socket
 import subprocess
 import tempfile
 import time
@@ -25,10 +26,14 @@ BOOT = 180
 # that the kernel patched long before, and take the breakpoint that was there for a moment for a real one. That was seen
 # once in some hundred boots, before anything of ours was loaded.
 BOOTS = 3
-# How much of a file goes over the serial port at once.
+# How much of a file goes over the agent's port at once.
 CHUNK = 32 * 1024
 # How much of the console an error shows.
 TAIL = 40
+# Of the first number of a record of /dev/kmsg, and of errors.
+LEVEL, ERROR = 7, 3
+# How long an interface is looked for by its address alone, in seconds.
+RENAMED = 0.3
 # What the random numbers of a guest begin with, in bytes.
 SEED = 64
 
@@ -70,7 +75,8 @@ class Guest:
         # On microvm all devices are there from the beginning, and an IOMMU knows no others.
         self.boots = boots or kind != "q35" or bool(self.counter) or bool(self.hardware.devices)
         self.drive = drive or f"file={ENTRY}/guest.ext4,format=raw,snapshot=on"
-        self.agent = self.qmp = self.process = None
+        self.agent = self.qmp = self.wake = self.process = None
+        self.scripts = set()
 
     def _give_ports(self):
         """Only what is behind a port of its own can be plugged in."""
@@ -140,8 +146,9 @@ class Guest:
         hardware = self.hardware
         command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"]
         command += ["-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console"]
-        command += ["-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off"]
-        command += ["-device", "isa-serial,chardev=agent,index=1"]
+        command += ["-chardev", f"socket,id=agent,path={folder}/agent,server=on,wait=off", *hardware.port("agent")]
+        command += ["-chardev", f"socket,id=wake,path={folder}/wake,server=on,wait=off"]
+        command += ["-device", "isa-serial,chardev=wake,index=1"]
         command += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
         # A guest that goes on has no use for the kernel, but QEMU for the memory of what would load it.
         command += [*hardware.words(), "-kernel", str(self.kernel.image), *hardware.disk(0, drive)]
@@ -155,7 +162,7 @@ class Guest:
         return command + self.extra
 
     def _launch(self, folder, command):
-        for name in ("agent", "qmp"):
+        for name in ("agent", "qmp", "wake"):
             (folder / name).unlink(missing_ok=True)
         self.output = open(LOGS / f"guest-{self.number}.qemu", "w+")
         print(*command, file=self.output, flush=True)
@@ -181,7 +188,7 @@ class Guest:
         return path
 
     def _end(self):
-        for connection in (self.agent, self.qmp):
+        for connection in (self.agent, self.qmp, self.wake):
             if connection:
                 connection.close()
         if self.process:
@@ -236,6 +243,13 @@ class Guest:
                 raise GuestDied(f"the guest cannot be saved: {found}")
             time.sleep(0.02)
 
+    def nudge(self):
+        """Sends a byte to the second serial port, which raises an interrupt if the guest has it open."""
+        if not self.wake:
+            self.wake = socket.socket(socket.AF_UNIX)
+            self.wake.connect(f"{self.folder.name}/wake")
+        self.wake.sendall(b"\n")
+
     # --- Commands and files ---------------------------------------------------
 
     def run(self, command, timeout=60, check=True, input=b""):
@@ -247,7 +261,7 @@ class Guest:
         return Background(self, command)
 
     def put(self, path, data, mode=0o644):
-        """Writes a file. Slow: serial; for a big one, see `files`."""
+        """Writes a file. For a big one, see `files`."""
         data = data.encode() if isinstance(data, str) else data
         for start in range(0, max(len(data), 1), CHUNK):
             self.ask("put", path, int(start > 0), mode, data[start : start + CHUNK])
@@ -269,12 +283,33 @@ class Guest:
         """The names of the entries of a folder in which a file says a text."""
         return [name.decode() for name in self.ask("entries", folder, file, text)]
 
+    def contents(self, folder):
+        """The text of all files in a folder, such as one of sysfs, by their names."""
+        found = [data.decode() for data in self.ask("files", folder)]
+        return dict(zip(found[::2], found[1::2]))
+
+    def script(self, name, text):
+        """Puts a program into /tmp that is the same each time, once; returns its path."""
+        path = f"/tmp/{name}"
+        if path not in self.scripts:
+            self.put(path, text)
+            self.scripts.add(path)
+        return path
+
     # --- The kernel -----------------------------------------------------------
 
     def kernel_messages(self):
         """The kernel's messages since the last call."""
-        [records] = self.ask("messages")
-        return [message(record) for record in records.decode(errors="replace").splitlines()]
+        return [message(record) for record in self._records(0)]
+
+    def kernel_errors(self):
+        """The text of those at the level of errors and above since the last call of this function."""
+        records = (record.partition(";") for record in self._records(1))
+        return [text for head, _, text in records if int(head.split(",")[0]) & LEVEL <= ERROR]
+
+    def _records(self, reader):
+        [records] = self.ask("messages", reader)
+        return records.decode(errors="replace").splitlines()
 
     def new_kernel_reports(self):
         """Those since the last call which say that something is broken; empty in a good run."""
@@ -284,29 +319,25 @@ class Guest:
 
     def interface(self, nic, timeout=30):
         """The name that a NIC has in the guest, which is found by its address, once a driver is bound."""
-        limit = time.monotonic() + kernel.patient(timeout)
+        start = time.monotonic()
+        limit = start + kernel.patient(timeout)
         while True:
-            for name in self.entries("/sys/class/net", "address", nic.mac):
-                # What stands on a NIC may have its address.
-                if not self._is_virtual(name):
-                    return name
-            # It may have been given another address since.
-            for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
-                if link.get("permaddr") == nic.mac:
-                    return link["ifname"]
+            for name in self.ask("interfaces", nic.mac):
+                return name.decode()
+            # It may have been given another address since. That takes longer to be found out.
+            if time.monotonic() > start + RENAMED:
+                for link in json.loads(self.run(["ip", "-json", "link"]).stdout):
+                    if link.get("permaddr") == nic.mac:
+                        return link["ifname"]
             if time.monotonic() > limit:
                 raise CommandFailed(f"no interface with the address {nic.mac} appeared within {timeout} s")
             time.sleep(0.05)
 
-    def _is_virtual(self, name):
-        [path] = self.ask("link", f"/sys/class/net/{name}")
-        return b"/virtual/" in path
-
     def bring_up(self, nic):
         """Gives a NIC its addresses and sets it up; returns its name."""
         name = self.interface(nic)
-        lines = f"address add {nic.guest4}/24 dev {name}", f"address add {nic.guest6}/64 dev {name} nodad", f"link set {name} up"
-        self.run(["ip", "-batch", "-"], input="\n".join(lines).encode())
+        replace = f"address replace {nic.guest4}/24 dev {name}", f"address replace {nic.guest6}/64 dev {name} nodad"
+        self.run(["ip", "-batch", "-"], input="\n".join([*replace, f"link set {name} up"]).encode())
         return name
 
     def disk(self, serial):

@@ -11,9 +11,10 @@ MACHINES = {"q35": "q35", "microvm": "microvm,pit=on,pic=on,rtc=on"}
 EMULATED = "max,-erms,-fsrm,-fsrs,-la57"
 # What is counted is what has always been.
 COUNTED = ["-accel", "tcg,thread=single", "-cpu", "max,-erms,-fsrm,-fsrs", "-icount", "shift=0"]
-# The disks are functions of one device, since tests put a NIC into each other place on the bus. The first one is always
-# there; the second has the files of a run.
-PLACES = "addr=1.0,multifunction=on", "addr=1.1"
+# The disks and the way to the agent are functions of one device, since tests put a NIC into each other place on the bus. The last
+# one, a disk with the files of a run, is not there when a guest is saved.
+PLACES = "addr=1.0,multifunction=on", "addr=1.2"
+PORT_PLACE = "addr=1.1"
 # So are the root ports, of which each of these has so many.
 PORT_PLACES, FUNCTIONS = (0x1E, 0x1D), 8
 PORTS = len(PORT_PLACES) * FUNCTIONS
@@ -77,6 +78,11 @@ class Hardware:
         name = f"disk{number}"
         model, place = ("virtio-blk-pci", f",{PLACES[number]}") if self.kind == "q35" else ("virtio-blk-device", "")
         return ["-drive", f"{drive},if=none,id={name}", "-device", f"{model},drive={name}{place}{properties}"]
+
+    def port(self, chardev):
+        """A port of virtio-serial, which has the name of what it leads to."""
+        model = f"virtio-serial-pci,{PORT_PLACE}" if self.kind == "q35" else "virtio-serial-device"
+        return ["-device", f"{model},id=ports", "-device", f"virtserialport,bus=ports.0,chardev={chardev},name={chardev}"]
 
     def command_line(self):
         """The kernel's."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a guest gets besides its disk: the lab's first process and its agent, behind the initial ram disk, and the files of a
-run, on a disk of their own that is there for each run anew.
+"""What a guest gets besides its disk: the lab's first process, its agent and its Python, behind the initial ram disk, and the
+files of a run, on a disk of their own that is there for each run anew.
 """
 
 import shutil
@@ -11,13 +11,15 @@ from lab import agent
 from lab.paths import REPO
 
 INIT = REPO / "tools" / "lab" / "init"
+INTERPRETER = REPO / "tools" / "lab" / "interpreter.py"
 
 
 def make_initrd(folder, start):
-    """Makes folder/initrd of the kernel's own one, `start`, and /payload with the two programs."""
+    """Makes folder/initrd of the kernel's own one, `start`, and /payload with these programs."""
     content = Path(folder) / "content" / "payload"
     content.mkdir(parents=True)
     shutil.copy(INIT, content / "init").chmod(0o755)
+    shutil.copy(INTERPRETER, content)
     shutil.copy(agent.program(), content / "agent")
     archive = subprocess.run(
         "find payload | cpio --quiet -o -H newc", shell=True, cwd=content.parent, check=True, capture_output=True
@@ -38,5 +40,5 @@ def make_disk(folder, files):
 
 
 def programs():
-    """What both are made of."""
-    return INIT.read_text() + agent.made_from()
+    """What these are made of."""
+    return INIT.read_text() + INTERPRETER.read_text() + agent.made_from()

@@ -21,7 +21,7 @@ USED = """
 for program in ip ethtool ping ss modprobe insmod rmmod tar python3 cat grep sleep readlink sysctl; do
 	for file in $(command -v $program) $(ldd $(command -v $program) | sed -n 's/.*=> \\(\\S*\\).*/\\1/p'); do cat $file; done
 done >/dev/null
-python3 -S -E -c 'import hashlib, json, random, socket, sys, threading, time'
+/payload/agent python -c 'pass'
 ping -c 1 127.0.0.1; ip link; ss -Hltn; ethtool --version; modprobe --version
 mkdir -p /var/lib/lab && echo 'this guest was saved' >/var/lib/lab/saved
 sync
@@ -40,7 +40,8 @@ def processor():
 
 
 def digest(hardware, kernel):
-    made_from = [*hardware.words(), hardware.command_line(), qemu.version(), processor(), payload.programs(), USED]
+    made_from = [*hardware.words(), *hardware.port(""), *hardware.disk(0, ""), hardware.command_line()]
+    made_from += [qemu.version(), processor(), payload.programs(), USED]
     made_from += map(identity, (ENTRY / "guest.ext4", kernel.image, kernel.initrd))
     return hashlib.sha256("\n".join(made_from).encode()).hexdigest()[:12]
 

@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 from lab import host, kernel
 from lab.agent import CommandFailed
@@ -24,10 +25,11 @@ def host_run(argv, timeout=60, check=True):
     return host.run(*map(str, argv), timeout=timeout, check=check)
 
 
-def wait_listening(run, port=PORT, timeout=30):
-    """Waits until somebody listens on a TCP port where `run` runs."""
+def wait_listening(read, port=PORT, timeout=30):
+    """Waits until somebody listens on a TCP port where `read` reads files, `Guest.read` or `Path.read_text`."""
     limit = time.monotonic() + kernel.patient(timeout)
-    while not run(["ss", "-Hltn", f"sport = :{port}"]).stdout.strip():
+    listening = re.compile(rf"^ *\d+: [0-9A-F]+:{port:04X} [0-9A-F]+:0000 0A ", re.MULTILINE)
+    while not any(listening.search(read(Path(f"/proc/net/{table}"))) for table in ("tcp6", "tcp")):
         if time.monotonic() > limit:
             raise CommandFailed(f"nobody listens on port {port} after {timeout} s")
         time.sleep(0.1)
@@ -38,7 +40,7 @@ def host_server(argv, port=PORT):
     """A server on the host's end."""
     process = subprocess.Popen(list(map(str, argv)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        wait_listening(host_run, port)
+        wait_listening(Path.read_text, port)
         yield process
     finally:
         process.kill()
@@ -49,7 +51,7 @@ def host_server(argv, port=PORT):
 @contextmanager
 def guest_server(guest, argv, port=PORT):
     with guest.spawn(argv) as server:
-        wait_listening(guest.run, port)
+        wait_listening(guest.read, port)
         yield server
 
 

@@ -6,8 +6,6 @@
 //! 7 run 5 0 2 1\n60000lsecho...        request 7: an operation and its arguments
 //! 7 ok 1 0 3\n0...                     its answer: `ok` and what is returned, or `error` and what is wrong
 //! ```
-//!
-//! An empty line is there to wake the guest.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};

@@ -14,6 +14,8 @@ use crate::kernel::{self, Messages};
 use crate::message::{Answer, Request};
 use crate::system;
 
+const NETWORK: &str = "/sys/class/net";
+
 /// A command in the background.
 struct Background {
     child: Child,
@@ -28,7 +30,8 @@ struct Wait {
 }
 
 pub struct Operations {
-    messages: Messages,
+    /// For each reader of its own, see `messages`.
+    messages: [Messages; 2],
     runs: Vec<Run>,
     background: Vec<Background>,
     waits: Vec<Wait>,
@@ -43,7 +46,7 @@ fn string(value: impl ToString) -> Vec<u8> {
 
 impl Operations {
     pub fn new() -> io::Result<Self> {
-        Ok(Operations { messages: Messages::new()?, runs: Vec::new(), background: Vec::new(), waits: Vec::new() })
+        Ok(Operations { messages: [Messages::new()?, Messages::new()?], runs: Vec::new(), background: Vec::new(), waits: Vec::new() })
     }
 
     /// Begins what is asked for. What takes no time has its answer at once.
@@ -62,14 +65,23 @@ impl Operations {
             "stop" => self.stop(request),
             "put" => put(request),
             "get" => get(request),
-            "messages" => Ok(vec![self.messages.read()?]),
+            "messages" => self.messages(request),
             "resumed" => kernel::resumed(request.number()?, &request.bytes()?).map(|()| Vec::new()),
             "unpack" => unpack(),
             "link" => link(request),
             "entries" => entries(request),
+            "files" => files(request),
+            "interfaces" => interfaces(request),
             other => Err(io::Error::other(format!("there is no operation {other}"))),
         }
         .map(Some)
+    }
+
+    /// Those since the same reader read the last time.
+    fn messages(&mut self, request: &mut Request) -> io::Result<Strings> {
+        let reader: usize = request.number()?;
+        let messages = self.messages.get_mut(reader).ok_or_else(|| io::Error::other("there is no such reader"))?;
+        Ok(vec![messages.read()?])
     }
 
     fn run(&mut self, request: &mut Request) -> io::Result<Option<Strings>> {
@@ -176,7 +188,30 @@ fn entries(request: &mut Request) -> io::Result<Strings> {
     Ok(saying(&folder, &file, &text)?.into_iter().map(string).collect())
 }
 
-fn saying(folder: &str, file: &str, text: &str) -> io::Result<Vec<String>> {
+/// The names and what is in all files of a folder that can be read.
+fn files(request: &mut Request) -> io::Result<Strings> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(request.text()?)? {
+        let entry = entry?;
+        if let Ok(data) = fs::read(entry.path()) {
+            found.extend([string(entry.file_name().to_string_lossy()), data]);
+        }
+    }
+    Ok(found)
+}
+
+/// The names of the interfaces of devices that have this address. What stands on one may have it too.
+fn interfaces(request: &mut Request) -> io::Result<Strings> {
+    let mut names = saying(NETWORK, "address", &request.text()?)?;
+    names.retain(|name| {
+        let device = fs::read_link(format!("{NETWORK}/{name}")).unwrap_or_default();
+        device.components().all(|part| part.as_os_str() != "virtual")
+    });
+    Ok(names.into_iter().map(string).collect())
+}
+
+/// Those of which a file says a text.
+pub fn saying(folder: &str, file: &str, text: &str) -> io::Result<Vec<String>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

@@ -8,18 +8,17 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-/// From <bits/termios-baud.h>, <poll.h>, <time.h> and <sys/syscall.h>.
-const B115200: u32 = 0o010002;
-const TCSANOW: c_int = 0;
+/// From <poll.h>, <time.h>, <bits/signum-generic.h> and <sys/syscall.h>.
 const POLLIN: c_short = 1;
 const CLOCK_REALTIME: c_int = 0;
+const SIGINT: c_int = 2;
+const SIGTERM: c_int = 15;
+/// `SIG_DFL` and `SIG_IGN` of <bits/signum-generic.h>.
+const DEFAULT: usize = 0;
+const IGNORED: usize = 1;
 const SYS_PIDFD_OPEN: c_long = 434;
 /// For a wait that has no end of its own, and is begun anew.
 const LONG: Duration = Duration::from_secs(3600);
-
-/// `struct termios` of <bits/termios-struct.h>, which only the C library looks into.
-#[repr(C, align(4))]
-struct Termios([u8; 60]);
 
 #[repr(C)]
 struct PollFd {
@@ -35,15 +34,12 @@ struct TimeSpec {
 }
 
 extern "C" {
-    fn tcgetattr(fd: c_int, found: *mut Termios) -> c_int;
-    fn tcsetattr(fd: c_int, when: c_int, wanted: *const Termios) -> c_int;
-    fn cfmakeraw(wanted: *mut Termios);
-    fn cfsetspeed(wanted: *mut Termios, speed: u32) -> c_int;
     fn poll(fds: *mut PollFd, number: c_ulong, milliseconds: c_int) -> c_int;
     fn syscall(number: c_long, ...) -> c_long;
     fn clock_settime(clock: c_int, time: *const TimeSpec) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, ...) -> c_int;
     fn kill(pid: c_int, signal: c_int) -> c_int;
+    fn signal(number: c_int, handler: usize) -> usize;
 }
 
 fn checked(result: c_int) -> io::Result<()> {
@@ -51,18 +47,6 @@ fn checked(result: c_int) -> io::Result<()> {
         return Err(io::Error::last_os_error());
     }
     Ok(())
-}
-
-/// Has a serial port pass bytes as they are.
-pub fn make_raw(port: &File) -> io::Result<()> {
-    let mut mode = Termios([0; 60]);
-    // SAFETY: `mode` has the size and the alignment of what these functions read and write.
-    unsafe {
-        checked(tcgetattr(port.as_raw_fd(), &mut mode))?;
-        cfmakeraw(&mut mode);
-        checked(cfsetspeed(&mut mode, B115200))?;
-        checked(tcsetattr(port.as_raw_fd(), TCSANOW, &mode))
-    }
 }
 
 /// Waits until the port can be read, a process has ended, or it is the deadline. Returns whether the port can be read.
@@ -90,6 +74,23 @@ pub fn process(pid: u32) -> io::Result<OwnedFd> {
 pub fn signal_group(pid: u32, signal: c_int) {
     // SAFETY: It takes two numbers.
     unsafe { kill(-(pid as c_int), signal) };
+}
+
+/// Takes no notice of what asks a process to end.
+pub fn ignore_interruptions() {
+    for number in [SIGINT, SIGTERM] {
+        // SAFETY: No function of this program is called for a signal.
+        unsafe { signal(number, IGNORED) };
+    }
+}
+
+/// Ends as a process does that got this signal.
+pub fn end_by_signal(number: c_int) {
+    // SAFETY: No function of this program is called for a signal, and the other one takes two numbers.
+    unsafe {
+        signal(number, DEFAULT);
+        kill(std::process::id() as c_int, number);
+    }
 }
 
 /// Sets the clock, in nanoseconds since the epoch.
