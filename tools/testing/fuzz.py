@@ -101,7 +101,7 @@ def well(guest, allowed=None):
 
 def flows(guest):
     for nic in guest.nics:
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
         exchange.everything(guest, nic)
 
 
@@ -119,7 +119,7 @@ def fuzz(guest, chosen, seconds, seed):
             interrupt(nic)
             if kind == COMMANDS and chance.is_commanded(nic):
                 chance.behave(guest, nic)
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
         well(guest, ALLOWED[kind])
         print(f"round {number}: {faulty(guest)} faults and {commands} commands so far", flush=True)
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from lab import kernel
+from lab.agent import PYTHON
 from support import exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY
@@ -61,7 +62,7 @@ def status(guest, nic):
     """The status in the configuration space of a legacy device, after the registers of its ports (virtio 1.3, 4.1.4.10)."""
     path = f"/sys/class/net/{guest.interface(nic)}/device/../resource0"
     read = f"import os; print(os.pread(os.open('{path}', os.O_RDONLY), 2, 24 + 6)[0])"
-    return int(guest.run(["python3", "-c", read]).stdout)
+    return int(guest.run([*PYTHON, "-c", read]).stdout)
 
 
 def announce(guest, nic):

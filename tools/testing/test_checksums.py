@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lab import features, traffic
+from lab.agent import PYTHON
 from support import bpf, exchange, packets, peer
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CSUM, NO_GUEST_CSUM, SMALL
@@ -169,7 +170,7 @@ def test_checksums_of_what_is_sent(guest, nic, offload, six):
 def test_packet_socket_of_the_guest(guest, nic):
     """It is told of a packet whose checksum the host has left to the device, and the device to the guest."""
     with exchange.peer_on_host():
-        status = guest.run(["python3", "-S", "-E", "-c", STATUS, guest.interface(nic), nic.host4, peer.PORT]).stdout
+        status = guest.run([*PYTHON, "-c", STATUS, guest.interface(nic), nic.host4, peer.PORT]).stdout
     assert bool(int(status) & TP_STATUS_CSUMNOTREADY) == ("GUEST_CSUM" in features.negotiated(guest, nic))
 
 

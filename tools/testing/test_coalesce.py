@@ -150,7 +150,7 @@ def test_changes_between_bursts(guest, nic):
     """What was being sent when the interface went down is counted neither twice nor never."""
     for frames in (0, 1) * 4:
         with exchange.flooded(guest, nic):
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
             down(guest, nic)
             for attempt in range(20):
                 done = change(guest, nic, f"tx-frames {frames}", check=False)
@@ -159,7 +159,7 @@ def test_changes_between_bursts(guest, nic):
                 assert "busy" in done.stderr, done
             assert setting(guest, nic)["tx-frames"] == frames
             up(guest, nic)
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
     exchange.everything(guest, nic)
 
 

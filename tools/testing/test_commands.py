@@ -240,6 +240,7 @@ def test_odd_lengths_are_said_once(guest, driver, nics, hashes):
     device = guest.virtio_device(nic)
     binding.unbind(guest, driver, device)
     nic.order("script", answers=[{"written": written} for written in LENGTHS] * 20)
+    guest.run(["dmesg", "--clear"])
     binding.bind(guest, driver, device)
     set_up(guest, nic)
     nic.order("script", answers=[])

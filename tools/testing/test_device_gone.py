@@ -47,7 +47,7 @@ def ask(guest, nic):
 def test_unplugged_under_traffic(guest, other):
     nic = guest.nics[NAMES.index("flooded")]
     with exchange.peer_on_host(), exchange.flooded(guest, nic):
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
         unplug(guest, nic)
     gone(guest, nic, other)
 
@@ -82,7 +82,7 @@ def test_dead(guest, driver, other):
     """From one moment to the next, under traffic."""
     nic = guest.nics[NAMES.index("dead")]
     with exchange.peer_on_host(), exchange.flooded(guest, nic):
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
         nic.die()
         done = guest.run(["ping", "-n", "-q", "-c", 3, "-i", "0.2", "-W", 1, nic.host4], check=False)
         assert " 0 received" in done.stdout

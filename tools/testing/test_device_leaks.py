@@ -46,7 +46,7 @@ def test_commands(guest, driver, nic, answer):
         guest.run("; ".join(COMMANDS).replace("NAME", nic.name), check=False)
         nic.order("script", answers=[])
         faults.bind_again(guest, driver, nic)
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
     errors(guest)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import host, traffic
+from lab import host
+from lab.agent import PYTHON
 from support import capture, device_hashes, exchange, faults, inject, ordered, packets, pcapng, peer
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import stock_only
@@ -53,7 +54,7 @@ def peered(nic, kind):
 
 
 def script(guest, name, what, **arguments):
-    guest.run(["python3", "-S", "-E", f"/payload/{name}.py", what, json.dumps(arguments)], timeout=180)
+    guest.run([*PYTHON, f"/payload/{name}.py", what, json.dumps(arguments)], timeout=180)
 
 
 def there(guest, nic, lengths, batch, cpu=0):
@@ -114,9 +115,9 @@ def sent_back(guest, nic, header, size):
     addresses = {"macs": (MARK + exchange.mac_bytes(nic.mac)).hex(), "ends": (nic.guest4, nic.host4)}
     arguments = {**addresses, "protocol": packets.TCP, "ports": (9, 9), "partial": True}
     frame = packets.frame(data=peer.content(size, size), **arguments)
-    command = ["python3", "-S", "-E", f"/payload/{CAPTURE.name}", inject.MARK]
+    command = [*PYTHON, f"/payload/{CAPTURE.name}", inject.MARK]
     with guest.spawn(command) as seen:
-        guest.run(f"until grep -q interface {seen.paths[0]}; do sleep 0.05; done")
+        seen.says("interface")
         before = nic.order("counters")
         nic.order("sent")
         with peered(nic, "echo"):
@@ -165,8 +166,8 @@ def test_sink(guest, nic, tmp_path):
         counted = more(nic, before)
         assert counted["sent"] >= len(frames) and counted["received"] == counted["refused"] == 0
         assert tap_received(nic) == tap
-    exchange.reaches(guest.run, nic.host4)
-    exchange.reaches(traffic.host_run, nic.guest4)
+    exchange.answers(guest.run, nic.host4)
+    exchange.reaches(nic)
     nic.order("capture", path=None)
     assert crossed(path) == [pcapng.Packet("out", 1, frame) for frame in frames]
 
@@ -228,4 +229,4 @@ def test_capture_that_cannot_go_on(guest, tmp_path):
         nic.order("capture", path=None)
     finally:
         host.run("umount", str(tmp_path))
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)

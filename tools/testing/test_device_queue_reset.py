@@ -82,7 +82,7 @@ def test_under_traffic(guest, nic):
             nic.order("reset_slowly", reads=number % 3 * SLOW)
             wanted = any_sizes(guest, nic)
             resize(guest, nic.name, *wanted)
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
             assert rings(nic) == of(nic, *wanted)
     resize(guest, nic.name, MOST, MOST)
     exchange.everything(guest, nic)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab import driver as drivers
+from lab.agent import PYTHON
 from support import bypass, counters, exchange, faults, ordered, queues
 from support.kernel_log import no_errors  # noqa: F401
 
@@ -59,7 +60,7 @@ def test_given_back_while_down(guest, nic):
         return counters.link(guest, nic.name)["tx_bytes"]
 
     queues.use(guest, nic.name, PAIRS)
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     # All is sent through this one, and nothing by itself.
     guest.run(f"echo 1 >/proc/sys/net/ipv6/conf/{nic.name}/disable_ipv6")
     guest.run(f"cd {folder}; for i in tx-*; do echo 0 >$i/xps_cpus; done; echo {(1 << CPUS) - 1:x} >tx-{pair}/xps_cpus")
@@ -77,7 +78,7 @@ def test_given_back_while_down(guest, nic):
     faults.wait(lambda: sent() > before + size, "what the device has given back stays in the ring")
     guest.run(f"echo 0 >/proc/sys/net/ipv6/conf/{nic.name}/disable_ipv6")
     set_up(guest, nic)
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     exchange.everything(guest, nic)
 
 
@@ -124,7 +125,8 @@ def test_sent_together_for_different_queues(guest, driver, mapped, count):
     """The stack sends them with the lock of the first queue, after which the second may be in use elsewhere."""
     before = requeued(guest, mapped)
     mapped.order("stop", queue=1, on=True)
-    guest.run(f"python3 -S -E /tmp/fill.py {mapped.name} && python3 -S -E /tmp/in_turn.py {mapped.name} {count}")
+    python = " ".join(PYTHON)
+    guest.run(f"{python} /tmp/fill.py {mapped.name} && {python} /tmp/in_turn.py {mapped.name} {count}")
     mapped.order("sent")
     mapped.order("stop", queue=1, on=False)
     found = {}

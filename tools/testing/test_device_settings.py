@@ -89,7 +89,7 @@ def test_numbers_that_cannot_be(guest, nics, bad):
     if "CTRL_VQ" not in without:
         ethtool(guest, nic, "-C NIC rx-usecs 7")
         assert told(nic)[-1][0] == RX_SET
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
 
 
 @pytest.mark.parametrize("fewer", FEWER)

@@ -106,7 +106,7 @@ def test_everything_is_told_again(guest, nic):
         before = after
     shown = list(each(guest, nic, SHOWN))
     suspend.to_sleep(guest)
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     assert told(nic, {}) == before
     assert list(each(guest, nic, SHOWN)) == shown
     exchange.everything(guest, nic)
@@ -118,7 +118,7 @@ def test_counters_and_adapting_go_on(guest, nic):
     guest.run(["ethtool", "-C", name, "adaptive-rx", "on"])
     names = guest.run(f"ethtool -S {name} | cut -d: -f1").stdout
     suspend.to_sleep(guest)
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     assert guest.run(f"ethtool -S {name} | cut -d: -f1").stdout == names and "cq_hw_ok_num" in names
     assert "Adaptive RX: on" in guest.run(["ethtool", "-c", name]).stdout
     exchange.everything(guest, nic)
@@ -140,11 +140,11 @@ def test_whatever_is_set(guest, seed):
         assert [drawn.shown(guest, nic) for nic in guest.nics] == before
     for nic in guest.nics:
         if drawn.is_up(guest, nic):
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
 
 
 def test_traffic_after_that(guest):
     for nic in guest.nics:
         guest.run(f"ip link set {nic.name} up mtu 1500 && ip address replace {nic.guest6}/64 dev {nic.name} nodad")
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
         exchange.everything(guest, nic)

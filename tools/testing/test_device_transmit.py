@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import traffic
+from lab.agent import PYTHON
 from support import bypass, counters, exchange, faults, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -157,7 +157,7 @@ def test_device_that_stops(guest, nic, queues):
     assert " 0 received" in done.stdout
     for queue in queues:
         nic.order("stop", queue=queue, on=False)
-    exchange.reaches(traffic.host_run, nic.guest4)
+    exchange.reaches(nic)
     exchange.everything(guest, nic)
     assert errors(guest) == []
 
@@ -170,7 +170,7 @@ def test_device_that_stops_for_long(guest, nic):
     assert " 0 received" in done.stdout
     for queue in (RX, TX):
         nic.order("stop", queue=queue, on=False)
-    exchange.reaches(traffic.host_run, nic.guest4)
+    exchange.reaches(nic)
     exchange.everything(guest, nic)
     assert [line for line in errors(guest) if not faults.WATCHDOG.search(line)] == []
     guest.kernel_messages()
@@ -188,7 +188,7 @@ def test_kernel_speaks_while_the_queue_is_full(guest, nic):
     guest.run(["modprobe", "netconsole", f"netconsole={target}"])
     nic.order("stop", queue=TX, on=True)
     guest.put("/tmp/fill.py", Path(bypass.__file__).read_text())
-    guest.run(["python3", "-S", "-E", "/tmp/fill.py", nic.name])
+    guest.run([*PYTHON, "/tmp/fill.py", nic.name])
     assert stops() > before
     guest.run("echo '<5>anybody there?' >/dev/kmsg; sleep 0.5")
     nic.order("stop", queue=TX, on=False)

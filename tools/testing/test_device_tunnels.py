@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lab import features
+from lab.agent import PYTHON
 from support import counters, exchange, faults, ordered, packets, peer
 from support.inject import NEEDS_CSUM, TCPV4, TCPV6, TUNNEL4, TUNNEL6, UDP_TUNNEL_CSUM, UFO, USO
 from support.kernel_log import no_errors  # noqa: F401
@@ -107,7 +108,7 @@ def test_sent(guest, nic, six, checksums):
     flags = NEEDS_CSUM | (UDP_TUNNEL_CSUM if checksums else 0)
     with tunnel(guest, nic, six, checksums) as addresses:
         for address, tcp in zip(addresses, (TCPV4, TCPV6)):
-            exchange.reaches(guest.run, other_end(address))
+            exchange.answers(guest.run, other_end(address))
             for kind in (tcp, USO):
                 if not is_whole:
                     # Such packets are cut by the stack.
@@ -116,7 +117,7 @@ def test_sent(guest, nic, six, checksums):
                     assert not any(packet["header"]["gso_type"] for _, packet in nic.order("sent"))
                     continue
                 if kind == USO:
-                    guest.run(["python3", "-S", "-E", "-c", SEND, other_end(address)])
+                    guest.run([*PYTHON, "-c", SEND, other_end(address)])
                     _, header = wait_for(nic, lambda header: header["gso_type"] == outer | USO)
                     assert header["gso_size"] == SEGMENT
                 else:
@@ -151,7 +152,7 @@ def test_received(guest, nic, six):
     pieces = [bytes([number + 1]) * SEGMENT for number in range(SEGMENTS)]
     with tunnel(guest, nic, six, False) as addresses:
         for address in addresses:
-            exchange.reaches(guest.run, other_end(address))
+            exchange.answers(guest.run, other_end(address))
             frame, places = in_tunnel(guest, nic, address, six, b"".join(pieces))
             kind = USO | (TUNNEL6 if six else TUNNEL4)
             header = places | {"flags": NEEDS_CSUM, "gso_type": kind, "gso_size": SEGMENT, "hdr_len": places["csum_start"] + 8}

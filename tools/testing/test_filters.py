@@ -163,14 +163,14 @@ def test_vlan(guest, nic, number, tagger):
         becomes(guest, nic, **{"vlan": "normal", "vlan-table": sorted([*before, number])})
         if number == vlan.ID:
             with vlan.tagged(nic, tagger):
-                exchange.reaches(guest.run, nic.host4)
+                exchange.reaches(nic)
     becomes(guest, nic, **{"vlan-table": before})
     exchange.pings(guest, nic)
 
 
 def test_vlan_of_a_device_without_filters(guest, unfiltered, tagger):
     with vlan_in(guest, unfiltered, vlan.ID), vlan.tagged(unfiltered, tagger):
-        exchange.reaches(guest.run, unfiltered.host4)
+        exchange.reaches(unfiltered)
     exchange.pings(guest, unfiltered)
 
 

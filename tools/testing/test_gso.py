@@ -13,6 +13,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import traffic
+from lab.agent import PYTHON
 from support import capture, exchange, inject, packets, peer
 from support.inject import DATA_VALID, ECN, NEEDS_CSUM, TCPV4, TCPV6, TUNNEL4, TUNNEL6, UDP_TUNNEL_CSUM, UFO, USO
 from support.kernel_log import no_errors  # noqa: F401
@@ -123,9 +124,9 @@ def guest(boot, driver):
             exchange.ping(traffic.host_run, address)
         guest.injectors = [stack.enter_context(inject.Injector(guest, nic)) for nic in guest.nics]
         stack.enter_context(exchange.peer_in(guest))
-        command = ["python3", "-S", "-E", f"/payload/{CAPTURE.name}", inject.MARK]
+        command = [*PYTHON, f"/payload/{CAPTURE.name}", inject.MARK]
         guest.capture = stack.enter_context(guest.spawn(command))
-        guest.run(f"until grep -q interface {guest.capture.paths[0]}; do sleep 0.05; done")
+        guest.capture.says("interface")
         yield guest
 
 

@@ -36,7 +36,7 @@ def nic(guest, request):
     nic = guest.nics[list(DEVICES).index(request.param)]
     pools = len(leaks.pools(guest))
     yield nic
-    binding.ready(guest, nic)
+    guest.bring_up(nic)
     errors(guest)
     exchange.everything(guest, nic)
     leaks.wait_for_pools(guest, pools)
@@ -88,7 +88,7 @@ def test_open(guest, nic, attempts):
 def test_traffic(guest, nic, attempts):
     with exchange.flooded(guest, nic):
         for _ in attempts():
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
 
 
 def test_resize(guest, nic, attempts):
@@ -100,5 +100,5 @@ def test_resize(guest, nic, attempts):
             done = rings.resize(guest, name, *wanted, check=False)
             now, _ = rings.sizes(guest, name)
             assert now == wanted or (done.rc != 0 and all(size in pair for size, pair in zip(now, zip(before, wanted)))), now
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
     rings.resize(guest, name, LONG, LONG)

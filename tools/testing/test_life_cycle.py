@@ -7,7 +7,6 @@ import pytest
 
 from lab import kernel
 from support import binding, exchange, leaks
-from support.binding import ready
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
@@ -30,12 +29,12 @@ def guest(boot, driver):
 @pytest.fixture
 def nics(guest):
     for nic in guest.nics:
-        ready(guest, nic)
+        guest.bring_up(nic)
     pools = len(leaks.pools(guest))
     yield guest.nics
     # Whatever the test did: all of it works, and there are as many page pools as before.
     for nic in guest.nics:
-        ready(guest, nic)
+        guest.bring_up(nic)
         exchange.everything(guest, nic)
     leaks.wait_for_pools(guest, pools)
 
@@ -65,8 +64,8 @@ def test_load_and_unload(guest, nics, driver, under):
         for _ in range(ROUNDS):
             reload(guest, driver)
             for nic in nics:
-                ready(guest, nic)
-                exchange.reaches(guest.run, nic.host4)
+                guest.bring_up(nic)
+                exchange.reaches(nic)
 
 
 @under_traffic
@@ -78,10 +77,10 @@ def test_unbind_and_bind(guest, nics, driver, under):
             binding.unbind(guest, driver, device)
             leaks.nothing_left(guest, nic, device)
             # The other one goes on.
-            exchange.reaches(guest.run, nics[1 - i % 2].host4)
+            exchange.reaches(nics[1 - i % 2])
             binding.bind(guest, driver, device)
-            ready(guest, nic)
-            exchange.reaches(guest.run, nic.host4)
+            guest.bring_up(nic)
+            exchange.reaches(nic)
 
 
 def test_binding_leaves_no_memory(guest, nics, driver):
@@ -89,14 +88,13 @@ def test_binding_leaves_no_memory(guest, nics, driver):
     devices = [guest.virtio_device(nic) for nic in nics]
     names = [guest.interface(nic) for nic in nics]
     drivers = f"{binding.BUS}/drivers/{driver.name}"
-    one = "; ".join(
-        f"echo {device} >{drivers}/unbind; echo {device} >{drivers}/bind; ip address add {nic.guest4}/24 dev {name}; "
-        f"ip link set {name} up; ping -q -c 1 -W {exchange.TIMEOUT} {nic.host4} >/dev/null"
-        for device, name, nic in zip(devices, names, nics)
-    )
+    again = "; ".join(f"echo {device} >{drivers}/unbind; echo {device} >{drivers}/bind" for device in devices)
+    lines = [f"address add {nic.guest4}/24 dev {name}\nlink set {name} up\n" for name, nic in zip(names, nics)]
+    guest.put("/tmp/up", "".join(lines))
+    pings = "; ".join(f"ping -q -c 1 -W {exchange.TIMEOUT} {nic.host4} >/dev/null" for nic in nics)
 
     def rebind(rounds):
-        guest.run(f"set -e; for i in $(seq {rounds}); do {one}; done", timeout=300)
+        guest.run(f"set -e; for i in $(seq {rounds}); do {again}; ip -batch /tmp/up; {pings}; done", timeout=300)
 
     assert not leaks.of_rounds(guest, 20, rebind)
 
@@ -116,8 +114,8 @@ def test_unplug_and_plug_under_traffic(guest, nics):
             guest.unplug(nic)
             assert nic.mac not in guest.run(["ip", "link"]).stdout
             guest.plug(nic)
-            ready(guest, nic)
-            exchange.reaches(guest.run, nic.host4)
+            guest.bring_up(nic)
+            exchange.reaches(nic)
 
 
 def test_down_and_up_under_traffic(guest, nics):
@@ -127,7 +125,7 @@ def test_down_and_up_under_traffic(guest, nics):
             for name in names:
                 guest.run(f"ip link set {name} down && ip link set {name} up")
             for nic in nics:
-                exchange.reaches(guest.run, nic.host4)
+                exchange.reaches(nic)
 
 
 # Up to what each takes, including the least that IPv6 and IPv4 need.
@@ -143,4 +141,4 @@ def test_mtu_changes_under_traffic(guest, nics, number, mtus, state):
         for mtu in (*mtus, 1500) * 2:
             down = f"ip link set {name} down && " if state == "down" else ""
             guest.run(f"{down}ip link set {name} mtu {mtu} && ip link set {name} up")
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)

@@ -6,6 +6,7 @@ import re
 import pytest
 
 from lab import driver as drivers
+from lab.agent import PYTHON
 from support import binding, exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CONTROL_QUEUE
@@ -114,7 +115,7 @@ def test_carrier_is_there_at_once(guest, number):
     """Whoever sets the interface up need not wait for it."""
     name = guest.interface(guest.nics[number])
     guest.put("/tmp/at_once.py", AT_ONCE)
-    found = guest.run(["python3", "-S", "-E", "/tmp/at_once.py", name, 10]).stdout.split()
+    found = guest.run([*PYTHON, "/tmp/at_once.py", name, 10]).stdout.split()
     assert found == ["1"] * 10
     guest.run(["ip", "address", "replace", f"{guest.nics[number].guest6}/64", "dev", name, "nodad"])
 

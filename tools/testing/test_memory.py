@@ -77,7 +77,7 @@ def test_no_memory(guest, device):
         guest.run(f"echo 0 >{FAULT}")
     # It is tried again and again, but only in its time: a poll that spins tries thousands of times.
     assert 0 < tried <= 2 * TRIES_A_SECOND * since
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     exchange.everything(guest, nic)
 
 
@@ -94,5 +94,5 @@ def test_another_size_without_memory(guest, device):
         assert failures(guest, name) > before
     finally:
         guest.run(f"echo 0 >{FAULT}")
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     exchange.pings(guest, nic)

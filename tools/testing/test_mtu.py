@@ -40,7 +40,7 @@ def test_changes_under_traffic(guest, device):
         for mtu in MTUS:
             mtu = min(mtu, most)
             set_mtu(guest, nic, name, mtu)
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
     # With the last MTU below 1280 the addresses of IPv6 went.
     guest.run(f"ip address replace {nic.guest6}/64 dev {name} nodad")
     host.run("ip", "address", "replace", f"{nic.host6}/64", "dev", nic.tap, "nodad")

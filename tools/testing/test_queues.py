@@ -103,7 +103,7 @@ def test_changes_under_traffic(guest, nic):
     with exchange.flooded(guest, nic):
         for _ in range(5):
             change(guest, name, ROUNDS)
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
             exchange.tcp_to_guest(nic.guest4, 1 << 18)
             exchange.tcp_from_guest(nic.guest6, 1 << 18)
     assert carrier_changes(guest, name) == before
@@ -139,7 +139,7 @@ def test_reload_under_traffic(guest, driver):
             driver.load(guest)
             for nic in guest.nics:
                 guest.bring_up(nic)
-                exchange.reaches(guest.run, nic.host4)
+                exchange.reaches(nic)
     for nic in guest.nics[:2]:
         name, device = guest.interface(nic), guest.virtio_device(nic)
         assert queues.carried(guest, nic, name, device) == queues.names(PAIRS)
@@ -232,7 +232,7 @@ def test_cpus_come_and_go_under_traffic(guest, nic):
             for on, cpus in ((False, (1, 3, 2)), (True, (3, 2, 1))):
                 for cpu in cpus:
                     set_cpu(guest, cpu, on)
-                    exchange.reaches(guest.run, nic.host4)
+                    exchange.reaches(nic)
                 exchange.tcp_to_guest(nic.guest4, 1 << 18)
                 exchange.tcp_from_guest(nic.guest6, 1 << 18)
     assert carrier_changes(guest, name) == before
@@ -247,7 +247,7 @@ def test_queues_change_while_cpus_do(guest, nic):
     cycle = "while :; do echo 0 >$cpu/online; echo 1 >$cpu/online; done"
     with exchange.flooded(guest, nic), guest.spawn(f"cpu=/sys/devices/system/cpu/cpu3; {cycle}"):
         change(guest, name, ROUNDS)
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
     guest.run("until echo 1 >/sys/devices/system/cpu/cpu3/online; do sleep 0.1; done")
     queues.use(guest, name, PAIRS)
     assert spread(guest, name, device) == at_first

@@ -12,6 +12,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import kernel
+from lab.agent import PYTHON
 from support import binding, bypass, counters, exchange, leaks, pktgen
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_GUEST_CSUM, PACKED, SMALL, queue_size
@@ -97,7 +98,7 @@ def test_without_resets_of_queues(guest, numbers):
         done = resize(guest, name, 128, 128, check=False)
         found.append((done.rc, done.stdout, done.stderr))
         assert sizes(guest, name)[0] == (MAX, MAX)
-        exchange.reaches(guest.run, guest.nics[number].host4)
+        exchange.reaches(guest.nics[number])
     assert found[0] == found[1] and "No such file or directory" in found[0][2]
     errors(guest)
 
@@ -152,7 +153,7 @@ def test_under_traffic(guest, device):
             for _ in range(ROUNDS):
                 wanted = any_sizes(device)
                 resize(guest, name, *wanted)
-                exchange.reaches(guest.run, nic.host4)
+                exchange.reaches(nic)
                 assert sizes(guest, name)[0] == wanted
                 assert (queue_size(guest, nic, 0), queue_size(guest, nic, 1)) == wanted
         exchange.everything(guest, nic)
@@ -206,7 +207,7 @@ def test_flood_past_the_queueing(guest, driver, device):
     random.seed(device)
     before = counters.link(guest, name)
     with restored(guest, name):
-        with guest.spawn(["python3", "-S", "-E", f"/payload/{BYPASS.name}", name, "/tmp/stop"]) as flood:
+        with guest.spawn([*PYTHON, f"/payload/{BYPASS.name}", name, "/tmp/stop"]) as flood:
             for done in itertools.count(1):
                 resize(guest, name, *any_sizes(device))
                 lost = counters.link(guest, name)["tx_dropped"] - before["tx_dropped"]

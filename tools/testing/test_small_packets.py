@@ -8,6 +8,7 @@ import time
 import pytest
 
 from lab import kernel
+from lab.agent import PYTHON
 
 PORT = 6100
 COUNT = 20
@@ -37,7 +38,7 @@ time.sleep(600)
 
 
 def test_memory_of_small_packets(guest):
-    with guest.spawn(["python3", "-c", RECEIVER, PORT]):
+    with guest.spawn([*PYTHON, "-c", RECEIVER, PORT]):
         while not guest.run(["ss", "-Huan", f"sport = :{PORT}"]).stdout:
             time.sleep(0.1)
         before = held(guest)

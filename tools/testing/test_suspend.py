@@ -37,7 +37,7 @@ def test_traffic_goes_on(guest, way):
     for _ in range(3 if way is suspend.to_memory else 1):
         way(guest)
         for nic in guest.nics:
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
     for nic in guest.nics:
         exchange.everything(guest, nic)
     leaks.wait_for_pools(guest, pools)
@@ -80,7 +80,7 @@ def test_settings_stay(guest, driver, number, way):
     assert VLAN in before[1]["vlan-table"]
     way(guest)
     assert (in_guest(guest, name), in_device(guest, nic)) == before
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     assert queues.carried(guest, nic, name, device) == queues.names(1)
     back = [
         "ip link delete above",
@@ -91,7 +91,7 @@ def test_settings_stay(guest, driver, number, way):
         f"ethtool -G {name} rx 256 tx 256",
     ]
     guest.run(" && ".join(back))
-    exchange.reaches(guest.run, nic.host4)
+    exchange.reaches(nic)
     exchange.everything(guest, nic)
 
 
@@ -139,7 +139,7 @@ def test_interface_that_is_down(guest):
     for nic in guest.nics:
         name = guest.interface(nic)
         guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
-        exchange.reaches(guest.run, nic.host4)
+        exchange.reaches(nic)
         exchange.everything(guest, nic)
 
 
@@ -149,7 +149,7 @@ def test_under_traffic(guest):
     with exchange.flooded(guest, nic):
         for _ in range(3):
             suspend.to_memory(guest)
-            exchange.reaches(guest.run, nic.host4)
+            exchange.reaches(nic)
     exchange.everything(guest, nic)
 
 
@@ -211,7 +211,7 @@ def test_comes_back_the_next_time(faulty):
     suspend.to_memory(faulty)
     assert any("fault point" in line for line in errors(faulty))
     suspend.to_memory(faulty)
-    exchange.reaches(faulty.run, nic.host4)
+    exchange.reaches(nic)
     exchange.everything(faulty, nic)
 
 
@@ -227,6 +227,6 @@ def test_device_refuses_what_was_set(faulty):
     suspend.to_memory(faulty)
     said = errors(faulty)
     assert len(said) == 1 and "MAC address" in said[0], said
-    exchange.reaches(faulty.run, nic.host4)
+    exchange.reaches(nic)
     queues.use(faulty, name, 2)
     exchange.everything(faulty, nic)

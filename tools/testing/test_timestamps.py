@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Timestamps of packets that are sent, which the driver takes in software."""
 
+from lab.agent import PYTHON
+
 # Sends a datagram and waits for its timestamp, which comes back through the socket's error queue.
 PROGRAM = """
 import select, socket, sys
@@ -24,4 +26,4 @@ def test_driver_says_what_it_does(guest, nic):
 
 
 def test_sent_packet_gets_a_timestamp(guest, nic):
-    assert guest.run(["python3", "-c", PROGRAM, nic.host4]).stdout == "[37]\n"
+    assert guest.run([*PYTHON, "-c", PROGRAM, nic.host4]).stdout == "[37]\n"

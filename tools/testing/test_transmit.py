@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from lab import kernel
+from lab.agent import PYTHON
 from support import exchange, peer, pktgen, xsk
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import whole_only
@@ -17,9 +19,9 @@ from support.nics import LEGACY, PACKED
 LAZY = {"tx": "timer", "x-txtimer": "10000000"}
 APART = LEGACY | {"any_layout": "off", "indirect_desc": "off"}
 DEVICES = {
-    "plain": ({}, 200_000),
-    "packed": (PACKED, 100_000),
-    "header apart": (APART, 50_000),
+    "plain": ({}, kernel.rounds(200_000)),
+    "packed": (PACKED, kernel.rounds(100_000)),
+    "header apart": (APART, kernel.rounds(50_000)),
     "lazy": (LAZY, 5_000),
     "lazy, packed, no indirect": (LAZY | PACKED | {"indirect_desc": "off"}, 5_000),
     "lazy, header apart": (LAZY | APART, 5_000),
@@ -75,7 +77,7 @@ def test_frames_without_a_linear_part(guest, device):
         link.bind((nic.tap, 0x88F5))
         link.settimeout(exchange.TIMEOUT)
         words = [guest.interface(nic), *(frame.hex() for frame in frames)]
-        done = guest.run(["python3", "-S", "-E", f"/payload/{XSK.name}", *words])
+        done = guest.run([*PYTHON, f"/payload/{XSK.name}", *words])
         assert json.loads(done.stdout) is False
         assert [link.recv(peer.PIECE) for _ in frames] == frames
 

@@ -52,7 +52,7 @@ def test_traffic(guest, device, six, checksums):
     negotiated = set(features.negotiated(guest, nic))
     with tunnel(guest, nic, six, checksums) as addresses:
         for address in addresses:
-            exchange.reaches(traffic.host_run, address)
+            exchange.answers(traffic.host_run, address)
             exchange.udp_echo(address, (0, 1, 1000, MTU - 48, MTU, 9000))
             exchange.tcp_to_guest(address, SIZE)
             with Watch(nic) as watch:

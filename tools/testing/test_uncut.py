@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lab import features
+from lab.agent import PYTHON
 from support import capture, exchange, inject, packets, peer
 from support.inject import ECN, NEEDS_CSUM, TCPV4, TCPV6, USO
 from support.kernel_log import no_errors  # noqa: F401
@@ -133,7 +134,7 @@ def test_packets_from_user_space(guest, tap_capture, device, kind):
 
 def send(way, **arguments):
     """The command that has the guest send."""
-    return ["python3", "-S", "-E", "/payload/sender.py", way, json.dumps(arguments)]
+    return [*PYTHON, "/payload/sender.py", way, json.dumps(arguments)]
 
 
 def receiver(six, kind=socket.SOCK_DGRAM):

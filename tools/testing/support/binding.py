@@ -33,13 +33,3 @@ def device_at(guest, address):
     return guest.run(f"cd /sys/bus/pci/devices/0000:00:{address}.0 && ls -d virtio*").stdout.strip()
 
 
-def ready(guest, nic):
-    """Waits for the interface of a NIC and sets it up. One command, for each takes its time in an emulated guest."""
-    guest.run(
-        f"until file=$(grep -ls {nic.mac} /sys/class/net/*/address); do sleep 0.02; done\n"
-        f"name=${{file%/address}}; name=${{name##*/}}; ip -batch - <<end\n"
-        f"address replace {nic.guest4}/24 dev $name\n"
-        f"link set $name up\n"
-        f"address replace {nic.guest6}/64 dev $name nodad\n"
-        f"end"
-    )

@@ -5,6 +5,7 @@ import json
 import re
 from pathlib import Path
 
+from lab.agent import PYTHON
 from support import netdev as netdev_program
 
 NETDEV = Path(netdev_program.__file__)
@@ -12,7 +13,7 @@ NETDEV = Path(netdev_program.__file__)
 
 def netdev(guest, *words):
     """What NETDEV prints. It must be among the files of the guest."""
-    return json.loads(guest.run(["python3", "-S", "-E", f"/payload/{NETDEV.name}", *words]).stdout)
+    return json.loads(guest.run([*PYTHON, f"/payload/{NETDEV.name}", *words]).stdout)
 
 
 def index(guest, name):
@@ -50,5 +51,4 @@ def ethtool(guest, name, timeout=60):
 
 def link(guest, name):
     """The files in sysfs: what `ip -s` shows."""
-    files = guest.run(f"cd /sys/class/net/{name}/statistics && grep . *").stdout
-    return {file: int(value) for file, value in (line.split(":") for line in files.splitlines())}
+    return {file: int(value) for file, value in guest.contents(f"/sys/class/net/{name}/statistics").items()}

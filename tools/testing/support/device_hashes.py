@@ -8,6 +8,7 @@ import struct
 import time
 from pathlib import Path
 
+from lab.agent import PYTHON
 from support import exchange, flows, packets, toeplitz
 
 FLOWS = Path(flows.__file__)
@@ -56,9 +57,9 @@ def missing(guest, nic, sent, wanted):
     path = "/tmp/flows.json"
     guest.put(path, json.dumps(wanted))
     left = set(range(len(sent)))
-    argv = ["python3", "-S", "-E", f"/payload/{FLOWS.name}", guest.interface(nic), path]
+    argv = [*PYTHON, f"/payload/{FLOWS.name}", guest.interface(nic), path]
     with guest.spawn(argv) as looking:
-        guest.run(f"until grep -q ready {looking.paths[0]}; do sleep 0.05; done")
+        looking.says("ready")
         send(nic, sent)
         limit = time.monotonic() + exchange.TIMEOUT
         while left and time.monotonic() < limit:

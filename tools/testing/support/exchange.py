@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lab import device, host, kernel, traffic
+from lab.agent import PYTHON
 from support import peer
 
 PEER = Path(peer.__file__)
-COMMAND = ["python3", "-S", "-E", "/payload/peer.py"]
+COMMAND = [*PYTHON, "/payload/peer.py"]
 # An answer that is not there after this time is not coming; on a busy machine others take seconds.
 TIMEOUT = kernel.patient(20)
 # How often a datagram is sent at most that the device has dropped.
@@ -31,7 +32,7 @@ PAUSE = kernel.patient(0.04)
 def peer_in(guest):
     """The peer, serving in the guest. It must have been booted with PEER among its files."""
     with guest.spawn([*COMMAND, "serve"]) as server:
-        traffic.wait_listening(guest.run, peer.PORT)
+        traffic.wait_listening(guest.read, peer.PORT)
         yield server
 
 
@@ -63,18 +64,24 @@ def ping(run, address, *options):
     assert " 1 received" in done.stdout, f"ping {address} {options}:\n{done.stdout}{done.stderr}"
 
 
-def reaches(run, address):
+def answers(run, address):
     """Requests until there is an answer: beside other traffic some are lost, as when all wait for ARP."""
     done = run(["ping", "-n", "-q", "-c", 1, "-w", TIMEOUT, "-i", "0.1", address], check=False)
     assert " 0 received" not in done.stdout, f"ping {address}:\n{done.stdout}{done.stderr}"
 
 
+def reaches(nic):
+    """The guest answers through a NIC. It is the host that asks: there is no process to be started in the guest."""
+    answers(traffic.host_run, nic.guest4)
+
+
 def pings(guest, nic, mtu=1500):
-    """Echo requests from either side, small ones and the largest that need no fragments."""
-    for run, four, six in ((guest.run, nic.host4, nic.host6), (traffic.host_run, nic.guest4, nic.guest6)):
-        for address, header in ((four, 28), (six, 48)):
-            ping(run, address)
-            ping(run, address, "-M", "do", "-s", mtu - header)
+    """Echo requests from either side, the largest that need no fragments, and small ones from the host."""
+    for address, header in ((nic.guest4, 28), (nic.guest6, 48)):
+        ping(traffic.host_run, address)
+        ping(traffic.host_run, address, "-M", "do", "-s", mtu - header)
+    for address, header in ((nic.host4, 28), (nic.host6, 48)):
+        ping(guest.run, address, "-M", "do", "-s", mtu - header)
 
 
 def tcp_to_guest(address, size=SIZE, seed=1):

@@ -12,8 +12,7 @@ HARMLESS = re.compile(r"MP-BIOS bug")
 
 def errors(guest):
     """Those since the last call, without their times."""
-    done = guest.run(["dmesg", "--read-clear", "--notime", "--level", "emerg,alert,crit,err"])
-    return [line for line in done.stdout.splitlines() if line and not HARMLESS.search(line)]
+    return [line for line in guest.kernel_errors() if not HARMLESS.search(line)]
 
 
 @pytest.fixture(autouse=True)

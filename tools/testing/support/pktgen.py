@@ -7,8 +7,8 @@ import signal
 import time
 from contextlib import contextmanager, nullcontext
 
-from lab import host
-from support import exchange
+from lab import host, traffic
+from support import counters, exchange
 
 THREAD = "/proc/net/pktgen/kpktgend_0"
 
@@ -39,8 +39,7 @@ def tap(nic):
 
 
 def statistics(guest, name):
-    files = guest.run(f"cd /sys/class/net/{name}/statistics && grep . tx_*").stdout
-    return {file: int(value) for file, value in (line.split(":") for line in files.splitlines())}
+    return {file: value for file, value in counters.link(guest, name).items() if file.startswith("tx_")}
 
 
 @contextmanager
@@ -60,9 +59,9 @@ def all_arrive(guest, nic, name, count, timeout=300, nudge=False, **options):
     With `nudge` others are sent meanwhile: the generator waits until its last packet has been freed, and without an
     interrupt that is when another one is sent.
     """
-    # When the first is answered the device has taken all before it, and with the second they are counted.
-    exchange.ping(guest.run, nic.host4)
-    exchange.ping(guest.run, nic.host4)
+    # When the guest has answered the first the device has taken all before it, and with the second they are counted.
+    exchange.ping(traffic.host_run, nic.guest4)
+    exchange.ping(traffic.host_run, nic.guest4)
     before, tap_before = statistics(guest, name), tap(nic)
     with nudged(guest, nic) if nudge else nullcontext([0]) as nudges:
         sent, errors = send(guest, nic, name, timeout, count=count, **options)
@@ -71,7 +70,7 @@ def all_arrive(guest, nic, name, count, timeout=300, nudge=False, **options):
     limit = time.monotonic() + exchange.TIMEOUT
     while statistics(guest, name)["tx_packets"] - before["tx_packets"] < sent and time.monotonic() < limit:
         # Without an interrupt, packets are counted when the next one is sent.
-        exchange.ping(guest.run, nic.host4)
+        exchange.ping(traffic.host_run, nic.guest4)
         pings += 1
     # The stacks at both ends may send a few packets of their own meanwhile.
     after, arrived = statistics(guest, name), tap(nic) - tap_before
@@ -79,5 +78,5 @@ def all_arrive(guest, nic, name, count, timeout=300, nudge=False, **options):
     assert sent <= counted <= sent + pings + 20, (sent, counted, pings)
     assert abs(arrived - counted) <= 2
     assert {counter for counter in after if after[counter] != before[counter]} == {"tx_packets", "tx_bytes"}
-    exchange.ping(guest.run, nic.host4)
-    exchange.ping(guest.run, nic.host6)
+    exchange.ping(traffic.host_run, nic.guest4)
+    exchange.ping(traffic.host_run, nic.guest6)

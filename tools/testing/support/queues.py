@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 """The queues of a NIC: how many are used, their interrupts and CPUs, and packets through each of them."""
 
+import json
 import re
 
+from lab.agent import PYTHON
 from support import nics, peer
 
-FLOWS = "/tmp/flows.py"
 ATTEMPTS = 3
 # Each datagram is sent until it comes back: sent once, one of many may be lost.
 SCRIPT = """
-import os, socket, sys
-address, port, count, *cpus = sys.argv[1], *map(int, sys.argv[2:])
-for i in range(count * len(cpus)):
-    os.sched_setaffinity(0, [cpus[i // count]])
+import itertools, json, os, socket, sys
+port, count, cpus, *addresses = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3]), *sys.argv[4:]
+for cpu, address, i in itertools.product(cpus, addresses, range(count)):
+    os.sched_setaffinity(0, [cpu])
     flow = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
     flow.connect((address, port))
     flow.settimeout(1)
@@ -87,10 +88,10 @@ def online(guest):
     return cpus
 
 
-def flows(guest, address, each=16):
+def flows(guest, *addresses, each=8):
     """Datagrams of many flows from each CPU to the peer on the host and back: a NIC spreads them over its queues."""
-    guest.put(FLOWS, SCRIPT)
-    guest.run(["python3", "-S", "-E", FLOWS, address, peer.PORT, each, *online(guest)], timeout=120)
+    script = guest.script("flows.py", SCRIPT)
+    guest.run([*PYTHON, script, peer.PORT, each, json.dumps(online(guest)), *addresses], timeout=120)
 
 
 def carried(guest, nic, name, device):
@@ -100,8 +101,7 @@ def carried(guest, nic, name, device):
     """
     before = counts(guest, device)
     for _ in range(ATTEMPTS):
-        flows(guest, nic.host4)
-        flows(guest, nic.host6)
+        flows(guest, nic.host4, nic.host6)
         after = counts(guest, device)
         found = {queue for queue in after if after[queue] > before[queue]}
         pairs = [{queue.split(".")[1] for queue in found if queue.startswith(kind)} for kind in ("input", "output")]

@@ -40,19 +40,19 @@ def to_memory(guest):
 
 
 def to_idle(guest):
-    """All devices sleep, and the CPUs wait for an interrupt that may wake the guest: here of its agent's serial port."""
+    """All devices sleep, and the CPUs wait for an interrupt that may wake the guest: here of a serial port."""
     guest.run("echo enabled >/sys/class/tty/ttyS1/power/wakeup")
 
     def wake(done):
         # QEMU does not say whether the guest sleeps. One that is woken before it does is up at once.
         pause = 1
         while not done.wait(pause):
-            guest.agent.nudge()
+            guest.nudge()
             pause *= 2
 
     count = "cat /sys/power/suspend_stats/success"
     before = int(guest.run(count).stdout)
-    with woken(wake):
+    with guest.spawn(["cat", "/dev/ttyS1"]), woken(wake):
         guest.run(f"until [ $({count}) -gt {before} ]; do echo freeze >/sys/power/state; done", timeout=300)
 
 
