@@ -66,26 +66,41 @@ def as_bytes(word):
 
 class Agent:
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.connect(str(path))
+        self.path = str(path)
         self.numbers = itertools.count(1)
         self.turn = threading.Lock()
         self.answers = {0: queue.Queue()}
         self.ended = False
-        threading.Thread(target=self._read, daemon=True).start()
+        self._connect()
 
-    def _read(self):
+    def _connect(self):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(self.path)
+        threading.Thread(target=self._read, args=[self.socket], daemon=True).start()
+
+    def reconnect(self):
+        """The guest is told anew that the host is there. What it has been asked and not answered is lost, maybe."""
+        with self.turn:
+            old = self.socket
+            self._connect()
+            old.shutdown(socket.SHUT_RDWR)
+            old.close()
+
+    def _read(self, connection):
         try:
-            with self.socket.makefile("rb") as stream:
+            with connection.makefile("rb") as stream:
                 for line in stream:
                     if found := ANSWER.search(line):
                         strings = [stream.read(int(length)) for length in found[3].split()]
-                        self.answers[int(found[1])].put((found[2] == b"ok", strings))
+                        # Somebody may not wait any more.
+                        if waiting := self.answers.get(int(found[1])):
+                            waiting.put((found[2] == b"ok", strings))
         except OSError:
             pass
-        self.ended = True
-        for waiting in list(self.answers.values()):
-            waiting.put(None)
+        if connection is self.socket:
+            self.ended = True
+            for waiting in list(self.answers.values()):
+                waiting.put(None)
 
     def close(self):
         self.socket.close()
@@ -95,9 +110,10 @@ class Agent:
             answer = self.answers[number].get(timeout=kernel.patient(timeout))
         except queue.Empty:
             raise GuestDied(f"the guest did not answer within {timeout} s") from None
+        finally:
+            del self.answers[number]
         if answer is None:
             raise GuestDied("the guest ended")
-        del self.answers[number]
         return answer
 
     def hello(self, timeout):

@@ -243,6 +243,21 @@ class Guest:
                 raise GuestDied(f"the guest cannot be saved: {found}")
             time.sleep(0.02)
 
+    def heard(self, path):
+        """The text of a file that somebody in the guest writes when it has slept, or None if it does not answer or has no such
+        file yet.
+
+        The kernel's driver of the agent's port has no buffer for it when QEMU says that the host is there, after the guest has slept:
+        it is told again.
+        """
+        self.agent.reconnect()
+        try:
+            return self.agent.ask("get", path, 0, CHUNK, limit=1)[0].decode()
+        except (CommandFailed, GuestDied):
+            if self.process.poll() is not None:
+                self._told(lambda: self.qmp("query-status"))
+            return None
+
     def nudge(self):
         """Sends a byte to the second serial port, which raises an interrupt if the guest has it open."""
         if not self.wake:

@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """Suspending a guest to idle or to memory, and saving it to a disk of its own, from which it comes back at once."""
 
-import threading
-from contextlib import contextmanager
+import time
 
 import pytest
 
@@ -10,50 +9,47 @@ from lab import kernel
 
 # The disk's size, in bytes
 SWAP = 1 << 29
+# The status of what has put the guest to sleep, when it is awake again.
+AWAKE = "/tmp/awake"
+# How long it has, in seconds.
+TIMEOUT = kernel.patient(300)
 
 
-@contextmanager
-def woken(wake):
-    """For a `with` block, calls `wake` again and again: with the event that is set at the end."""
-    done = threading.Event()
-    thread = threading.Thread(target=wake, args=[done])
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+def asleep(guest, command, wake=lambda: None):
+    """Has a command put the guest to sleep, and calls `wake` now and then until it is awake again."""
+    guest.run(f"rm -f {AWAKE}")
+    # The agent has answered before it sleeps.
+    with guest.spawn(f"sleep 0.1; {command}; echo $? >{AWAKE}.new; mv {AWAKE}.new {AWAKE}"):
+        limit, pause = time.monotonic() + TIMEOUT, 0.2
+        while True:
+            time.sleep(pause)
+            wake()
+            if status := guest.heard(AWAKE):
+                assert status == "0\n", f"{command}: exit status {status}"
+                return
+            assert time.monotonic() < limit, f"{command}: the guest does not come back"
+            pause = min(1.5 * pause, 5)
 
 
 def to_memory(guest):
-    """Returns when the guest is awake again: until then it would lose what the host says."""
     if kernel.chosen() is not kernel.STOCK:
         pytest.skip("the debug kernel does not come back from S3 in QEMU, also without any driver of a NIC")
 
-    def wake(done):
-        while not done.wait(0.1):
-            if guest.qmp("query-status")["status"] == "suspended":
-                guest.qmp("system_wakeup")
+    def wake():
+        if guest.qmp("query-status")["status"] == "suspended":
+            guest.qmp("system_wakeup")
 
-    with woken(wake):
-        guest.run("echo mem >/sys/power/state", timeout=120)
+    asleep(guest, "echo mem >/sys/power/state", wake)
 
 
 def to_idle(guest):
     """All devices sleep, and the CPUs wait for an interrupt that may wake the guest: here of a serial port."""
     guest.run("echo enabled >/sys/class/tty/ttyS1/power/wakeup")
-
-    def wake(done):
-        # QEMU does not say whether the guest sleeps. One that is woken before it does is up at once.
-        pause = 1
-        while not done.wait(pause):
-            guest.nudge()
-            pause *= 2
-
     count = "cat /sys/power/suspend_stats/success"
     before = int(guest.run(count).stdout)
-    with guest.spawn(["cat", "/dev/ttyS1"]), woken(wake):
-        guest.run(f"until [ $({count}) -gt {before} ]; do echo freeze >/sys/power/state; done", timeout=300)
+    with guest.spawn(["cat", "/dev/ttyS1"]):
+        # QEMU does not say whether the guest sleeps. One that is woken before it does is up at once.
+        asleep(guest, f"until [ $({count}) -gt {before} ]; do echo freeze >/sys/power/state; done", guest.nudge)
 
 
 def to_sleep(guest):
@@ -74,4 +70,4 @@ def to_disk(guest):
     """Saves the guest's memory, and has the kernel load it again instead of turning the machine off."""
     swap = guest.disk("swap")
     guest.run(f"swapon --show=NAME --noheadings | grep -q {swap} || {{ mkswap {swap} && swapon {swap}; }}")
-    guest.run("echo test_resume >/sys/power/disk && echo disk >/sys/power/state", timeout=300)
+    asleep(guest, "echo test_resume >/sys/power/disk && echo disk >/sys/power/state")
