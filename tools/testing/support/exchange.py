@@ -72,16 +72,18 @@ def answers(run, address):
 
 def reaches(nic):
     """The guest answers through a NIC. It is the host that asks: there is no process to be started in the guest."""
+    # Which address the guest had may be out of date.
+    host.run("ip", "neigh", "flush", "dev", nic.tap)
     answers(traffic.host_run, nic.guest4)
 
 
 def pings(guest, nic, mtu=1500):
     """Echo requests from either side, the largest that need no fragments, and small ones from the host."""
+    for address, header in ((nic.host4, 28), (nic.host6, 48)):
+        ping(guest.run, address, "-M", "do", "-s", mtu - header)
     for address, header in ((nic.guest4, 28), (nic.guest6, 48)):
         ping(traffic.host_run, address)
         ping(traffic.host_run, address, "-M", "do", "-s", mtu - header)
-    for address, header in ((nic.host4, 28), (nic.host6, 48)):
-        ping(guest.run, address, "-M", "do", "-s", mtu - header)
 
 
 def tcp_to_guest(address, size=SIZE, seed=1):
