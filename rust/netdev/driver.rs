@@ -107,10 +107,10 @@ pub trait Driver: Sized + 'static {
     fn flush_tx(tx: TxAccess<'_, Self>);
 
     /// Polls a receive queue: softirq context.
-    fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done;
+    fn poll_rx<'poll>(device: &'poll Device<Self>, poll: RxPoll<'poll, Self>) -> Done<'poll>;
 
     /// Polls a transmit queue: softirq context, with the lock of the transmit queue.
-    fn poll_tx<'a>(device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done;
+    fn poll_tx<'poll>(device: &'poll Device<Self>, poll: TxPoll<'poll, Self>) -> Done<'poll>;
 
     /// Frees what the device has sent of a transmit queue, and does not touch its interrupt: called beside
     /// [`poll_tx`](Self::poll_tx) by netpoll, which sends the kernel's messages (netconsole).

@@ -393,7 +393,7 @@ impl<T: Driver> Ops<T> {
         T::poll_rx(device, unsafe {
             RxPoll::new(device, slot, &section, budget)
         })
-        .0
+        .received()
     }
 
     /// The poll function of the transmit queues.
@@ -424,7 +424,7 @@ impl<T: Driver> Ops<T> {
         }
         let section = rcu::read_lock();
         // SAFETY: This is the poll function, and its caller owns the context.
-        T::poll_tx(device, unsafe { TxPoll::new(slot, &section, budget) }).0
+        T::poll_tx(device, unsafe { TxPoll::new(slot, &section, budget) }).received()
     }
 
     /// The function of [`Context::cpus`].

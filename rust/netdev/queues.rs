@@ -386,12 +386,43 @@ impl Rearm for virtio::queue::Armed<'_> {
 }
 
 /// The result of a poll function: the context has been completed, or wants to be polled again.
-pub struct Done(pub(crate) c_int);
+///
+/// It is that of the one call `'poll`, which is like no other: one that has given up its context cannot return what
+/// another one has been given.
+#[must_use]
+pub struct Done<'poll> {
+    received: c_int,
+    call: Call<'poll>,
+}
+
+/// The call of a poll function, by its lifetime: invariant, so that it can be neither shortened nor extended to that of
+/// another one.
+type Call<'poll> = PhantomData<fn(&'poll ()) -> &'poll ()>;
+
+impl Done<'_> {
+    fn new(received: c_int) -> Self {
+        Self {
+            received,
+            call: PhantomData,
+        }
+    }
+
+    /// What the poll function has to return to the stack.
+    #[inline]
+    pub(crate) fn received(self) -> c_int {
+        self.received
+    }
+}
 
 /// Gives up the NAPI context after `received` packets; polls again if something has arrived in
 /// between.
 #[inline]
-fn complete(napi: &Napi, received: c_int, armed: &impl Rearm, unlock: impl FnOnce()) -> Done {
+fn complete<'poll>(
+    napi: &Napi,
+    received: c_int,
+    armed: &impl Rearm,
+    unlock: impl FnOnce(),
+) -> Done<'poll> {
     // SAFETY: The poll function of the context is running, and uses the context no more.
     let idle = unsafe { bindings::napi_complete_done(napi.as_raw(), received) };
     if !idle {
@@ -401,7 +432,7 @@ fn complete(napi: &Napi, received: c_int, armed: &impl Rearm, unlock: impl FnOnc
     if idle && armed.pending() {
         napi.schedule_after(|| armed.disable());
     }
-    Done(received)
+    Done::new(received)
 }
 
 /// A receive queue that is being polled, in softirq context.
@@ -410,6 +441,7 @@ pub struct RxPoll<'a, T: Driver> {
     slot: &'a RxSlot<T>,
     polling: Polling<'a>,
     budget: c_int,
+    call: Call<'a>,
 }
 
 /// The parts of an [`RxPoll`].
@@ -445,6 +477,7 @@ impl<'a, T: Driver> RxPoll<'a, T> {
                 section,
             },
             budget,
+            call: PhantomData,
         }
     }
 
@@ -481,8 +514,8 @@ impl<'a, T: Driver> RxPoll<'a, T> {
 
     /// Wants to be polled again: the budget has been used up.
     #[inline]
-    pub fn again(self) -> Done {
-        Done(self.budget)
+    pub fn again(self) -> Done<'a> {
+        Done::new(self.budget)
     }
 
     #[cold]
@@ -495,7 +528,7 @@ impl<'a, T: Driver> RxPoll<'a, T> {
     /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked
     /// for.
     #[inline]
-    pub fn complete(self, received: u32, armed: &impl Rearm) -> Done {
+    pub fn complete(self, received: u32, armed: &impl Rearm) -> Done<'a> {
         // CAST: A context that is completed must return less than the budget.
         let received = received.min(self.budget().wrapping_sub(1)) as c_int;
         if let Some(dim) = self.slot.dim.as_ref().filter(|dim| dim.is_on()) {
@@ -509,6 +542,7 @@ impl<'a, T: Driver> RxPoll<'a, T> {
 pub struct TxPoll<'a, T: Driver> {
     guard: TxGuard<'a, T>,
     section: &'a rcu::Guard,
+    call: Call<'a>,
 }
 
 impl<'a, T: Driver> TxPoll<'a, T> {
@@ -526,7 +560,11 @@ impl<'a, T: Driver> TxPoll<'a, T> {
             bindings::__netif_tx_lock(slot.queue.as_ptr());
             TxGuard::adopt(slot, budget)
         };
-        Self { guard, section }
+        Self {
+            guard,
+            section,
+            call: PhantomData,
+        }
     }
 
     /// The queue.
@@ -543,7 +581,7 @@ impl<'a, T: Driver> TxPoll<'a, T> {
 
     /// Gives up the queue and its lock, with its interrupt asked for.
     #[inline]
-    pub fn complete(self, armed: &impl Rearm) -> Done {
+    pub fn complete(self, armed: &impl Rearm) -> Done<'a> {
         let napi = &self.guard.slot.napi;
         let guard = self.guard;
         complete(napi, 0, armed, || drop(guard))

@@ -13,7 +13,10 @@ from support.kernels import stock_only
 pytestmark = stock_only("the compiler says the same whatever kernel guests run")
 
 DRIVER = "drivers/net/virtio_net_rust/stats.rs"
-USES = "use kernel::{net::{Packet, PoolBuffer, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
+USES = (
+    "use kernel::{net::{Packet, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
+    "use crate::VirtioNet;\n"
+)
 
 # What is appended to a file of the driver's, and what the compiler has to say to it.
 REFUSED = {
@@ -31,6 +34,16 @@ REFUSED = {
     "wrong_direction": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_outbuf(b); }", "E0599"),
     "shared_queue": ("pub fn f(q: &Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); }", "E0596"),
     "copied_queue": ("pub fn f(q: &Virtqueue<Packet>) -> Virtqueue<Packet> { q.clone() }", "E0308"),
+    "exchange_polls": (
+        "pub fn f(a: RxPoll<'_, VirtioNet>, b: RxPoll<'_, VirtioNet>) {"
+        " let (mut a, mut b) = (a.again(), b.again()); core::mem::swap(&mut a, &mut b); }",
+        "lifetime may not live long enough",
+    ),
+    "keep_poll": (
+        "fn share<T: 'static>(_: &T) {} pub fn f(poll: RxPoll<'_, VirtioNet>) {"
+        " let kept = core::cell::Cell::new(None); kept.set(Some(poll.again())); share(&kept); }",
+        "E0521",
+    ),
 }
 
 

@@ -306,7 +306,10 @@ fn poll_ring<'rcu, R: Ring>(
 }
 
 /// Polls a receive queue, and the transmit queue beside it.
-pub(crate) fn poll<'a>(device: &'a Device<VirtioNet>, mut poll: RxPoll<'a, VirtioNet>) -> Done {
+pub(crate) fn poll<'poll>(
+    device: &Device<VirtioNet>,
+    mut poll: RxPoll<'poll, VirtioNet>,
+) -> Done<'poll> {
     if let Some(mut tx) = poll.try_lock_tx() {
         tx::reclaim_beside(tx.access());
     }

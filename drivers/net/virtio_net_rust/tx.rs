@@ -219,7 +219,7 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
 }
 
 /// Polls a transmit queue. C function: `virtnet_poll_tx()`.
-pub(crate) fn poll<'a>(mut poll: TxPoll<'a, VirtioNet>) -> Done {
+pub(crate) fn poll(mut poll: TxPoll<'_, VirtioNet>) -> Done<'_> {
     let section = poll.section();
     let mut tx = poll.access();
 

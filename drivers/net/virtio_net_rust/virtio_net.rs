@@ -191,12 +191,12 @@ impl net::Driver for VirtioNet {
     }
 
     #[inline]
-    fn poll_rx<'a>(device: &'a Device<Self>, poll: RxPoll<'a, Self>) -> Done {
+    fn poll_rx<'poll>(device: &'poll Device<Self>, poll: RxPoll<'poll, Self>) -> Done<'poll> {
         rx::poll(device, poll)
     }
 
     #[inline]
-    fn poll_tx<'a>(_device: &'a Device<Self>, poll: TxPoll<'a, Self>) -> Done {
+    fn poll_tx<'poll>(_device: &'poll Device<Self>, poll: TxPoll<'poll, Self>) -> Done<'poll> {
         tx::poll(poll)
     }
 
