@@ -17,6 +17,7 @@ use crate::{
         TxReported,
         TxTotals, //
     },
+    Arm,
     Coalesce,
     Device,
     Done,
@@ -55,11 +56,11 @@ pub trait Driver: Sized + 'static {
     /// What belongs to the device, shared by all callbacks.
     type Shared: Send + Sync;
     /// What belongs to a receive queue.
-    type Rx: Send;
+    type Rx: Send + Arm;
     /// Counters of a receive queue: written with its queue, read at any time.
     type RxStats: Default + Send + Sync + 'static;
     /// What belongs to a transmit queue.
-    type Tx: Send;
+    type Tx: Send + Arm;
     /// Counters of a transmit queue: written with its queue, read at any time.
     type TxStats: Default + Send + Sync + 'static;
 

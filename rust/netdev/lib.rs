@@ -29,6 +29,7 @@ mod ops;
 mod page_pool;
 mod pause;
 mod queues;
+mod rearm;
 pub mod rtnl;
 mod rx_file;
 mod rx_mode;
@@ -72,12 +73,15 @@ pub use self::{
     },
     queues::{
         Done,
-        Rearm,
         RxPoll,
         TxAccess,
         TxGuard,
         TxPoll,
         TxQueue, //
+    },
+    rearm::{
+        Arm,
+        Rearm, //
     },
     rx_mode::RxMode,
     skbuff::{

@@ -10,10 +10,7 @@ use kernel::{
         Flags, //
     },
     prelude::*,
-    sync::{
-        rcu,
-        Arc, //
-    },
+    sync::Arc,
     types::Opaque, //
 };
 
@@ -199,7 +196,6 @@ impl<'a> Exclusive<'a> {
 /// Proof that the caller is in the poll function of a NAPI context, in softirq context.
 pub struct Polling<'a> {
     pub(crate) owner: Exclusive<'a>,
-    pub(crate) section: &'a rcu::Guard,
 }
 
 impl<'a> Polling<'a> {
@@ -207,12 +203,6 @@ impl<'a> Polling<'a> {
     #[inline]
     pub fn owner(&self) -> &Exclusive<'a> {
         &self.owner
-    }
-
-    /// The RCU read-side section that the poll function is in.
-    #[inline]
-    pub fn section(&self) -> &'a rcu::Guard {
-        self.section
     }
 
     /// The NAPI context.

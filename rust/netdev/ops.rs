@@ -388,12 +388,9 @@ impl<T: Driver> Ops<T> {
         if budget <= 0 {
             return 0;
         }
-        let section = rcu::read_lock();
+        let _section = rcu::read_lock();
         // SAFETY: This is the poll function, and the only value.
-        T::poll_rx(device, unsafe {
-            RxPoll::new(device, slot, &section, budget)
-        })
-        .received()
+        T::poll_rx(device, unsafe { RxPoll::new(device, slot, budget) }).received()
     }
 
     /// The poll function of the transmit queues.
@@ -422,9 +419,9 @@ impl<T: Driver> Ops<T> {
             }
             return 0;
         }
-        let section = rcu::read_lock();
+        let _section = rcu::read_lock();
         // SAFETY: This is the poll function, and its caller owns the context.
-        T::poll_tx(device, unsafe { TxPoll::new(slot, &section, budget) }).received()
+        T::poll_tx(device, unsafe { TxPoll::new(slot, budget) }).received()
     }
 
     /// The function of [`Context::cpus`].

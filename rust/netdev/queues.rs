@@ -5,11 +5,13 @@
 use crate::{
     bindings,
     dim::Dim,
+    Arm,
     Device,
     Driver,
     Exclusive,
     Napi,
     Polling,
+    Rearm,
     SkBuff, //
 };
 use core::{
@@ -26,10 +28,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        rcu,
-        Arc, //
-    },
+    sync::Arc, //
 };
 
 /// A receive queue of a device.
@@ -363,28 +362,6 @@ impl<T: Driver> Drop for TxGuard<'_, T> {
     }
 }
 
-/// A queue whose interrupt has been asked for, which is looked at again after the NAPI context is
-/// idle.
-pub trait Rearm {
-    /// Whether there is something to poll for already, without an interrupt to come.
-    fn pending(&self) -> bool;
-
-    /// Takes the interrupt back: the poll function is going to run.
-    fn disable(&self);
-}
-
-impl Rearm for virtio::queue::Armed<'_> {
-    #[inline]
-    fn pending(&self) -> bool {
-        Self::pending(self)
-    }
-
-    #[inline]
-    fn disable(&self) {
-        self.disable_cb();
-    }
-}
-
 /// The result of a poll function: the context has been completed, or wants to be polled again.
 ///
 /// It is that of the one call `'poll`, which is like no other: one that has given up its context cannot return what
@@ -416,14 +393,22 @@ impl Done<'_> {
 
 /// Gives up the NAPI context after `received` packets; polls again if something has arrived in
 /// between.
+///
+/// Nothing of the driver is called in between, so nothing that waits for a grace period.
+///
+/// # Safety
+///
+/// The poll function of the context is running, and uses neither the context nor its queue any more. `armed` has been
+/// made in the RCU read-side section that the caller is in. With `unlock` the lock of the queue is given up, if it has
+/// one.
 #[inline]
-fn complete<'poll>(
+unsafe fn complete<'poll>(
     napi: &Napi,
     received: c_int,
     armed: &impl Rearm,
     unlock: impl FnOnce(),
 ) -> Done<'poll> {
-    // SAFETY: The poll function of the context is running, and uses the context no more.
+    // SAFETY: By the requirement of this function.
     let idle = unsafe { bindings::napi_complete_done(napi.as_raw(), received) };
     if !idle {
         armed.disable();
@@ -457,15 +442,10 @@ pub struct RxAccess<'a, 'p, T: Driver> {
 impl<'a, T: Driver> RxPoll<'a, T> {
     /// # Safety
     ///
-    /// The caller is in the poll function of the slot's NAPI context, called with `budget`, which
-    /// is positive. There is one value at a time.
+    /// For the lifetime `'a` the caller is in the poll function of the slot's NAPI context, called with
+    /// `budget`, which is positive, and in an RCU read-side section. There is one value at a time.
     #[inline]
-    pub(crate) unsafe fn new(
-        device: &'a Device<T>,
-        slot: &'a RxSlot<T>,
-        section: &'a rcu::Guard,
-        budget: c_int,
-    ) -> Self {
+    pub(crate) unsafe fn new(device: &'a Device<T>, slot: &'a RxSlot<T>, budget: c_int) -> Self {
         Self {
             device,
             slot,
@@ -474,7 +454,6 @@ impl<'a, T: Driver> RxPoll<'a, T> {
                     napi: &slot.napi,
                     gfp: bindings::GFP_ATOMIC_NOWARN,
                 },
-                section,
             },
             budget,
             call: PhantomData,
@@ -525,23 +504,26 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         unsafe { dim.sample(totals.packets, totals.bytes) };
     }
 
-    /// Gives up the queue after `received` packets, fewer than the budget, with its interrupt asked
-    /// for.
+    /// Has the interrupt of the queue asked for, and gives up the queue, after `received` packets, fewer than
+    /// the budget.
     #[inline]
-    pub fn complete(self, received: u32, armed: &impl Rearm) -> Done<'a> {
+    pub fn complete(self, received: u32) -> Done<'a> {
         // CAST: A context that is completed must return less than the budget.
         let received = received.min(self.budget().wrapping_sub(1)) as c_int;
         if let Some(dim) = self.slot.dim.as_ref().filter(|dim| dim.is_on()) {
             self.sample(dim);
         }
-        complete(&self.slot.napi, received, armed, || ())
+        // SAFETY: By the requirements of `new`. `self` has been the only access, and is used no more.
+        unsafe {
+            let armed = self.slot.state().arm();
+            complete(&self.slot.napi, received, &armed, || ())
+        }
     }
 }
 
 /// A transmit queue that is being polled, in softirq context, with its lock held.
 pub struct TxPoll<'a, T: Driver> {
     guard: TxGuard<'a, T>,
-    section: &'a rcu::Guard,
     call: Call<'a>,
 }
 
@@ -550,10 +532,10 @@ impl<'a, T: Driver> TxPoll<'a, T> {
     ///
     /// # Safety
     ///
-    /// The caller is in the poll function of the slot's NAPI context, which it owns, called with
-    /// `budget`.
+    /// For the lifetime `'a` the caller is in the poll function of the slot's NAPI context, which it owns,
+    /// called with `budget`, and in an RCU read-side section.
     #[inline]
-    pub(crate) unsafe fn new(slot: &'a TxSlot<T>, section: &'a rcu::Guard, budget: c_int) -> Self {
+    pub(crate) unsafe fn new(slot: &'a TxSlot<T>, budget: c_int) -> Self {
         // SAFETY: The queue is valid; the lock is passed on. While a queue is paused its context is
         // disabled, so no poll function is running.
         let guard = unsafe {
@@ -562,7 +544,6 @@ impl<'a, T: Driver> TxPoll<'a, T> {
         };
         Self {
             guard,
-            section,
             call: PhantomData,
         }
     }
@@ -573,17 +554,14 @@ impl<'a, T: Driver> TxPoll<'a, T> {
         self.guard.access()
     }
 
-    /// The RCU read-side section that the poll function is in.
+    /// Has the interrupt of the queue asked for, and gives up the queue and its lock.
     #[inline]
-    pub fn section(&self) -> &'a rcu::Guard {
-        self.section
-    }
-
-    /// Gives up the queue and its lock, with its interrupt asked for.
-    #[inline]
-    pub fn complete(self, armed: &impl Rearm) -> Done<'a> {
-        let napi = &self.guard.slot.napi;
-        let guard = self.guard;
-        complete(napi, 0, armed, || drop(guard))
+    pub fn complete(self) -> Done<'a> {
+        let (slot, guard) = (self.guard.slot, self.guard);
+        // SAFETY: By the requirements of `new`. The guard has been the only access, and is just dropped.
+        unsafe {
+            let armed = slot.state().arm();
+            complete(&slot.napi, 0, &armed, || drop(guard))
+        }
     }
 }

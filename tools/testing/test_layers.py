@@ -44,6 +44,15 @@ REFUSED = {
         " let kept = core::cell::Cell::new(None); kept.set(Some(poll.again())); share(&kept); }",
         "E0521",
     ),
+    "drop_armed": ("pub fn f(mut q: Virtqueue<Packet>) -> bool { let a = q.arm(); drop(q); a.pending() }", "E0505"),
+    "resize_armed": (
+        "pub fn f(q: &mut Virtqueue<Packet>) -> bool { let a = q.arm(); let _ = q.resize(1); a.pending() }",
+        "E0499",
+    ),
+    "look_unserialised": (
+        "pub struct Mine; impl kernel::net::Rearm for Mine { fn pending(&self) -> bool { false } fn disable(&self) {} }",
+        "E0200",
+    ),
 }
 
 

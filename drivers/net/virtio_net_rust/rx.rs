@@ -25,6 +25,7 @@ use kernel::{
     device::Bound,
     net::{
         Allocated,
+        Arm,
         Chain,
         Device,
         Done,
@@ -207,6 +208,18 @@ impl Queue {
     }
 }
 
+impl Arm for Queue {
+    type Armed<'a> = Armed<'a>;
+
+    #[inline]
+    fn arm(&mut self) -> Armed<'_> {
+        match &mut self.0 {
+            Kinds::Single(ring) => ring.queue.arm(),
+            Kinds::Chained(ring) => ring.queue.arm(),
+        }
+    }
+}
+
 /// What the file of a receive queue in sysfs shows. C function: `mergeable_rx_buffer_size_show()`.
 pub(crate) fn shown_buffer_len(shared: &Shared, stats: &stats::Rx) -> u32 {
     single::shown_len(shared, stats)
@@ -282,18 +295,17 @@ fn deliver(skb: RxSkb, shared: &Shared, polling: &Polling<'_>, header: Header) -
     Ok(len)
 }
 
-/// Receives what there is, and lends buffers again. Returns how many packets there were and, if
-/// these were fewer than `budget`, the queue with its interrupt asked for.
+/// Receives what there is, and lends buffers again. Returns how many packets there were.
 ///
 /// C function: `virtnet_poll()`.
 #[inline]
-fn poll_ring<'rcu, R: Ring>(
+fn poll_ring<R: Ring>(
     ring: &mut R,
     shared: &Shared,
     stats: &stats::Rx,
-    polling: &Polling<'rcu>,
+    polling: &Polling<'_>,
     budget: u32,
-) -> (u32, Option<Armed<'rcu>>) {
+) -> u32 {
     ring.queue().disable_cb();
     let received = receive(ring, shared, stats, polling, budget);
     let queue = ring.queue();
@@ -301,8 +313,7 @@ fn poll_ring<'rcu, R: Ring>(
     if free > often_enough.min(ring.slack()) {
         fill(ring, shared, stats, polling.owner());
     }
-    let armed = (received < budget).then(|| ring.queue().arm(polling.section()));
-    (received, armed)
+    received
 }
 
 /// Polls a receive queue, and the transmit queue beside it.
@@ -315,12 +326,13 @@ pub(crate) fn poll<'poll>(
     }
     let (shared, budget) = (device.shared(), poll.budget());
     let rx = poll.access();
-    let (received, armed) = match &mut rx.state.0 {
+    let received = match &mut rx.state.0 {
         Kinds::Single(ring) => poll_ring(ring, shared, rx.stats, rx.polling, budget),
         Kinds::Chained(ring) => poll_ring(ring, shared, rx.stats, rx.polling, budget),
     };
-    match armed {
-        Some(armed) => poll.complete(received, &armed),
-        None => poll.again(),
+    if received < budget {
+        poll.complete(received)
+    } else {
+        poll.again()
     }
 }

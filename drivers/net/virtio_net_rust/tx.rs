@@ -12,6 +12,7 @@ use crate::{
 };
 use kernel::{
     net::{
+        Arm,
         Device,
         Done,
         DropReason,
@@ -24,6 +25,7 @@ use kernel::{
     },
     prelude::*,
     virtio::queue::{
+        Armed,
         Callback,
         Interrupted,
         Resized,
@@ -96,6 +98,16 @@ impl Queue {
 
     fn is_full(&self) -> bool {
         self.queue.num_free() < self.reserve
+    }
+}
+
+impl Arm for Queue {
+    type Armed<'a> = Option<Armed<'a>>;
+
+    #[inline]
+    fn arm(&mut self) -> Option<Armed<'_>> {
+        // Without NAPI nobody waits for a packet, unless the queue is full.
+        (!self.orphan || self.is_full()).then(|| self.queue.arm())
     }
 }
 
@@ -220,16 +232,11 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
 
 /// Polls a transmit queue. C function: `virtnet_poll_tx()`.
 pub(crate) fn poll(mut poll: TxPoll<'_, VirtioNet>) -> Done<'_> {
-    let section = poll.section();
     let mut tx = poll.access();
 
     tx.state.queue.disable_cb();
     reclaim(&mut tx);
-    if tx.state.orphan && !tx.state.is_full() {
-        return poll.complete(&orphan::NoInterrupt);
-    }
-    let armed = tx.state.queue.arm(section);
-    poll.complete(&armed)
+    poll.complete()
 }
 
 /// Does what [`poll`] does while another queue is polled, to save an interrupt. C function:

@@ -126,8 +126,8 @@ impl<B: Buffer> Virtqueue<B> {
         released.count.store(0, Relaxed);
         released.all.store(false, Relaxed);
 
-        // SAFETY: This is process context. An `Armed` may look at the ring until its read-side
-        // section ends; none is made meanwhile, because of `&mut self`.
+        // SAFETY: This is process context. An `Armed` may have been kept, and look at the ring, until its
+        // read-side section ends; none is made meanwhile, because of `&mut self`.
         unsafe { bindings::synchronize_net() };
         // SAFETY: By the type invariant; `&mut self` serialises. The tokens come from a `B`.
         let result = check(unsafe {

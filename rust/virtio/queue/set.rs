@@ -139,7 +139,7 @@ impl Drop for Set {
         let device = self.device.as_raw();
 
         self.device.reset();
-        // An `Armed` may still look at its queue until its read-side section ends.
+        // An `Armed` may have been kept until its read-side section ends, see there.
         // SAFETY: This is process context, where the function may sleep.
         unsafe { bindings::synchronize_rcu() };
         // SAFETY: The device is valid and in reset. No handle to a queue is left; the list of

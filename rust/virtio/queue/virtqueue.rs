@@ -25,10 +25,7 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    sync::{
-        rcu,
-        Arc, //
-    },
+    sync::Arc, //
 };
 
 /// `kernel::error::to_result`, but without a call where there is no error.
@@ -118,13 +115,16 @@ pub struct Overrun<B> {
 
 /// A queue that has been asked for an interrupt, as it was at that point. See [`Virtqueue::arm`].
 ///
+/// It borrows the queue. Code that is `unsafe` may keep it for longer, until the end of the RCU read-side section that
+/// it was made in: what is behind a queue is freed after a grace period.
+///
 /// # Invariants
 ///
-/// The queue exists at least until the RCU read-side section `'rcu` ends.
-pub struct Armed<'rcu> {
+/// The queue, and its ring, exist for the lifetime.
+pub struct Armed<'queue> {
     raw: *mut bindings::virtqueue,
     opaque: u32,
-    section: PhantomData<&'rcu rcu::Guard>,
+    queue: PhantomData<&'queue ()>,
 }
 
 impl Armed<'_> {
@@ -240,17 +240,16 @@ impl<B: Buffer> Virtqueue<B> {
 
     /// Asks the device for an interrupt when it next uses a buffer.
     ///
-    /// The caller asks [`Armed::pending`] afterwards, which needs no access to the queue: it may be
-    /// done after the exclusive access, a NAPI for instance, has been given up.
+    /// Somebody has to ask [`Armed::pending`] afterwards.
     #[inline]
-    pub fn arm<'rcu>(&mut self, _section: &'rcu rcu::Guard) -> Armed<'rcu> {
+    pub fn arm(&mut self) -> Armed<'_> {
         // SAFETY: By the type invariant; `&mut self` serialises.
         let opaque = unsafe { bindings::virtqueue_enable_cb_prepare(self.raw.as_ptr()) };
-        // INVARIANT: The set waits for a grace period before it deletes its queues.
+        // INVARIANT: `self` is borrowed.
         Armed {
             raw: self.raw.as_ptr(),
             opaque,
-            section: PhantomData,
+            queue: PhantomData,
         }
     }
 

@@ -11,23 +11,9 @@ use super::{
 };
 use kernel::net::{
     DropReason,
-    Rearm,
     SkBuff,
     TxAccess, //
 };
-
-/// Gives up a queue that is not full: nobody waits for an interrupt.
-pub(super) struct NoInterrupt;
-
-impl Rearm for NoInterrupt {
-    #[inline]
-    fn pending(&self) -> bool {
-        false
-    }
-
-    #[inline]
-    fn disable(&self) {}
-}
 
 /// Sends a packet that its sender need not wait for, after it has freed those that the device has
 /// taken.
