@@ -15,14 +15,14 @@ use crate::{
     service::Service,
     stats::DeviceCounters,
     Driver,
-    Features, //
+    Features,
+    Name, //
 };
 use core::marker::PhantomData;
 use kernel::{
     cpumask::Cpumask,
     error::to_result,
     prelude::*,
-    str::CStr,
     sync::SetOnce,
     types::Opaque, //
 };
@@ -93,10 +93,10 @@ impl<T: Driver> Device<T> {
         self.context().tx.iter().map(TxSlot::stats)
     }
 
-    /// The name of the interface, as it is now.
-    pub fn name(&self) -> &CStr {
-        // SAFETY: The name is an array in the device that always ends in a NUL.
-        unsafe { CStr::from_char_ptr((*self.as_raw()).name.as_ptr()) }
+    /// The name of the interface, as it is now. Any context.
+    pub fn name(&self) -> Name {
+        // SAFETY: By the type invariant.
+        unsafe { Name::of(self.as_raw()) }
     }
 
     /// The MAC address, as it is now.

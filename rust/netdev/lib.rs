@@ -24,6 +24,7 @@ mod driver;
 mod ethtool;
 mod features;
 mod freeze;
+mod name;
 mod napi;
 mod ops;
 mod page_pool;
@@ -56,6 +57,7 @@ pub use self::{
         RingSizes, //
     },
     features::Features,
+    name::Name,
     napi::{
         Exclusive,
         Napi,

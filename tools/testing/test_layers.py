@@ -14,7 +14,7 @@ pytestmark = stock_only("the compiler says the same whatever kernel guests run")
 
 DRIVER = "drivers/net/virtio_net_rust/stats.rs"
 USES = (
-    "use kernel::{net::{Packet, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
+    "use kernel::{net::{Device, Packet, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
     "use crate::VirtioNet;\n"
 )
 
@@ -44,6 +44,7 @@ REFUSED = {
         " let kept = core::cell::Cell::new(None); kept.set(Some(poll.again())); share(&kept); }",
         "E0521",
     ),
+    "lend_name": ("pub fn f(d: &Device<VirtioNet>) -> &kernel::str::CStr { d.name() }", "E0308"),
     "drop_armed": ("pub fn f(mut q: Virtqueue<Packet>) -> bool { let a = q.arm(); drop(q); a.pending() }", "E0505"),
     "resize_armed": (
         "pub fn f(q: &mut Virtqueue<Packet>) -> bool { let a = q.arm(); let _ = q.resize(1); a.pending() }",

@@ -114,6 +114,7 @@ pub(crate) fn repeat(
     (told, next)
 }
 
+#[inline(never)]
 fn report(device: &Device<VirtioNet>, what: &str, result: &Result) {
     if let Err(error) = result {
         dev_err!(
