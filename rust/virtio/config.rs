@@ -14,11 +14,23 @@ use kernel::{
     prelude::*, //
 };
 
+/// The longest configuration space that there can be, in bytes: what the transport over channel I/O has a buffer for, and
+/// what there is behind the registers of a device over MMIO before those of the next one may begin.
+const MOST: u32 = 256;
+
 /// How often a field is read again because the configuration changed meanwhile.
 const ATTEMPTS: u32 = 64;
 
-/// A type that a field of the configuration space can have.
-pub trait Value: Sized {
+mod sealed {
+    pub trait Sealed {}
+
+    impl Sealed for u16 {}
+    impl Sealed for u32 {}
+    impl<const N: usize> Sealed for [u8; N] {}
+}
+
+/// A type that a field of the configuration space can have: one of those below.
+pub trait Value: sealed::Sealed + Sized {
     /// The bytes of the field.
     type Bytes: AsMut<[u8]> + Copy + PartialEq;
 
@@ -72,26 +84,54 @@ impl<const N: usize> Value for [u8; N] {
 }
 
 /// A field of the configuration space: where it lies and of which type it is.
+///
+/// A driver says in which order the fields come, as constants. So none overlaps another one, and none lies
+/// beyond what there can be, 256 bytes: such a constant does not compile, and outside of one it panics.
+///
+/// ```ignore
+/// const MAC: Field<[u8; 6]> = Field::first();
+/// const STATUS: Field<u16> = MAC.then();
+/// ```
+///
+/// # Invariants
+///
+/// Its `end` is at most `MOST`, and not less than the size of `T`.
 pub struct Field<T: Value> {
-    offset: u32,
+    end: u32,
     value: PhantomData<T>,
 }
 
 impl<T: Value> Field<T> {
-    /// The field that starts `offset` bytes into the configuration space.
-    pub const fn at(offset: u32) -> Self {
+    // CAST: A larger one does not pass the check below.
+    const SIZE: u32 = size_of::<T::Bytes>() as u32;
+
+    /// The field that the configuration space begins with.
+    pub const fn first() -> Self {
+        Self::starting_at(0)
+    }
+
+    /// The field behind this one.
+    pub const fn then<U: Value>(&self) -> Field<U> {
+        Field::starting_at(self.end)
+    }
+
+    const fn starting_at(offset: u32) -> Self {
+        assert!(size_of::<T::Bytes>() <= (MOST - offset) as usize);
+        // INVARIANT: As has just been checked; and `offset` is 0 or the end of a field.
         Self {
-            offset,
+            end: offset + Self::SIZE,
             value: PhantomData,
         }
     }
 
+    /// Where it starts, in bytes.
+    const fn offset(&self) -> u32 {
+        self.end - Self::SIZE
+    }
+
     /// Whether it is in a configuration space of `length` bytes.
     pub(crate) fn is_within(&self, length: u32) -> bool {
-        // CAST: No value is as long.
-        self.offset
-            .checked_add(size_of::<T::Bytes>() as u32)
-            .is_some_and(|end| end <= length)
+        self.end <= length
     }
 }
 
@@ -105,6 +145,19 @@ impl Device {
 }
 
 impl Device<Bound> {
+    /// Checks that a field that ends there is in the configuration space, as far as the transport knows how long
+    /// that is.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if it is not.
+    fn check(&self, end: u32) -> Result {
+        match length::of(self) {
+            Some(length) if end > length => Err(EINVAL),
+            _ => Ok(()),
+        }
+    }
+
     /// Reads a field as it was at one point in time.
     ///
     /// The field has to be there with the features that have been negotiated. Process context: some
@@ -112,31 +165,38 @@ impl Device<Bound> {
     ///
     /// # Errors
     ///
-    /// `EIO` if the device kept changing its configuration while it was read.
+    /// `EINVAL` if the device's configuration space is known to be too short for the field; `EIO` if the device
+    /// kept changing its configuration while it was read.
     pub fn read_config<T: Value>(&self, field: &Field<T>) -> Result<T> {
+        self.check(field.end)?;
+        let mut bytes = T::ZERO;
+        self.read_bytes(field.offset(), T::WIDTH, bytes.as_mut())?;
+        Ok(T::from_bytes(bytes, self.is_little_endian()))
+    }
+
+    /// Reads bytes of the configuration space from `offset` on, `width` at a time.
+    ///
+    /// # Errors
+    ///
+    /// `EIO`, see [`read_config`](Self::read_config).
+    // The fields of all types share it.
+    #[inline(never)]
+    fn read_bytes(&self, offset: u32, width: usize, bytes: &mut [u8]) -> Result {
         let ops = self.ops();
         let get = ops.get.ok_or(EIO)?;
         // SAFETY: The device is valid. A transport without the operation has no torn reads.
         let generation = || ops.generation.map(|f| unsafe { f(self.as_raw()) });
-        let mut bytes = T::ZERO;
 
         for _ in 0..ATTEMPTS {
             let before = generation();
-            let mut offset = field.offset;
-            for into in bytes.as_mut().chunks_exact_mut(T::WIDTH) {
-                // SAFETY: The device is valid, and `into` is a buffer of the length that is passed.
-                unsafe {
-                    get(
-                        self.as_raw(),
-                        offset,
-                        into.as_mut_ptr().cast(),
-                        T::WIDTH as u32,
-                    )
-                };
-                offset += T::WIDTH as u32;
+            for (offset, into) in (offset..).step_by(width).zip(bytes.chunks_exact_mut(width)) {
+                let (to, len) = (into.as_mut_ptr().cast(), width as u32);
+                // SAFETY: The device is valid, and `into` is a buffer of the length that is passed, which is
+                // one of a few. Nothing is beyond `MOST`.
+                unsafe { get(self.as_raw(), offset, to, len) };
             }
             if generation() == before {
-                return Ok(T::from_bytes(bytes, self.is_little_endian()));
+                return Ok(());
             }
         }
         dev_err!(
@@ -153,11 +213,13 @@ impl Device<Bound> {
     ///
     /// # Errors
     ///
-    /// `EIO` if the transport has no way to write.
+    /// `EINVAL` if the device's configuration space is known to be too short for the field; `EIO` if the transport
+    /// has no way to write.
     pub fn write_config<const N: usize>(&self, field: &Field<[u8; N]>, value: [u8; N]) -> Result {
+        self.check(field.end)?;
         let set = self.ops().set.ok_or(EIO)?;
-        for (offset, byte) in (field.offset..).zip(value) {
-            // SAFETY: The device is valid, and one byte is passed.
+        for (offset, byte) in (field.offset()..).zip(value) {
+            // SAFETY: The device is valid, and one byte is passed. The field is in the configuration space.
             unsafe { set(self.as_raw(), offset, core::ptr::from_ref(&byte).cast(), 1) };
         }
         Ok(())

@@ -134,8 +134,9 @@ impl<'a> Negotiation<'a> {
 
     /// Whether the configuration space is long enough for `field`.
     ///
-    /// Where the transport does not know its length, it is taken to be: over MMIO, on a legacy device, or with
-    /// vDPA what is beyond its end reads as whatever the device makes of that. Over PCI reading there is fatal.
+    /// Where the transport does not know its length, it is taken to be: over MMIO, or with vDPA, what is beyond
+    /// its end reads as whatever the device makes of that. Over PCI reading there would be fatal, or would read
+    /// what is not the device's.
     pub fn has_room<T: Value>(&self, field: &Field<T>) -> bool {
         self.room.is_none_or(|room| field.is_within(room))
     }

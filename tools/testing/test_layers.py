@@ -44,6 +44,16 @@ REFUSED = {
         " let kept = core::cell::Cell::new(None); kept.set(Some(poll.again())); share(&kept); }",
         "E0521",
     ),
+    "field_beyond": (
+        "use kernel::virtio::config::Field; const A: Field<[u8; 255]> = Field::first(); pub const B: Field<u16> = A.then();",
+        "E0080",
+    ),
+    "field_of_any_type": (
+        "use kernel::virtio::config::Value; pub struct Wide; impl Value for Wide { type Bytes = [u8; 16];"
+        " const ZERO: [u8; 16] = [0; 16]; const WIDTH: usize = 16;"
+        " fn from_bytes(_: [u8; 16], _: bool) -> Self { Self } }",
+        "E0277",
+    ),
     "lend_name": ("pub fn f(d: &Device<VirtioNet>) -> &kernel::str::CStr { d.name() }", "E0308"),
     "drop_armed": ("pub fn f(mut q: Virtqueue<Packet>) -> bool { let a = q.arm(); drop(q); a.pending() }", "E0505"),
     "resize_armed": (

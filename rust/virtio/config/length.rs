@@ -4,20 +4,28 @@
 //!
 //! The virtio core does not say, and the transport over PCI ends in a `BUG()` where more is read than there is.
 //! So it is looked up where the transport has it from: in the capability of the PCI function that says where the
-//! space is (virtio 1.3, section 4.1.4). Other transports do not know a length: what is read there beyond the
+//! space is (virtio 1.3, section 4.1.4). Of a legacy device it is the rest of its first BAR, behind which ports of
+//! others may be (section 4.1.4.10). Other transports do not know a length: what is read there beyond the
 //! end of the space is up to the device.
 //!
-//! C file: [`drivers/virtio/virtio_pci_modern_dev.c`](srctree/drivers/virtio/virtio_pci_modern_dev.c)
+//! C files: [`drivers/virtio/virtio_pci_modern_dev.c`](srctree/drivers/virtio/virtio_pci_modern_dev.c),
+//! [`drivers/virtio/virtio_pci_legacy.c`](srctree/drivers/virtio/virtio_pci_legacy.c)
 
 use crate::Device;
 use kernel::device::Bound;
 
 /// The length of the configuration space of `device`, in bytes, if its transport has one.
 ///
-/// Process context, while `device` is being bound.
+/// Process context.
 #[cfg(CONFIG_PCI)]
 pub(crate) fn of(device: &Device<Bound>) -> Option<u32> {
-    pci::Function::of(device)?.length()
+    let function = pci::Function::of(device)?;
+    // Of the two ways in which that driver speaks to a device, the older one has no generation.
+    if device.ops().generation.is_none() {
+        Some(function.legacy_length())
+    } else {
+        function.length()
+    }
 }
 
 #[cfg(not(CONFIG_PCI))]
@@ -81,6 +89,20 @@ mod pci {
                 .take(bindings::PCI_CFG_SPACE_SIZE as usize)
                 .find(|&at| self.is_used(at))
                 .map(|at| self.u32(at, bindings::VIRTIO_PCI_CAP_LENGTH).min(MOST))
+        }
+
+        /// The length of the space of a legacy device. C macro: `VIRTIO_PCI_CONFIG_OFF()`.
+        pub(super) fn legacy_length(&self) -> u32 {
+            // SAFETY: By the type invariant; there is such a BAR.
+            let bar = unsafe { bindings::pci_resource_len(self.0, 0) };
+            // SAFETY: By the type invariant.
+            let registers = match unsafe { (*self.0).msix_enabled() } {
+                0 => 20,
+                _ => 24,
+            };
+            u32::try_from(bar)
+                .unwrap_or(u32::MAX)
+                .saturating_sub(registers)
         }
 
         /// Where the capabilities of virtio, and of all others whose meaning is their vendor's, are.
