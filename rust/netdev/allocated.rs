@@ -296,8 +296,9 @@ impl<T: Driver> Allocated<T> {
 
     /// Registers the device, with what the driver keeps for it and for its queues.
     ///
-    /// `started` is called when the device is registered but nobody can have opened it, since the
-    /// rtnl lock is held.
+    /// `started` is called when the device is registered. Nobody else can have opened it, since the
+    /// rtnl lock is held, but who is told of each new device may have. [`Driver::service`] is called from
+    /// then on only, so what it was [asked for](Device::schedule_service) before has to be asked for again.
     ///
     /// Process context. May sleep. Takes the rtnl lock.
     ///
@@ -363,6 +364,8 @@ impl<T: Driver> Allocated<T> {
                 context.drop_in_place();
                 return Err(error);
             }
+            // Not before: of a device that is refused, perhaps after it was opened, nothing may be left to do.
+            (*context).service.enable();
             started(Device::from_raw(dev), &guard);
         }
         // INVARIANT: It has just been registered.

@@ -236,7 +236,8 @@ impl<T: Driver> Device<T> {
     /// Has [`Driver::service`] called soon, once for any number of calls until it starts. Any
     /// context.
     ///
-    /// Does nothing once the device is going away.
+    /// Does nothing before the registration has succeeded, once the device is going away, and while it is
+    /// frozen.
     pub fn schedule_service(&self) {
         self.context().service.schedule();
     }

@@ -25,25 +25,27 @@ impl Service {
         Self(Opaque::zeroed())
     }
 
-    /// Sets it up, in its place.
+    /// Sets it up, in its place. It is [disabled](Self::disable).
     ///
     /// # Safety
     ///
     /// `service` is that of a context of `T`, stays there, and has not been set up. The device is
-    /// registered by the time that it is scheduled, and until [`disable`](Self::disable) has
-    /// returned.
+    /// registered whenever it is enabled.
     pub(crate) unsafe fn init<T: Driver>(service: *const Self) {
         // SAFETY: By the requirements of this function.
-        unsafe { bindings::init_delayed_work((*service).0.get(), Some(run::<T>)) };
+        unsafe {
+            bindings::init_delayed_work((*service).0.get(), Some(run::<T>));
+            (*service).disable();
+        }
     }
 
-    /// Has it run as soon as possible. Any context.
+    /// Has it run as soon as possible, if it is enabled. Any context.
     pub(crate) fn schedule(&self) {
         // SAFETY: The work has been set up.
         unsafe { bindings::expedite_delayed_work(self.0.get()) };
     }
 
-    /// Has it run after so many milliseconds, unless it is going to run before. Any context.
+    /// Has it run after so many milliseconds, if it is enabled and is not going to run before. Any context.
     pub(crate) fn schedule_in(&self, msecs: u32) {
         // SAFETY: The work has been set up.
         unsafe { bindings::schedule_delayed_work_msecs(self.0.get(), msecs) };

@@ -13,7 +13,7 @@ from lab import traffic
 from lab.agent import Agent, CommandFailed, GuestDied
 from lab.guest import Guest
 from lab.paths import REPO
-from support import aftermath, kmemleak, mistakes
+from support import aftermath, kmemleak, modules
 from support.kernels import debug_only, stock_only
 
 of_the_lab = stock_only("what the lab does says nothing of it")
@@ -88,7 +88,7 @@ LKDTM = {
 
 @debug_only("the stock kernel does not look for these")
 def test_mistakes_are_reported(boot, tmp_path):
-    module = mistakes.build(tmp_path)
+    module = modules.build("mistakes", tmp_path)
     with boot(nics=[], files=[module], leaks=True) as guest:
 
         def reported(wanted):

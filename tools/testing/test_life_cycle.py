@@ -6,18 +6,23 @@ import contextlib
 import pytest
 
 from lab import kernel
-from support import binding, exchange, leaks
-from support.kernel_log import no_errors  # noqa: F401
+from support import binding, exchange, leaks, modules
+from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
 ROUNDS = kernel.rounds(50)
 PLUGS = kernel.rounds(20)
 
 
+TRACING = "/sys/kernel/tracing"
+QUEUED = f"{TRACING}/events/workqueue/workqueue_queue_work/enable"
+
+
 @pytest.fixture(scope="module")
-def guest(boot, driver):
+def guest(boot, driver, tmp_path_factory):
+    refuse = modules.build("refuse", tmp_path_factory.mktemp("modules"))
     nics = [{"bus": "port0", "disable-legacy": "on"}, PACKED | SMALL]
-    options = leaks.LOOKED_FOR | {"files": [exchange.PEER, leaks.POOLS], "root_ports": 1, "memory": "2G"}
+    options = leaks.LOOKED_FOR | {"files": [exchange.PEER, leaks.POOLS, refuse], "root_ports": 1, "memory": "2G"}
     with boot(nics=nics, **options) as guest:
         driver.load(guest)
         # Incomplete datagrams hold pages of a device that has gone, by default for half a minute.
@@ -81,6 +86,22 @@ def test_unbind_and_bind(guest, nics, driver, under):
             binding.bind(guest, driver, device)
             guest.bring_up(nic)
             exchange.reaches(nic)
+
+
+def test_registration_that_is_refused(guest, nics, driver):
+    """By somebody who has opened the interface before: it is closed, nothing is left, and nothing is to be done later."""
+    nic = nics[0]
+    device = guest.virtio_device(nic)
+    binding.unbind(guest, driver, device)
+    guest.run("insmod /payload/refuse.ko")
+    guest.run(f"mount -t tracefs none {TRACING} 2>/dev/null; echo >{TRACING}/trace && echo 1 >{QUEUED}")
+    assert not binding.bind(guest, driver, device, check=False)
+    guest.run(f"echo 0 >{QUEUED}; rmmod refuse")
+    queued = [line for line in guest.read(f"{TRACING}/trace").splitlines() if f"[{driver.name}]" in line]
+    assert queued == []
+    assert all("failed with error -87" in line for line in errors(guest))
+    leaks.nothing_left(guest, nic, device)
+    binding.bind(guest, driver, device)
 
 
 def test_binding_leaves_no_memory(guest, nics, driver):

@@ -91,6 +91,10 @@ fn announce(device: &Device<VirtioNet>) {
 /// Process context. May sleep. C function: `virtnet_probe()`.
 pub(crate) fn start(device: &Device<VirtioNet>) {
     take(device);
+    // Somebody who was told of the device may have opened it already.
+    if device.shared().link.changed.load(Relaxed) {
+        device.schedule_service();
+    }
 }
 
 /// The interface has been set up: the carrier is what was known of it, and soon what is so now.
