@@ -6,41 +6,37 @@ import sys
 import tempfile
 
 from kselftest import catalog, report, saved
-from kselftest.compare import count
+from kselftest.job import C, LABELS, OURS, Jobs
 from kselftest.report import Row
-from kselftest.runner import Runner
 from lab import accel
 from lab import driver as drivers
 from lab.paths import LOGS, RELEASE, REPO, die, shown
 
 
-class Comparison:
-    """The tests on one setup: first all with C, then all with ours, with one guest at a time."""
+def first(tests, jobs):
+    """Runs of all tests, by setup, driver and test. Those with C may be known from before."""
+    pairs = [(setup, test) for setup in catalog.SETUPS for test in tests]
+    if not (folder := os.environ.get("KSELFTEST_C")):
+        return jobs.first(pairs, LABELS)
+    known = [(setup, zip(tests, saved.load(setup, tests, folder))) for setup in catalog.SETUPS]
+    return jobs.first(pairs, [OURS]) | {(setup.name, C, test.path): run for setup, runs in known for test, run in runs}
 
-    def __init__(self, setup, ours, files):
-        self.setup = setup
-        self.drivers = {"C": (drivers.C, ()), "ours": (ours, files)}
 
-    def run(self, label, tests, attempt):
-        runs = []
-        with Runner(label, *self.drivers[label], self.setup) as runner:
-            for test in tests:
-                done = runner.run(test, attempt)
-                print(f"{self.setup.name} {label}: {test.path}: {count(done.results)}, {done.seconds} s", flush=True)
-                runs.append(done)
-        return runs
+def both(found, setup, test):
+    return [found[setup.name, label, test.path] for label in LABELS]
 
-    def rows(self, tests):
-        """A test that is worse with ours is tried again with both, as some depend on luck."""
-        known = os.environ.get("KSELFTEST_C")
-        c = saved.load(self.setup, tests, known) if known else self.run("C", tests, 1)
-        rows = [Row.judged(test, self.setup, *runs) for test, *runs in zip(tests, c, self.run("ours", tests, 1))]
-        again = [row for row in rows if row.verdict.worse]
-        second = [self.run(label, [row.test for row in again], 2) for label in self.drivers]
-        for row, *runs in zip(again, *second):
-            row.try_again(*runs)
-        saved.save(self.setup, tests, [row.c for row in rows])
-        return rows
+
+def compared(tests, jobs):
+    """The rows. A test that is worse with ours is tried again with both, as some depend on luck."""
+    found = first(tests, jobs)
+    rows = [Row.judged(test, setup, *both(found, setup, test)) for setup in catalog.SETUPS for test in tests]
+    again = [row for row in rows if row.verdict.worse]
+    found = jobs.again([(row.setup, row.test) for row in again], LABELS)
+    for row in again:
+        row.try_again(*both(found, row.setup, row.test))
+    for setup in catalog.SETUPS:
+        saved.save(setup, tests, [row.c for row in rows if row.setup is setup])
+    return rows
 
 
 def main(commit):
@@ -48,13 +44,11 @@ def main(commit):
     if not tests:
         die(f"no test has a path with {os.environ['KSELFTEST']} in it; {shown(REPO / 'tools/kselftest/catalog.py')} has all")
     ours = drivers.chosen()
-    rows = []
     what = f"{len(tests)} tests on Linux {RELEASE}, {len(catalog.SETUPS)} setups, C and {ours.name}, on {accel.choose()}"
     print(what, flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        files = ours.payload(folder)
-        for setup in catalog.SETUPS:
-            rows += Comparison(setup, ours, files).rows(tests)
+    # Not in a /tmp: each job has another one.
+    with tempfile.TemporaryDirectory(dir=LOGS) as folder:
+        rows = compared(tests, Jobs(ours.payload(folder)))
     print(*report.terminal(rows), sep="\n")
     page = REPO / "build" / "kselftest.rst"
     page.write_text(report.document(rows, commit))

@@ -12,6 +12,7 @@ class Test:
     required  part of `make kselftest`; the others run when KSELFTEST asks for them
     unjudged  why not to judge subtests, by patterns of their names
     bare      the interface is down and has no address when the test starts
+    alone     why no other guest may run beside it, if so
     """
 
     path: str
@@ -19,6 +20,7 @@ class Test:
     required: bool = True
     unjudged: dict[str, str] = field(default_factory=dict, hash=False)
     bare: bool = False
+    alone: str = ""
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,17 @@ FURTHER = tuple(
 )
 
 
+KNOWN = DATA_PATH + FURTHER
+
+
 def chosen(wanted):
     """The tests that KSELFTEST asks for: part of a path, `all`, or nothing for those that are required."""
-    known = DATA_PATH + FURTHER
     if not wanted:
         return DATA_PATH
-    return tuple(test for test in known if wanted == "all" or wanted in test.path)
+    return tuple(test for test in KNOWN if wanted == "all" or wanted in test.path)
+
+
+def named(paths):
+    """Those with these paths, in their order."""
+    tests = {test.path: test for test in KNOWN}
+    return [tests[path] for path in paths]

@@ -13,8 +13,6 @@ from lab.paths import LOGS
 
 # What this adds to the subtests of each test: whether the kernel had anything to complain about.
 KERNEL = "(kernel log)"
-# How often a guest is booted until its boot is a failure.
-BOOTS = 3
 
 
 @dataclass
@@ -47,21 +45,12 @@ class Runner:
     def __exit__(self, *_):
         self._drop()
 
-    def _booted(self):
-        """A kernel may not get through its boot on a busy machine: that says nothing of a driver that is not loaded."""
-        for left in reversed(range(BOOTS)):
-            bed = Testbed(self.driver, self.setup, self.files)
-            try:
-                bed.boot()
-                return bed
-            except GuestDied:
-                if not left:
-                    raise
-
     def _need_bed(self):
         if not self.bed:
-            self.bed = self._booted()
-            self.bed.set_up()
+            bed = Testbed(self.driver, self.setup, self.files)
+            bed.start()
+            self.bed = bed
+            bed.set_up()
 
     def _drop(self):
         if self.bed:
@@ -70,20 +59,21 @@ class Runner:
 
     def run(self, test, attempt=1):
         name = f"{self.label}-{self.setup.name}-{test.path.replace('/', '-')}-{attempt}.log"
-        done = Run(log=LOGS / name)
+        log = LOGS / name
+        done = Run(log=str(log))
         start = time.monotonic()
         status = None
         try:
             self._need_bed()
             self.bed.prepare(test)
-            status = self.bed.run(test, done.log)
+            status = self.bed.run(test, log)
             if status is None:
                 done.ended = f"not done within {test.limit} s"
         except GuestDied as error:
             self._lose(done, error)
         except CommandFailed as error:
             done.ended = f"the guest could not be set up: {error}"
-        done.results = ktap.parse(done.log.read_text(errors="replace") if done.log.exists() else "", status)
+        done.results = ktap.parse(log.read_text(errors="replace") if log.exists() else "", status)
         done.results[KERNEL] = self._kernel(done)
         done.seconds = round(time.monotonic() - start)
         if not done.clean():

@@ -16,7 +16,7 @@ def _measured():
 
 
 def save(setup, tests, runs):
-    known = {test.path: asdict(run) | {"log": str(run.log)} for test, run in zip(tests, runs)}
+    known = {test.path: asdict(run) for test, run in zip(tests, runs)}
     (LOGS / f"{setup.name}-C.json").write_text(json.dumps({"of": _measured(), "runs": known}, indent=1))
 
 

@@ -57,7 +57,7 @@ class Bridge:
 
 
 class Testbed:
-    """A guest with `driver` on the NIC of `setup`; to be booted, set up, and closed in the end."""
+    """A guest with `driver` on the NIC of `setup`; to be started, set up, and closed in the end."""
 
     def __init__(self, driver, setup, files):
         disk = ("-drive", f"file={DISK},if=none,id=tests,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=tests,serial=tests")
@@ -67,7 +67,7 @@ class Testbed:
         self.bridge = Bridge(f"br{self.nic.number}", self.guest.nics)
         self.name = self.peer_name = None
 
-    def boot(self):
+    def start(self):
         self.guest.__enter__()
         try:
             self.bridge.make()

@@ -17,12 +17,11 @@ import pytest
 
 import spent
 from lab import build, timing
+from lab.alone import ALONE, JOBS
 from lab.paths import LOGS, die, shown
 
 HERE = Path(__file__).parent
 RUN = HERE / "run.py"
-# A guest keeps one processor busy, most of the time.
-JOBS = 2
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 SKIPPED = re.compile(r"^SKIPPED \[(\d+)\]")
 FAILURES = re.compile(r"^=+ (ERRORS|FAILURES) =+$", re.MULTILINE)
@@ -42,8 +41,6 @@ LONG = {
     "test_rings",
     "test_rss",
 }
-MOUNTS = 'mount -t sysfs sysfs /sys; mount -t tmpfs tmpfs /tmp; exec "$@"'
-ALONE = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-ec", MOUNTS, "sh"]
 
 
 @dataclass(frozen=True)

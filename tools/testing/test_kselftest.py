@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """The comparison of `make kselftest`: it reads what the kernel's tests print, and no loss goes unnoticed."""
 
+import time
+
 import pytest
 
 from kselftest import catalog, report, saved
 from kselftest.compare import Verdict, best, compare, count
+from kselftest.job import LABELS, Job, Jobs
 from kselftest.ktap import COMPLETE, EXIT, parse
 from kselftest.runner import Run
 from lab import host
@@ -134,6 +137,41 @@ def test_saved_outcomes(tmp_path, monkeypatch):
     monkeypatch.setattr(saved, "RELEASE", "7.9.9")
     with pytest.raises(SystemExit, match="7.9.9"):
         saved.load(setup, tests, tmp_path)
+
+
+def test_guests_run_beside_one_another(monkeypatch):
+    """Each pair has the runs of its own, and a test that must not be disturbed has no other one beside it."""
+    running, most = [], {}
+
+    def run(job, name):
+        running.append(job)
+        for test in job.tests:
+            most[test] = max(most.get(test, 0), len(running))
+        time.sleep(0.2)
+        running.remove(job)
+        return [Run(log=f"{name} {test}") for test in job.tests]
+
+    monkeypatch.setattr(Job, "run", run)
+    beside, alone = catalog.Test("net/any"), catalog.Test("net/fast", alone="packets must arrive in time")
+    pairs = [(setup, test) for setup in catalog.SETUPS for test in (alone, beside)]
+    jobs = Jobs([])
+    found = jobs.first(pairs, LABELS)
+    assert {key: found[key].log for key in found} == {
+        (setup.name, label, test.path): f"{setup.name}-{label}-{kind} {test.path}"
+        for setup in catalog.SETUPS
+        for label in LABELS
+        for test, kind in ((beside, "beside"), (alone, "alone"))
+    }
+    assert most == {beside.path: 2, alone.path: 1}
+    most.clear()
+    again = jobs.again(pairs[1:2], LABELS)
+    assert [run.log for run in again.values()] == [f"{pairs[1][0].name}-{label}-again {beside.path}" for label in LABELS]
+    assert most == {beside.path: 1}
+
+
+def test_job_that_dies():
+    with pytest.raises(SystemExit, match="1q-C-dead: the tests did not come to an end"):
+        Job("1q", "C", ("no/such/test",), 1, ()).run("1q-C-dead")
 
 
 def test_table_names_what_is_worse():
