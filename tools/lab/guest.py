@@ -73,7 +73,7 @@ class Guest:
         self.terminal = terminal
         self.extra = list(extra)
         # On microvm all devices are there from the beginning, and an IOMMU knows no others.
-        self.boots = boots or kind != "q35" or bool(self.counter) or bool(self.hardware.devices)
+        self.boots = boots or kind != "q35" or bool(self.hardware.devices)
         self.drive = drive or f"file={ENTRY}/guest.ext4,format=raw,snapshot=on"
         self.agent = self.qmp = self.wake = self.process = None
         self.scripts = set()
@@ -152,6 +152,8 @@ class Guest:
         command += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
         # A guest that goes on has no use for the kernel, but QEMU for the memory of what would load it.
         command += [*hardware.words(), "-kernel", str(self.kernel.image), *hardware.disk(0, drive)]
+        if self.counter:
+            command += self.counter.arguments()
         if self.files:
             disk = payload.make_disk(folder, self.files)
             command += hardware.disk(1, f"file={disk},format=raw,readonly=on", ",serial=payload")

@@ -63,7 +63,7 @@ class Hardware:
     def words(self):
         """QEMU's options for all of it."""
         _, comma, options = self.machine.partition(",")
-        words = [*COUNTED, *self.counter.arguments()] if self.counter else self.processor()
+        words = list(COUNTED) if self.counter else self.processor()
         words += ["-M", MACHINES[self.kind] + comma + options, "-m", self.memory]
         words += ["-smp", str(1 if self.counter else self.cpus)]
         if self.shared_memory:
