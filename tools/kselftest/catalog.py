@@ -40,6 +40,7 @@ SETUPS = (
 
 NO_XDP = "this driver has no XDP of its own"
 RATE = "it wants 4000 packets in each second"
+TIMED = "a packet must arrive within milliseconds of a given time"
 SLOW = "packets must arrive without a pause; kselftest ignores it on machines that it is told are slow"
 
 # Those that move packets, or configure how they move.
@@ -53,13 +54,13 @@ DATA_PATH = (
     Test("drivers/net/gro.py", limit=900, unjudged={"gro.test.*_large_*": SLOW}),
     Test("drivers/net/hds.py"),
     Test("drivers/net/macsec.py"),
-    Test("drivers/net/so_txtime.py", unjudged={"so_txtime.*": "a packet must arrive within milliseconds of a given time"}),
+    Test("drivers/net/so_txtime.py", unjudged={"so_txtime.*": TIMED}, alone=TIMED),
     Test("drivers/net/hw/csum.py"),
     Test("drivers/net/hw/tso.py"),
     Test("drivers/net/hw/uso.py"),
     Test("drivers/net/hw/gro_hw.py"),
     Test("drivers/net/hw/irq.py"),
-    Test("drivers/net/hw/pp_alloc_fail.py", unjudged={"pp_alloc_fail.test_pp_alloc": RATE}),
+    Test("drivers/net/hw/pp_alloc_fail.py", unjudged={"pp_alloc_fail.test_pp_alloc": RATE}, alone=RATE),
     Test("drivers/net/hw/nk_netns.py"),
     Test("drivers/net/hw/nk_qlease.py"),
     Test("net/netdevice.sh", bare=True),
