@@ -14,7 +14,7 @@ def main(commit):
     rows = [row for row in ROWS if word in row.fault]
     if not rows:
         die(f"no fault has TEST={word} in it")
-    ours, c = runner.with_ours(rows), runner.with_c(rows)
+    ours, c = runner.with_both(rows)
     verdicts = [verdict.of(row, ours, c[row]) for row in rows]
     print(*page.terminal(verdicts), sep="\n")
     wrong = sum(not one.true for one in verdicts)

@@ -6,8 +6,10 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from lab.alone import ALONE, JOBS
 from lab.paths import LOGS, die, shown
 
 
@@ -28,7 +30,7 @@ def ask(label, driver, patterns):
     request.write_text(json.dumps(patterns))
     environment = os.environ | {"DRIVER": driver, "LAB_LOGDIR": str(folder)}
     with open(folder / "tests.log", "w") as log:
-        command = [sys.executable, "-m", "faults.child", request, answer]
+        command = [*ALONE, sys.executable, "-m", "faults.child", request, answer]
         subprocess.run(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
     if not answer.exists():
         die(f"the tests have not been run to their end; see {shown(folder / 'tests.log')}")
@@ -54,3 +56,10 @@ def with_c(rows):
     apart = [row for row in rows if row.alone]
     own = {row: said(f"c-{number}", "c", [row.tests_of_c]) for number, row in enumerate(apart, 1)}
     return {row: own.get(row, common) for row in rows}
+
+
+def with_both(rows):
+    """At the same time: what the tests wait for does not depend on how fast the machine is."""
+    with ThreadPoolExecutor(JOBS) as pool:
+        ours, c = pool.submit(with_ours, rows), pool.submit(with_c, rows)
+        return ours.result(), c.result()
