@@ -32,7 +32,7 @@ class Setup:
     nic: dict[str, object]
 
 
-# Of four pairs, a driver uses two at first: one for each CPU of the guest.
+# Of four pairs, a driver uses three at first: one for each CPU of the guest.
 SETUPS = (
     Setup("1q", "one pair of queues", {}),
     Setup("mq", "four pairs of queues", {"queues": 4}),

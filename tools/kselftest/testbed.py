@@ -18,6 +18,9 @@ DISK = Path(os.environ.get("LAYER", "/nowhere")) / "disk.ext4"
 PLACE = "/kselftest"
 TESTS, TOOLS = f"{PLACE}/tests", f"{PLACE}/tools/usr"
 
+# irq.py moves the interrupt of CPUs 0 and 1, if there are no others, to 0 and 2.
+CPUS = 3
+
 GUEST_OFFLOADS = ("csum", "tso4", "tso6", "ecn", "ufo", "uso4", "uso6", "tunnel", "tunnel_csum")
 PEER = {f"guest_{name}": "off" for name in GUEST_OFFLOADS}
 NAMESPACE = "rem"
@@ -62,7 +65,7 @@ class Testbed:
     def __init__(self, driver, setup, files):
         disk = ("-drive", f"file={DISK},if=none,id=tests,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=tests,serial=tests")
         self.driver = driver
-        self.guest = Guest(nics=[setup.nic, PEER], files=files, extra=disk)
+        self.guest = Guest(nics=[setup.nic, PEER], files=files, extra=disk, cpus=CPUS)
         self.nic, self.peer = self.guest.nics
         self.bridge = Bridge(f"br{self.nic.number}", self.guest.nics)
         self.name = self.peer_name = None
