@@ -55,6 +55,9 @@ def main(interface, *frames):
     found = Socket(interface, TX_SW_CSUM)
     print(json.dumps(found.errno == 0))
     found.socket.close()
+    if found.errno == 0:
+        # The queue is not free again yet.
+        return
     Socket(interface).send([bytes.fromhex(frame) for frame in frames])
 
 
