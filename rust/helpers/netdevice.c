@@ -150,10 +150,25 @@ __rust_helper bool rust_helper___netdev_tx_sent_queue(struct netdev_queue *txq, 
 	return __netdev_tx_sent_queue(txq, bytes, xmit_more);
 }
 
+/* No more than has been sent since the limits were reset, which would be a BUG(). */
 __rust_helper void rust_helper_netdev_tx_completed_queue(struct netdev_queue *txq,
 							 unsigned int pkts, unsigned int bytes)
 {
+#ifdef CONFIG_BQL
+	bytes = min(bytes, READ_ONCE(txq->dql.num_queued) - txq->dql.num_completed);
+#endif
 	netdev_tx_completed_queue(txq, pkts, bytes);
+}
+
+/* Whether the byte queue limits have the stack wait. */
+__rust_helper bool rust_helper_netdev_tx_is_limited(const struct netdev_queue *txq)
+{
+	return test_bit(__QUEUE_STATE_STACK_XOFF, &txq->state);
+}
+
+__rust_helper void rust_helper_netif_schedule_queue(struct netdev_queue *txq)
+{
+	netif_schedule_queue(txq);
 }
 
 __rust_helper void rust_helper_netdev_tx_reset_queue(struct netdev_queue *txq)

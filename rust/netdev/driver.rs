@@ -25,7 +25,6 @@ use crate::{
     Features,
     LinkSettings,
     Moderation,
-    Napi,
     RingSizes,
     RxMode,
     RxPoll,
@@ -120,8 +119,8 @@ pub trait Driver: Sized + 'static {
     fn reclaim_tx(tx: TxAccess<'_, Self>);
 
     /// The transmit queue has been stopped for longer than the watchdog allows. `ndo_tx_timeout`:
-    /// softirq context, with the lock of all transmit queues.
-    fn tx_timeout(device: &Device<Self>, stats: &Self::TxStats, napi: &Napi);
+    /// softirq context, with the lock of the transmit queue. The stack sends through none meanwhile.
+    fn tx_timeout(device: &Device<Self>, tx: TxAccess<'_, Self>);
 
     /// What the stack wants to know of a receive queue. Any context; does not sleep.
     fn rx_totals(stats: &Self::RxStats) -> RxTotals;

@@ -240,8 +240,13 @@ impl<T: Driver> Ops<T> {
     unsafe extern "C" fn tx_timeout(dev: *mut bindings::net_device, queue: c_uint) {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
-        if let Some(slot) = device.context().tx.get(queue as usize) {
-            T::tx_timeout(device, slot.stats(), &slot.napi);
+        let Some(slot) = device.context().tx.get(queue as usize) else {
+            return;
+        };
+        // Whoever has the lock is polling the queue. If that is not enough the watchdog comes again.
+        // SAFETY: The budget is 0.
+        if let Some(mut guard) = unsafe { TxGuard::try_lock(slot, 0) } {
+            T::tx_timeout(device, guard.access());
         }
     }
 

@@ -281,15 +281,23 @@ impl TxQueue<'_> {
     }
 
     /// Tells the byte queue limits that the device has taken that much of what was
-    /// [`sent`](Self::sent).
-    ///
-    /// # Panics
-    ///
-    /// The kernel does if more is completed than has been sent.
+    /// [`sent`](Self::sent). What they have forgotten since does not count.
     #[inline]
     pub fn completed(&mut self, packets: u32, bytes: u32) {
         // SAFETY: The queue is valid, and its lock serialises.
         unsafe { bindings::netdev_tx_completed_queue(self.raw.as_ptr(), packets, bytes) }
+    }
+
+    /// If the byte queue limits have the stack wait, makes them forget what has been [`sent`](Self::sent), so that it
+    /// goes on. The device may still have it, and it may be [`completed`](Self::completed).
+    pub fn forget_sent(&mut self) {
+        // SAFETY: The queue is valid, and its lock serialises.
+        unsafe {
+            if bindings::netdev_tx_is_limited(self.raw.as_ptr()) {
+                bindings::netdev_tx_reset_queue(self.raw.as_ptr());
+                bindings::netif_schedule_queue(self.raw.as_ptr());
+            }
+        }
     }
 
     /// Frees a packet that has been sent.

@@ -33,6 +33,11 @@ def nic(guest, request):
     return guest.nics[NAMES.index(request.param)]
 
 
+def limits(nic):
+    """The folder with what the stack lets in before the device gives something back."""
+    return f"/sys/class/net/{nic.name}/queues/tx-0/byte_queue_limits"
+
+
 def send(nic, fault):
     """Has the guest send a packet that the device gives back with this fault."""
     nic.order("faults", queue=TX, faults=[fault])
@@ -52,7 +57,7 @@ def test_length(nic, length):
 def test_order(guest, nic):
     """A device may be done with packets in any order."""
     # Or the stack sends nothing more before the first is done.
-    guest.run(f"echo 1000000 >/sys/class/net/{nic.name}/queues/tx-0/byte_queue_limits/limit_min")
+    guest.put(f"{limits(nic)}/limit_min", "1000000")
     send(nic, "later")
     ordered.echo(nic, 300)
     exchange.everything(guest, nic)
@@ -75,6 +80,26 @@ def test_never(guest, driver, nic):
     exchange.everything(guest, nic)
     # It may have come again.
     errors(guest)
+    guest.kernel_messages()
+
+
+def test_one_never(guest, driver):
+    """All others go on, also where the stack lets in no more than that one packet."""
+    for nic in guest.nics:
+        # In milliseconds: after that the stack lets in less if little is sent.
+        guest.put(f"{limits(nic)}/hold_time", "10")
+        nic.order("faults", queue=TX, faults=["never"])
+        ordered.echo(nic, 1400)
+    for seed in range(1, 50):
+        data = [ordered.frame(nic, 100, seed) for nic in guest.nics]
+        for nic, one in zip(guest.nics, data):
+            ordered.receive(nic, one)
+        for nic, one in zip(guest.nics, data):
+            ordered.sent(nic, ordered.answer(one))
+    for nic in guest.nics:
+        faults.bind_again(guest, driver, nic)
+        exchange.everything(guest, nic)
+    assert all(faults.WATCHDOG.search(line) for line in errors(guest))
     guest.kernel_messages()
 
 
@@ -110,11 +135,10 @@ def test_wrong_packet(guest, driver, nic, kind):
 @pytest.fixture
 def unlimited(guest, nic):
     """The stack does not hold back what the device has not given back yet. Its limit changes when something is given back."""
-    limit = f"/sys/class/net/{nic.name}/queues/tx-0/byte_queue_limits/limit_min"
-    guest.put(limit, "1000000")
+    guest.put(f"{limits(nic)}/limit_min", "1000000")
     ordered.echo(nic, 300)
     yield
-    guest.put(limit, "0")
+    guest.put(f"{limits(nic)}/limit_min", "0")
 
 
 @pytest.mark.parametrize("queue", [RX, TX])

@@ -258,15 +258,20 @@ pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
 
 /// The stack's watchdog has found the queue stopped for too long.
 ///
-/// If an interrupt was lost, polling gets the queue going again. C function:
-/// `virtnet_tx_timeout()`.
-pub(crate) fn timeout(device: &Device<VirtioNet>, stats: &stats::Tx, napi: &Napi) {
-    stats.tx_timeouts.add(1);
+/// If an interrupt was lost, polling gets the queue going again. If the stack waits for packets that
+/// the device keeps, which leave room for others, it waits no longer: where it lets in few bytes, a single
+/// packet can stop the queue for good. C function: `virtnet_tx_timeout()`.
+pub(crate) fn timeout(device: &Device<VirtioNet>, mut tx: TxAccess<'_, VirtioNet>) {
+    tx.stats.tx_timeouts.add(1);
     dev_err!(
         device.shared().device,
         "transmit queue {} of {} is stuck, polling it\n",
-        napi.index(),
+        tx.napi.index(),
         device.name()
     );
-    napi.schedule();
+    reclaim(&mut tx);
+    if !tx.state.is_full() {
+        tx.queue.forget_sent();
+    }
+    tx.napi.schedule();
 }

@@ -68,7 +68,6 @@ use kernel::{
         Framing,
         LinkSettings,
         Moderation,
-        Napi,
         Registration,
         RingSizes,
         RxMode,
@@ -204,8 +203,8 @@ impl net::Driver for VirtioNet {
         tx::reclaim(&mut tx);
     }
 
-    fn tx_timeout(device: &Device<Self>, stats: &stats::Tx, napi: &Napi) {
-        tx::timeout(device, stats, napi);
+    fn tx_timeout(device: &Device<Self>, tx: TxAccess<'_, Self>) {
+        tx::timeout(device, tx);
     }
 
     fn rx_totals(stats: &stats::Rx) -> RxTotals {
