@@ -107,6 +107,10 @@ trait Ring {
     /// that are lent. With more of them free the device might wait for ever.
     fn slack(&self) -> u32;
 
+    /// The number of descriptors that stay free until a packet comes, if none is expected. The longest packet fits
+    /// into the buffers that are lent.
+    fn idle(&self) -> u32;
+
     /// Changes the size of the ring, see [`Virtqueue::resize`].
     fn resize(&mut self, size: u32) -> Resized;
 
@@ -158,11 +162,17 @@ impl Queue {
             return Err(EINVAL);
         }
         let pool = netdev.page_pool(index, &queue)?;
-        let chained = Chained::new(queue, pool, mode, framing)?;
+        let each = if device.has(features::INDIRECT) {
+            1
+        } else {
+            Chain::SEGMENTS as u32
+        };
+        let chained = Chained::new(queue, pool, mode, framing, each)?;
         Ok(Self(Kinds::Chained(chained)))
     }
 
-    /// Lends buffers to the device until the ring is full. Tries again later if there is no memory.
+    /// Lends buffers to the device until the ring is full, or only a few if the queue is not used: there may be many
+    /// such, and little memory. Tries again later if there is none.
     pub(crate) fn fill(
         &mut self,
         device: &Device<VirtioNet>,
@@ -170,8 +180,8 @@ impl Queue {
         owner: &Exclusive<'_>,
     ) {
         match &mut self.0 {
-            Kinds::Single(ring) => fill(ring, device.shared(), stats, owner),
-            Kinds::Chained(ring) => fill(ring, device.shared(), stats, owner),
+            Kinds::Single(ring) => fill_first(ring, device, stats, owner),
+            Kinds::Chained(ring) => fill_first(ring, device, stats, owner),
         }
     }
 
@@ -225,11 +235,29 @@ pub(crate) fn shown_buffer_len(shared: &Shared, stats: &stats::Rx) -> u32 {
     single::shown_len(shared, stats)
 }
 
-/// See [`Queue::fill`]. C function: `try_fill_recv()`.
+/// See [`Queue::fill`].
+fn fill_first<R: Ring>(
+    ring: &mut R,
+    device: &Device<VirtioNet>,
+    stats: &stats::Rx,
+    owner: &Exclusive<'_>,
+) {
+    let is_used = owner.napi().index() < device.num_queues();
+    let free = if is_used { 0 } else { ring.idle() };
+    fill(ring, device.shared(), stats, owner, free);
+}
+
+/// Lends buffers to the device until no more than `free` descriptors are. C function: `try_fill_recv()`.
 #[inline]
-fn fill<R: Ring>(ring: &mut R, shared: &Shared, stats: &stats::Rx, owner: &Exclusive<'_>) {
+fn fill<R: Ring>(
+    ring: &mut R,
+    shared: &Shared,
+    stats: &stats::Rx,
+    owner: &Exclusive<'_>,
+    free: u32,
+) {
     let len = ring.buffer_len(shared, stats);
-    while ring.queue().num_free() != 0 {
+    while ring.queue().num_free() > free {
         match ring.lend(len, owner) {
             Lent::Yes => {}
             Lent::NoRoom => break,
@@ -310,8 +338,9 @@ fn poll_ring<R: Ring>(
     let received = receive(ring, shared, stats, polling, budget);
     let queue = ring.queue();
     let (free, often_enough) = (queue.num_free(), budget.min(queue.size()) / 2);
-    if free > often_enough.min(ring.slack()) {
-        fill(ring, shared, stats, polling.owner());
+    // Where nothing has come yet the few buffers that are lent are enough.
+    if free > often_enough.min(ring.slack()) && (received != 0 || free > ring.idle()) {
+        fill(ring, shared, stats, polling.owner(), 0);
     }
     received
 }

@@ -29,6 +29,9 @@ use kernel::{
     },
 };
 
+/// How many buffers are lent where no packet is expected.
+const FEW: u32 = 2;
+
 /// A ring of such buffers.
 ///
 /// The virtqueue and the spare buffers are dropped before the pool that their pages belong to.
@@ -41,6 +44,8 @@ pub(super) struct Chained {
     longest: u32,
     /// The length of the header if it takes a segment of its own, else 0.
     header_apart: u32,
+    /// How many descriptors a buffer takes, at most.
+    each: u32,
 }
 
 impl Chained {
@@ -52,6 +57,7 @@ impl Chained {
         pool: PagePool,
         mode: &Mode,
         framing: &Framing,
+        each: u32,
     ) -> Result<Self> {
         Ok(Self {
             spare: KVec::with_capacity(queue.size() as usize, GFP_KERNEL)?,
@@ -63,6 +69,7 @@ impl Chained {
             } else {
                 framing.len()
             },
+            each,
         })
     }
 
@@ -85,6 +92,13 @@ impl Ring for Chained {
     #[inline]
     fn slack(&self) -> u32 {
         u32::MAX
+    }
+
+    #[inline]
+    fn idle(&self) -> u32 {
+        self.queue
+            .size()
+            .saturating_sub(FEW.wrapping_mul(self.each))
     }
 
     fn resize(&mut self, size: u32) -> Resized {

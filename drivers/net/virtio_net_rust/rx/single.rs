@@ -34,6 +34,9 @@ use kernel::{
 /// The length that packets are expected to have before there are any, in bytes.
 const FIRST_GUESS: u32 = 1500 + ETH_HLEN + VLAN_HLEN;
 
+/// How many buffers are lent at least where no packet is expected.
+const FEW: u32 = 16;
+
 /// The length of buffers for so many bytes: short ones, or whole pages. There is nothing between, since on pages of
 /// 4 KiB, one holds two of the one and one of the other.
 fn len_for(needed: u32) -> u32 {
@@ -134,6 +137,11 @@ impl Ring for Single {
     #[inline]
     fn slack(&self) -> u32 {
         self.slack
+    }
+
+    #[inline]
+    fn idle(&self) -> u32 {
+        self.slack.min(self.queue.size().saturating_sub(FEW))
     }
 
     fn resize(&mut self, size: u32) -> Resized {
