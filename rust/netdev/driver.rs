@@ -85,6 +85,10 @@ pub trait Driver: Sized + 'static {
         owner: &Exclusive<'_>,
     );
 
+    /// Tells the device what [`open_rx`](Self::open_rx) has put into a ring. All other rings have been filled too.
+    /// `ndo_open`: process context, rtnl held, may sleep.
+    fn start_rx(rx: &mut Self::Rx, stats: &Self::RxStats);
+
     /// The queues are being polled. `ndo_open`: process context, rtnl held, may sleep.
     fn opened(device: &Device<Self>);
 

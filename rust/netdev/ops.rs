@@ -109,6 +109,10 @@ impl<T: Driver> Ops<T> {
             // SAFETY: The context is disabled, and the rtnl lock is held.
             T::open_rx(device, unsafe { slot.state() }, slot.stats(), &owner);
         }
+        for slot in &context.rx {
+            // SAFETY: As above.
+            T::start_rx(unsafe { slot.state() }, slot.stats());
+        }
         for (kind, napi) in Self::contexts(context) {
             // SAFETY: The device is valid, and the context belongs to it and is disabled.
             unsafe {

@@ -13,7 +13,7 @@ import pytest
 from lab import driver as drivers
 from lab import traffic
 from lab.agent import PYTHON
-from support import commands, exchange, flows, packets, queues, toeplitz
+from support import binding, commands, counters, exchange, faults, flows, packets, queues, toeplitz
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
@@ -40,6 +40,8 @@ KINDS = [(six, protocol) for six in (False, True) for protocol in (TCP, UDP, OTH
 TABLE, KEY = 128, 40
 ADDRESSES = {"IP SA", "IP DA"}
 ALL = ADDRESSES | {"L4"}
+# Of packets, before an interface is set up.
+WAITING = 100
 NEW_KEY = bytes(range(100, 100 + KEY))
 
 
@@ -56,21 +58,22 @@ def guest(boot, driver):
     with boot(nics=DEVICES.values(), files=[exchange.PEER, FLOWS], cpus=PAIRS, memory="2G") as guest:
         driver.load(guest)
         for nic in guest.nics:
-            wake(guest, guest.bring_up(nic))
+            wake(guest, driver, guest.bring_up(nic))
             exchange.ping(traffic.host_run, nic.guest4)
             exchange.ping(traffic.host_run, nic.guest6)
         with exchange.peer_in(guest), exchange.peer_on_host():
             yield guest
 
 
-def wake(guest, name):
+def wake(guest, driver, name):
     """Any command about queues has QEMU read from the TAP again.
 
     Where it chooses the receive queue itself, it stops reading from a queue of the TAP when a packet from there is for a
     receive queue without buffers, and goes on when the one of the same number gets some. When an interface comes up,
-    they get them one by one. In bulk traffic it can happen any time, so there is none on these devices.
+    they get them one by one with the C driver. In bulk traffic it can happen any time, so there is none on these devices.
     """
-    guest.run(["ethtool", "-X", name, "default"], check=False)
+    if driver is drivers.C:
+        guest.run(["ethtool", "-X", name, "default"], check=False)
 
 
 class Device:
@@ -221,6 +224,26 @@ def test_all_have_the_key_of_the_machine(guest):
 
 
 # --- What is received -------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["both", "packed, small"])
+def test_packets_that_wait(guest, driver, name):
+    """Those that QEMU has for any of the queues before the interface is set up come when it is, and those after them."""
+    if driver is drivers.C:
+        pytest.skip("the C driver has QEMU stop there: see wake()")
+    nic = guest.nics[NAMES.index(name)]
+    device = guest.virtio_device(nic)
+    binding.unbind(guest, driver, device)
+    binding.bind(guest, driver, device)
+    interface = guest.interface(nic)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
+        link.bind((nic.tap, 0))
+        for number in range(WAITING):
+            link.send(frame(nic, number, False, UDP, (3000 + 7 * number, 9)))
+    guest.bring_up(nic)
+    faults.wait(lambda: counters.link(guest, interface)["rx_packets"] >= WAITING, "packets wait")
+    exchange.ping(guest.run, nic.host4)
+    exchange.ping(guest.run, nic.host6)
 
 
 def test_hash(hashing):
@@ -379,7 +402,7 @@ def faulty(boot, driver, faulty_module):
     with boot(nics=[BOTH, DEVICES["hash"]], files=[faulty_module, exchange.PEER, FLOWS], cpus=PAIRS) as guest:
         driver.load(guest)
         for nic in guest.nics:
-            wake(guest, guest.bring_up(nic))
+            wake(guest, driver, guest.bring_up(nic))
             exchange.ping(traffic.host_run, nic.guest4)
         with exchange.peer_in(guest), exchange.peer_on_host():
             yield guest
@@ -426,7 +449,7 @@ def test_device_refuses_at_first(faulty, driver):
     refused = [faulty.run(["ethtool", "-x", name], check=False).rc != 0 for name in names]
     assert sorted(refused) == [False, True]
     for nic, name in zip(faulty.nics, names):
-        wake(faulty, name)
+        wake(faulty, driver, name)
         assert queues.used(faulty, name) == (PAIRS, PAIRS)
         exchange.pings(faulty, nic)
     without = Device(faulty, faulty.nics[refused.index(True)])

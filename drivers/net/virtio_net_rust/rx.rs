@@ -172,7 +172,7 @@ impl Queue {
     }
 
     /// Lends buffers to the device until the ring is full, or only a few if the queue is not used: there may be many
-    /// such, and little memory. Tries again later if there is none.
+    /// such, and little memory. Tries again later if there is none. The device has to be told.
     pub(crate) fn fill(
         &mut self,
         device: &Device<VirtioNet>,
@@ -182,6 +182,14 @@ impl Queue {
         match &mut self.0 {
             Kinds::Single(ring) => fill_first(ring, device, stats, owner),
             Kinds::Chained(ring) => fill_first(ring, device, stats, owner),
+        }
+    }
+
+    /// Tells the device what has been lent.
+    pub(crate) fn kick(&mut self, stats: &stats::Rx) {
+        match &mut self.0 {
+            Kinds::Single(ring) => kick(ring, stats),
+            Kinds::Chained(ring) => kick(ring, stats),
         }
     }
 
@@ -247,7 +255,8 @@ fn fill_first<R: Ring>(
     fill(ring, device.shared(), stats, owner, free);
 }
 
-/// Lends buffers to the device until no more than `free` descriptors are. C function: `try_fill_recv()`.
+/// Lends buffers to the device until no more than `free` descriptors are. It has to be told. C function:
+/// `try_fill_recv()`.
 #[inline]
 fn fill<R: Ring>(
     ring: &mut R,
@@ -268,6 +277,10 @@ fn fill<R: Ring>(
             }
         }
     }
+}
+
+#[inline]
+fn kick<R: Ring>(ring: &mut R, stats: &stats::Rx) {
     if ring.queue().kick() {
         stats.kicks.add(1);
     }
@@ -341,6 +354,7 @@ fn poll_ring<R: Ring>(
     // Where nothing has come yet the few buffers that are lent are enough.
     if free > often_enough.min(ring.slack()) && (received != 0 || free > ring.idle()) {
         fill(ring, shared, stats, polling.owner(), 0);
+        kick(ring, stats);
     }
     received
 }

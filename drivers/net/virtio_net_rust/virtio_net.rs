@@ -168,6 +168,10 @@ impl net::Driver for VirtioNet {
         queue.fill(device, stats, owner);
     }
 
+    fn start_rx(queue: &mut rx::Queue, stats: &stats::Rx) {
+        queue.kick(stats);
+    }
+
     fn opened(device: &Device<Self>) {
         link::opened(device);
     }
