@@ -140,9 +140,9 @@ class Server:
         gc.collect()
         gc.freeze()
         while True:
-            for key, _ in self.found.select():
-                if key.fileobj in self.found.get_map():
-                    key.data(key.fileobj)
+            # One at a time, since it may be the end of another one.
+            key, _ = self.found.select()[0]
+            key.data(key.fileobj)
 
 
 if __name__ == "__main__":
