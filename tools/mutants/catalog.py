@@ -244,6 +244,14 @@ MUTANTS = [
         "if told.is_ok() || is_open(&told) || pairs != 0 {",
         "test_commands and test_fewer_queues_refused",
     ),
+    # --- Sent packets -----------------------------------------------------------------
+    Mutant(
+        "more may be completed than has been sent",
+        "rust/helpers/netdevice.c",
+        "bytes = min(bytes, READ_ONCE(txq->dql.num_queued) - txq->dql.num_completed);",
+        "bytes = min(bytes, UINT_MAX);",
+        "test_given_back_after_the_watchdog",
+    ),
     # --- Want of memory ---------------------------------------------------------------
     Mutant(
         "a ring without buffers stays empty",
