@@ -100,8 +100,17 @@ RECEIVED = rows(
         r"test_wrong_buffer",
         BROKEN,
     ),
+) + rows(
+    "Received packets",
+    "test_device_queues",
+    (
+        "delivered to a queue that the driver has said it does not use",
+        r"test_delivered_to_any_queue",
+        "the packet arrives",
+    ),
 )
 
+WATCHDOG = r"NETDEV WATCHDOG|TX timeout on queue"
 OTHER_QUEUES = rows(
     "Sent packets, interrupts and silence",
     "test_device_transmit",
@@ -111,6 +120,12 @@ OTHER_QUEUES = rows(
         "packets never given back",
         r"test_never",
         "the stack's watchdog says so, ``tx_timeouts`` counts; all flows once the device is bound again",
+    ),
+    (
+        "one packet never given back, and little is sent",
+        r"test_one_never",
+        "the watchdog may say so once; all flows after that",
+        Otherwise("the queue stands still for good", r"the guest did not send", also=WATCHDOG, alone=True),
     ),
     (
         "``id`` never lent or out of range, packet given back twice, used index 257 or 32768 too far",
@@ -132,6 +147,19 @@ OTHER_QUEUES = rows(
         "a device that does nothing for ten seconds",
         r"test_device_that_stops_for_long",
         "the stack's watchdog may say so; all flows when the device goes on",
+    ),
+    (
+        "does nothing until the queue is full and the kernel has sent a message through it (netconsole)",
+        r"test_kernel_speaks_while_the_queue_is_full",
+        "all flows when the device goes on",
+    ),
+) + rows(
+    "Sent packets, interrupts and silence",
+    "test_device_queues",
+    (
+        "packets of a queue that is not used any more, given back while the interface is down",
+        r"test_given_back_while_down",
+        "they count as sent once it is up",
     ),
 )
 
@@ -245,6 +273,28 @@ def statistics(text, shown, tests=None):
 
 
 LOOP = "hangs, with the rtnl lock"
+MANY_COMMANDS = rows(
+    "Many commands",
+    "test_device_slow",
+    (
+        "statistics of 20 pairs of queues, of which each request takes 0.7 s",
+        r"test_counters",
+        "given up after the limit of one command, with a line",
+        Otherwise("asks once, and waits, with the rtnl lock", r"assert \[\(8, 1\)\] == ", also=UBSAN, alone=True),
+    ),
+    (
+        "all settings, told again after one had no answer",
+        r"test_others_come_between",
+        "others have the rtnl lock in between",
+        Otherwise("hangs at the one, with the rtnl lock", HANGS, alone=True),
+    ),
+    (
+        "all settings, told again when the machine wakes up",
+        r"test_resume",
+        "it is awake before all are told, and the rest comes later",
+        Otherwise("VLANs are not told again", r"the device has not been told", also=UBSAN, alone=True),
+    ),
+)
 STATISTICS = rows(
     "Statistics",
     "test_device_stats",
@@ -373,6 +423,16 @@ FIRST = (
     ),
     *rows(
         "What the device says of itself at first",
+        "test_device_short",
+        (
+            "its configuration has 4, 7, 10, 11, 17 or 23 bytes",
+            r"test_features\[(?!24)",
+            "done without those features that there is no room for; a line for each",
+            Otherwise("the kernel stops there: a ``BUG()`` of the transport", r"RIP: 0010:vp_get", alone=True),
+        ),
+    ),
+    *rows(
+        "What the device says of itself at first",
         "test_device_features",
         (
             "offers an offload without what it depends on",
@@ -431,7 +491,7 @@ GONE = rows(
     ),
 )
 
-ROWS = (*RECEIVED, *OTHER_QUEUES, *COMMANDS, *QUIET, *STATISTICS, *FIRST, *LATER, *GONE)
+ROWS = (*RECEIVED, *OTHER_QUEUES, *COMMANDS, *QUIET, *MANY_COMMANDS, *STATISTICS, *FIRST, *LATER, *GONE)
 
 # Of virtio, by section and what the device says: in words.
 RULES = {

@@ -4,7 +4,6 @@
 import pytest
 
 from lab import device, features
-from lab import driver as drivers
 from support import binding, exchange
 from support.kernel_log import no_errors  # noqa: F401
 
@@ -32,8 +31,6 @@ def find(guest, driver):
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    if driver is drivers.C:
-        pytest.skip("the C driver ends in a BUG() of the transport")
     with boot(nics=map(made, LENGTHS), files=[exchange.PEER], shared_memory=True) as guest:
         driver.load(guest)
         guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines()

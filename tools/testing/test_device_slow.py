@@ -5,7 +5,6 @@ import time
 
 import pytest
 
-from lab import driver as drivers
 from support import exchange, faults, limit, ordered
 from support.kernel_log import errors
 from support.suspend import to_sleep
@@ -23,8 +22,6 @@ VLANS = range(7, 27)
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    if driver is drivers.C:
-        pytest.skip("the C driver waits for each command, with the rtnl lock")
     # With vhost-user a device has fewer queues.
     nics = [ordered.made(names, pairs, way="vfio-user") for names, pairs in DEVICES.values()]
     with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
