@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab import guest as guests
-from lab import kernel, payload, traffic
+from lab import kernel, payload
 from support import exchange, kexec
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import stock_only
@@ -73,7 +73,7 @@ def busy(boot, driver, files):
                 guest.bring_up(nic)
                 guest.spawn([*exchange.COMMAND, "flood", nic.host4, exchange.PAUSE])
             for nic in guest.nics:
-                exchange.reaches(traffic.host_run, nic.guest4)
+                exchange.reaches(nic)
             yield guest
 
     return booted
