@@ -27,6 +27,8 @@ SKIPPED = re.compile(r"^SKIPPED \[(\d+)\]")
 FAILURES = re.compile(r"^=+ (ERRORS|FAILURES) =+$", re.MULTILINE)
 # Those that take longest, which are begun first.
 LONG = {
+    "test_bench",
+    "test_checksums",
     "test_commands",
     "test_device_config",
     "test_device_hashes",
@@ -34,12 +36,19 @@ LONG = {
     "test_device_receive",
     "test_device_status",
     "test_device_transmit",
+    "test_guest",
     "test_injection",
+    "test_layers",
     "test_life_cycle",
-    "test_modes",
+    "test_machines",
     "test_queues",
+    "test_quiet_commands",
     "test_rings",
     "test_rss",
+    "test_source",
+    "test_stress",
+    "test_suspend",
+    "test_transmit",
 }
 
 

@@ -15,8 +15,8 @@ AWAKE = "/tmp/awake"
 TIMEOUT = kernel.patient(300)
 
 
-def asleep(guest, command, wake=lambda: None):
-    """Has a command put the guest to sleep, and calls `wake` now and then until it is awake again."""
+def asleep(guest, command, wake=lambda: None, growth=1):
+    """Has a command put the guest to sleep, and calls `wake` until it is awake again, with pauses that grow by a factor."""
     guest.run(f"rm -f {AWAKE}")
     # The agent has answered before it sleeps.
     with guest.spawn(f"sleep 0.1; {command}; echo $? >{AWAKE}.new; mv {AWAKE}.new {AWAKE}"):
@@ -28,7 +28,7 @@ def asleep(guest, command, wake=lambda: None):
                 assert status == "0\n", f"{command}: exit status {status}"
                 return
             assert time.monotonic() < limit, f"{command}: the guest does not come back"
-            pause = min(1.5 * pause, 5)
+            pause *= growth
 
 
 def to_memory(guest):
@@ -48,8 +48,8 @@ def to_idle(guest):
     count = "cat /sys/power/suspend_stats/success"
     before = int(guest.run(count).stdout)
     with guest.spawn(["cat", "/dev/ttyS1"]):
-        # QEMU does not say whether the guest sleeps. One that is woken before it does is up at once.
-        asleep(guest, f"until [ $({count}) -gt {before} ]; do echo freeze >/sys/power/state; done", guest.nudge)
+        # QEMU does not say whether the guest sleeps. One that is woken before it does is up at once, and needs longer.
+        asleep(guest, f"until [ $({count}) -gt {before} ]; do echo freeze >/sys/power/state; done", guest.nudge, growth=1.5)
 
 
 def to_sleep(guest):
