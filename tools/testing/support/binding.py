@@ -31,5 +31,3 @@ def hand_over(guest, devices, giver, taker):
 def device_at(guest, address):
     """The device on the virtio bus that a PCI device is, bound or not: 0000:00:ADDRESS.0."""
     return guest.run(f"cd /sys/bus/pci/devices/0000:00:{address}.0 && ls -d virtio*").stdout.strip()
-
-
