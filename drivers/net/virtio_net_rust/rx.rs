@@ -152,21 +152,20 @@ impl Queue {
             return Ok(Self(Kinds::Single(Single::new(queue, pool, mode))));
         }
         let queue: Virtqueue<Chain> = found.take()?;
-        if !device.has(features::INDIRECT) && (queue.size() as usize) < Chain::SEGMENTS {
-            dev_err!(
-                device,
-                "a receive queue of {} descriptors cannot hold one packet: give it {} or more\n",
-                queue.size(),
-                Chain::SEGMENTS
-            );
-            return Err(EINVAL);
-        }
-        let pool = netdev.page_pool(index, &queue)?;
         let each = if device.has(features::INDIRECT) {
             1
         } else {
             Chain::SEGMENTS as u32
         };
+        if queue.size() < each {
+            dev_err!(
+                device,
+                "a receive queue of {} descriptors cannot hold one packet: give it {each} or more\n",
+                queue.size()
+            );
+            return Err(EINVAL);
+        }
+        let pool = netdev.page_pool(index, &queue)?;
         let chained = Chained::new(queue, pool, mode, framing, each)?;
         Ok(Self(Kinds::Chained(chained)))
     }
