@@ -1,19 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0
 """Receive side scaling: packets come through the queue, and with the hash, that follow from what has been set."""
 
-import json
 import re
 import socket
 import struct
-import time
-from pathlib import Path
 
 import pytest
 
 from lab import driver as drivers
 from lab import traffic
-from lab.agent import PYTHON
-from support import binding, commands, counters, exchange, faults, flows, packets, queues, toeplitz
+from support import binding, commands, counters, device_hashes, exchange, faults, packets, queues, toeplitz
+from support.device_hashes import FLOWS
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
 
@@ -34,7 +31,6 @@ STEERING = ["both", "packed, small", "rss"]
 # Others choose in QEMU: see `wake`.
 BULK = ["rss", "hash"]
 HASHING = ["both", "packed, small", "both, short", "hash"]
-FLOWS = Path(flows.__file__)
 TCP, UDP, OTHER = 6, 17, 253
 KINDS = [(six, protocol) for six in (False, True) for protocol in (TCP, UDP, OTHER)]
 TABLE, KEY = 128, 40
@@ -179,25 +175,8 @@ def expect(device, hashes=True, fields=all_fields, each=6):
         queue = (table[hashed % TABLE] if fields(six, protocol) != "nothing" else 0) if table else None
         sent.append(frame(nic, len(sent), six, protocol, ports))
         wanted.append((hashed if hashes else 0, queue))
-    missing = not_seen(device, sent, wanted)
+    missing = device_hashes.missing(device.guest, device.nic, sent, wanted)
     assert not missing, [(KINDS[number % len(KINDS)], wanted[number]) for number in missing]
-
-
-def not_seen(device, sent, wanted):
-    """The numbers of the frames that have not come as wanted."""
-    guest, path = device.guest, "/tmp/flows.json"
-    guest.put(path, json.dumps(wanted))
-    left = set(range(len(sent)))
-    with guest.spawn([*PYTHON, f"/payload/{FLOWS.name}", device.name, path]) as looking:
-        looking.says("ready")
-        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
-            link.bind((device.nic.tap, 0))
-            for data in sent:
-                link.send(data)
-        limit = time.monotonic() + exchange.TIMEOUT
-        while left and time.monotonic() < limit:
-            left -= {int(line) for line in looking.output().splitlines()[1:]}
-    return left
 
 
 # --- At first ---------------------------------------------------------------------
