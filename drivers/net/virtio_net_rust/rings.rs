@@ -184,7 +184,7 @@ fn resize_rx(
         size.store(paused.state.size(), Relaxed);
         if paused.polled {
             paused.state.fill(device, paused.stats, &paused.owner);
-            paused.state.kick(paused.stats);
+            paused.state.notify(paused.stats);
         }
         resized
     })?;

@@ -169,7 +169,7 @@ impl net::Driver for VirtioNet {
     }
 
     fn start_rx(queue: &mut rx::Queue, stats: &stats::Rx) {
-        queue.kick(stats);
+        queue.notify(stats);
     }
 
     fn opened(device: &Device<Self>) {
