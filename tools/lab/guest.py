@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 import time
 import warnings
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -356,6 +357,13 @@ class Guest:
         replace = f"address replace {nic.guest4}/24 dev {name}", f"address replace {nic.guest6}/64 dev {name} nodad"
         self.run(["ip", "-batch", "-"], input="\n".join([*replace, f"link set {name} up"]).encode())
         return name
+
+    @contextmanager
+    def paused(self):
+        """For so long no processor of the guest runs: it does not see what the host does in the order that it is done."""
+        self._told(lambda: self.qmp("stop"))
+        yield
+        self._told(lambda: self.qmp("cont"))
 
     def disk(self, serial):
         """The device of a disk that was given this serial number in `extra`."""
