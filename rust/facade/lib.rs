@@ -19,3 +19,4 @@ pub use kernel::{
 };
 pub use netdev as net;
 pub use virtio;
+pub use vnet;

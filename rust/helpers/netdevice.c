@@ -185,3 +185,18 @@ __rust_helper bool rust_helper_netdev_xmit_more(void)
 {
 	return netdev_xmit_more();
 }
+
+/* Whether page_pools are in the list of @dev, which begins in it. */
+__rust_helper bool rust_helper_netdev_has_page_pools(const struct net_device *dev)
+{
+#ifdef CONFIG_PAGE_POOL
+	return !hlist_empty(&dev->page_pools);
+#else
+	return false;
+#endif
+}
+
+__rust_helper bool rust_helper_in_task(void)
+{
+	return in_task();
+}

@@ -38,12 +38,17 @@ __rust_helper void rust_helper_page_pool_put_va(void *va)
 	page_pool_put_full_page(pp_page_to_nmdesc(page)->pp, page, false);
 }
 
-/* The device that the page of @va is mapped for, or NULL where its pool maps nothing. */
-__rust_helper struct device *rust_helper_page_pool_va_dma_dev(const void *va)
+/* The pool that the page of @va belongs to. */
+__rust_helper struct page_pool *rust_helper_page_pool_of_va(const void *va)
 {
-	const struct page_pool *pool = pp_page_to_nmdesc(virt_to_head_page(va))->pp;
+	return pp_page_to_nmdesc(virt_to_head_page(va))->pp;
+}
 
-	return pool->dma_map ? pool->p.dev : NULL;
+/* Has poll functions that begin from now on recycle nothing into the cache of @pool. */
+__rust_helper void rust_helper_page_pool_unlink_napi(struct page_pool *pool)
+{
+	WRITE_ONCE(pool->p.napi, NULL);
+	smp_mb();
 }
 
 /* Makes what the device wrote visible to the CPU, where the pool of @va maps its pages. */

@@ -37,19 +37,15 @@ use core::{
     ops::Deref,
     ptr::NonNull, //
 };
+use dma::{
+    fault,
+    Attached,
+    DmaDevice, //
+};
 use kernel::{
     error::to_result,
     prelude::*,
     sync::Arc, //
-};
-use virtio::{
-    fault,
-    queue::{
-        Incoming,
-        Irq,
-        Virtqueue, //
-    },
-    Attached, //
 };
 
 /// How the private area of a network device is aligned (`NETDEV_ALIGN`).
@@ -82,7 +78,7 @@ impl<T: Driver> Allocated<T> {
     /// # Errors
     ///
     /// `ENOMEM`.
-    pub fn new(parent: Attached, pairs: u16) -> Result<Self> {
+    pub fn new(parent: impl Into<Attached>, pairs: u16) -> Result<Self> {
         const { assert!(align_of::<Context<T>>() <= PRIVATE_ALIGN) };
 
         fault::point("network device")?;
@@ -98,12 +94,11 @@ impl<T: Driver> Allocated<T> {
         let mut this = Self {
             dev: NonNull::new(dev).ok_or(ENOMEM)?,
             napis: KVec::new(),
-            parent,
+            parent: parent.into(),
             rss: RssSizes::default(),
             driver: PhantomData,
         };
-        let parent_dev: &kernel::device::Device<kernel::device::Bound> = (*this.parent).as_ref();
-        // SAFETY: The device is valid and nobody else knows it. `device::Device` is transparent.
+        // SAFETY: The device is valid and nobody else knows it.
         unsafe {
             (*dev).netdev_ops = Ops::<T>::NET_DEVICE_OPS;
             (*dev).ethtool_ops = EthtoolOps::<T>::OPS;
@@ -111,7 +106,7 @@ impl<T: Driver> Allocated<T> {
             bindings::netdev_allow_live_addr_change(dev);
             bindings::netdev_filters_unicast(dev);
             bindings::netdev_sends_without_linear(dev);
-            (*dev).dev.parent = core::ptr::from_ref(parent_dev).cast_mut().cast();
+            (*dev).dev.parent = this.parent.as_raw();
         }
         // Room first: a context that exists must be in the list that `Drop` goes through.
         this.napis.reserve(2 * usize::from(pairs), GFP_KERNEL)?;
@@ -172,10 +167,10 @@ impl<T: Driver> Allocated<T> {
     /// # Errors
     ///
     /// `EINVAL` if there is no pair `index`.
-    pub fn set_irqs(&self, index: u16, rx: Option<Irq>, tx: Option<Irq>) -> Result {
+    pub fn set_irqs(&self, index: u16, rx: Option<c_int>, tx: Option<c_int>) -> Result {
         let napis = [self.rx_napi(index), self.tx_napi(index)];
         for (napi, irq) in napis.into_iter().zip([rx, tx]) {
-            let number = irq.map_or(-1, Irq::number);
+            let number = irq.unwrap_or(-1);
             // SAFETY: The context belongs to the device, which is valid. The device has no map of
             // interrupts, nor does it leave their affinity to the stack, so the number is just kept.
             unsafe { bindings::netif_napi_set_irq(napi.ok_or(EINVAL)?.as_raw(), number) };
@@ -183,18 +178,19 @@ impl<T: Driver> Allocated<T> {
         Ok(())
     }
 
-    /// A pool of receive buffers for `queue`, which is polled by the receive queue `index`.
+    /// A pool of receive buffers, of `size` pages at rest, for a queue that `device` does DMA for and that is polled by the
+    /// receive queue `index`.
     ///
     /// Process context. May sleep.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if there is no queue `index`; `ENOMEM`.
-    pub fn page_pool<B: Incoming>(&self, index: u16, queue: &Virtqueue<B>) -> Result<PagePool> {
+    /// `EINVAL` if there is no queue `index`; `ENOMEM`, `E2BIG`.
+    pub fn page_pool(&self, index: u16, size: u32, device: DmaDevice<'_>) -> Result<PagePool> {
         let napi = self.rx_napi(index).ok_or(EINVAL)?.clone();
         // SAFETY: The device has not been unregistered: a registration that does so is being dropped,
-        // and this borrows from it.
-        unsafe { PagePool::new(queue, napi, self.parent.clone()) }
+        // and this borrows from it. `Drop` looks for pools.
+        unsafe { PagePool::new(size, device, napi) }
     }
 
     /// Sets the MAC address; a random one if there is none, or if it is not one that a station can
@@ -383,6 +379,11 @@ impl<T: Driver> Drop for Allocated<T> {
             }
             bindings::synchronize_net();
             dim::finish(self.as_raw());
+            if bindings::netdev_has_page_pools(self.as_raw()) {
+                // They are in a list that begins in the device. Of one that has been registered the stack has taken them.
+                pr_warn!("a network device that was never registered is left behind, as page_pools of it are\n");
+                return;
+            }
             bindings::free_netdev(self.as_raw());
         }
     }

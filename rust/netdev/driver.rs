@@ -110,6 +110,11 @@ pub trait Driver: Sized + 'static {
     /// Softirq context, with the lock of the transmit queue.
     fn flush_tx(tx: TxAccess<'_, Self>);
 
+    /// Which of `features` the device has for `skb`, which is about to be sent: what it cannot do the stack does before.
+    ///
+    /// `ndo_features_check`: softirq context, or process context with softirqs disabled.
+    fn features_check(skb: &SkBuff, features: Features) -> Features;
+
     /// Polls a receive queue: softirq context.
     fn poll_rx<'poll>(device: &'poll Device<Self>, poll: RxPoll<'poll, Self>) -> Done<'poll>;
 

@@ -56,11 +56,13 @@ impl Features {
         Self(1 << bit)
     }
 
-    pub(crate) const fn from_bits(bits: u64) -> Self {
+    /// The set of these bits (`NETIF_F_*`).
+    pub const fn from_bits(bits: u64) -> Self {
         Self(bits)
     }
 
-    pub(crate) const fn bits(self) -> u64 {
+    /// The bits (`NETIF_F_*`).
+    pub const fn bits(self) -> u64 {
         self.0
     }
 }

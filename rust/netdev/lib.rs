@@ -37,7 +37,6 @@ mod rx_mode;
 mod service;
 mod skbuff;
 pub mod stats;
-mod vnet;
 
 pub use self::{
     allocated::{
@@ -67,7 +66,8 @@ pub use self::{
         Chain,
         PagePool,
         PoolBuffer,
-        PoolPage, //
+        PoolPage,
+        PoolSource, //
     },
     pause::{
         RxPaused,
@@ -88,15 +88,9 @@ pub use self::{
     rx_mode::RxMode,
     skbuff::{
         DropReason,
+        Frame,
         RxSkb,
         SkBuff, //
-    },
-    vnet::{
-        Framing,
-        GsoTypes,
-        Header,
-        Negotiated,
-        Packet, //
     },
 };
 

@@ -2,8 +2,21 @@
 
 //! NAPI: polling a queue in softirq context.
 
-use crate::bindings;
-use core::ptr::NonNull;
+use crate::{
+    bindings,
+    Features, //
+};
+use core::{
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
+    sync::atomic::{
+        AtomicBool,
+        Ordering::SeqCst, //
+    },
+};
+use dma::fault;
 use kernel::{
     alloc::{
         flags::*,
@@ -31,6 +44,8 @@ pub struct Napi {
     retry: Opaque<bindings::timer_list>,
     dev: NonNull<bindings::net_device>,
     index: u16,
+    /// Set before it is enabled, cleared after it has been disabled.
+    enabled: AtomicBool,
 }
 
 // SAFETY: The methods that take `&self` may be called from any thread.
@@ -57,13 +72,14 @@ impl Napi {
         direction: Direction,
         poll: unsafe extern "C" fn(*mut bindings::napi_struct, c_int) -> c_int,
     ) -> Result<Arc<Self>> {
-        virtio::fault::point("NAPI context")?;
+        fault::point("NAPI context")?;
         let napi = Arc::pin_init(
             pin_init!(Self {
                 raw: Opaque::zeroed(),
                 retry: Opaque::zeroed(),
                 dev,
                 index,
+                enabled: AtomicBool::new(false),
             }),
             GFP_KERNEL,
         )?;
@@ -112,13 +128,49 @@ impl Napi {
         self.raw.get()
     }
 
-    pub(crate) fn dev(&self) -> *mut bindings::net_device {
+    /// The network device, for functions of C. It is valid while the context is being polled.
+    pub fn dev(&self) -> *mut bindings::net_device {
         self.dev.as_ptr()
     }
 
     /// The index of the queue among those of its direction.
     pub fn index(&self) -> u16 {
         self.index
+    }
+
+    /// Whether the poll function may run. Any context.
+    pub(crate) fn is_enabled(&self) -> bool {
+        self.enabled.load(SeqCst)
+    }
+
+    /// Enables the context, which polls the queue of the type `kind`, and has it polled.
+    ///
+    /// # Safety
+    ///
+    /// The device is registered, and the rtnl lock is held. The context is disabled. Process context, may sleep.
+    pub(crate) unsafe fn enable(&self, kind: bindings::netdev_queue_type) {
+        self.enabled.store(true, SeqCst);
+        // SAFETY: By the requirements of this function.
+        unsafe {
+            bindings::napi_enable(self.as_raw());
+            bindings::netif_queue_set_napi(self.dev(), self.index.into(), kind, self.as_raw());
+        }
+        // What arrived or was sent before raises no interrupt any more.
+        self.schedule_now();
+    }
+
+    /// Disables the context, which polls the queue of the type `kind`, and waits until its poll function has returned.
+    ///
+    /// # Safety
+    ///
+    /// As for [`enable`](Self::enable), but the context is enabled.
+    pub(crate) unsafe fn disable(&self, kind: bindings::netdev_queue_type) {
+        // SAFETY: By the requirements of this function.
+        unsafe {
+            bindings::netif_queue_set_napi(self.dev(), self.index.into(), kind, null_mut());
+            bindings::napi_disable(self.as_raw());
+        }
+        self.enabled.store(false, SeqCst);
     }
 
     /// Schedules the poll function, unless it is scheduled or the context is disabled.
@@ -209,5 +261,15 @@ impl<'a> Polling<'a> {
     #[inline]
     pub fn napi(&self) -> &'a Napi {
         self.owner.napi
+    }
+
+    /// The features of the network device that are on, as they are now.
+    #[inline]
+    pub fn features(&self) -> Features {
+        // SAFETY: The device of a NAPI context that is being polled is valid. The field may change
+        // at any time, as a whole.
+        Features::from_bits(unsafe {
+            core::ptr::addr_of!((*self.napi().dev()).features).read_volatile()
+        })
     }
 }

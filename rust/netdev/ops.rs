@@ -14,7 +14,6 @@ use crate::{
     },
     rtnl,
     stats::LinkStats,
-    vnet,
     Device,
     Driver,
     DropReason,
@@ -26,10 +25,8 @@ use crate::{
 use core::{
     ffi::c_void,
     marker::PhantomData,
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
+    mem::ManuallyDrop,
+    ptr::NonNull, //
 };
 use kernel::{
     error::{
@@ -64,7 +61,7 @@ impl<T: Driver> Ops<T> {
             ndo_validate_addr: Some(bindings::eth_validate_addr),
             ndo_tx_timeout: Some(Self::tx_timeout),
             ndo_get_stats64: Some(Self::get_stats64),
-            ndo_features_check: Some(vnet::features_check),
+            ndo_features_check: Some(Self::features_check),
             ndo_set_features: Some(Self::set_features),
             ndo_set_mac_address: Some(Self::set_mac_address),
             ndo_set_rx_mode_async: Some(Self::set_rx_mode),
@@ -98,7 +95,7 @@ impl<T: Driver> Ops<T> {
     ///
     /// The contexts are disabled, and the device is not frozen.
     pub(crate) unsafe fn start_polling(device: &Device<T>, rtnl: &rtnl::Held) {
-        let (dev, context) = (device.as_raw(), device.context());
+        let context = device.context();
 
         // Also of those that are not used: the device may deliver to any that there is.
         for slot in &context.rx {
@@ -114,13 +111,8 @@ impl<T: Driver> Ops<T> {
             T::start_rx(unsafe { slot.state() }, slot.stats());
         }
         for (kind, napi) in Self::contexts(context) {
-            // SAFETY: The device is valid, and the context belongs to it and is disabled.
-            unsafe {
-                bindings::napi_enable(napi.as_raw());
-                bindings::netif_queue_set_napi(dev, napi.index().into(), kind, napi.as_raw());
-            }
-            // What arrived or was sent before raises no interrupt any more.
-            napi.schedule_now();
+            // SAFETY: The device is registered, and the context belongs to it and is disabled.
+            unsafe { napi.enable(kind) };
         }
         context.polled.set(true, rtnl);
     }
@@ -149,14 +141,10 @@ impl<T: Driver> Ops<T> {
     ///
     /// The contexts are enabled.
     pub(crate) unsafe fn stop_polling(device: &Device<T>, rtnl: &rtnl::Held) {
-        let dev = device.as_raw();
         device.context().polled.set(false, rtnl);
         for (kind, napi) in Self::contexts(device.context()) {
-            // SAFETY: The device is valid, and the context belongs to it and is enabled.
-            unsafe {
-                bindings::netif_queue_set_napi(dev, napi.index().into(), kind, null_mut());
-                bindings::napi_disable(napi.as_raw());
-            }
+            // SAFETY: The device is registered, and the context belongs to it and is enabled.
+            unsafe { napi.disable(kind) };
         }
         for dim in device.context().rx.iter().flat_map(|slot| &slot.dim) {
             // SAFETY: The contexts have just been disabled.
@@ -234,6 +222,21 @@ impl<T: Driver> Ops<T> {
             }
         }
         TX_BUSY
+    }
+
+    /// `ndo_features_check`.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a valid packet, which stays with the stack.
+    unsafe extern "C" fn features_check(
+        raw: *mut bindings::sk_buff,
+        _dev: *mut bindings::net_device,
+        features: bindings::netdev_features_t,
+    ) -> bindings::netdev_features_t {
+        // SAFETY: By the requirement of this function. Nothing is dropped.
+        let skb = unsafe { ManuallyDrop::new(SkBuff::from_raw(NonNull::new_unchecked(raw))) };
+        T::features_check(&skb, Features::from_bits(features)).bits()
     }
 
     /// `ndo_tx_timeout`.

@@ -20,18 +20,20 @@ use crate::{
     Exclusive,
     Napi, //
 };
-use core::ptr::NonNull;
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+use dma::{
+    fault,
+    Attached,
+    DmaDevice,
+    Source, //
+};
 use kernel::{
     error::from_err_ptr,
     prelude::*,
     sync::Arc, //
-};
-use virtio::{
-    queue::{
-        Incoming,
-        Virtqueue, //
-    },
-    Attached, //
 };
 
 /// The room that a buffer keeps in front of the data, for headers that are pushed when the packet
@@ -46,48 +48,78 @@ pub(crate) const TAILROOM: u32 = bindings::SKB_SHARED_INFO_ROOM;
 
 /// A pool of pages that receive buffers are cut from, for one queue.
 ///
-/// Pages are mapped for the device that does DMA for the queue, if there is one.
+/// Pages are mapped for the device that does DMA for the queue, if there is one. They stay so for as long as there is
+/// this or a [`PoolSource`] of it.
 ///
 /// # Invariants
 ///
-/// `raw` is a page_pool that recycles directly in the poll function of `napi`. It maps its pages for
-/// `dma_device`, or does not map them if that is null.
+/// `raw` is the page_pool of `source`, and `napi` its NAPI context. There is no other value with which something is
+/// allocated from it.
 pub struct PagePool {
     raw: NonNull<bindings::page_pool>,
-    dma_device: *const bindings::device,
     napi: Arc<Napi>,
-    device: Attached,
+    source: PoolSource,
 }
 
 // SAFETY: The pool is used through `&mut` only, and may move between threads.
 unsafe impl Send for PagePool {}
 
+/// What the buffers of a [`PagePool`] belong to: it keeps their memory mapped, and is what a queue is told that they are
+/// lent to. Dropped in process context.
+#[derive(Clone)]
+pub struct PoolSource(Arc<Pool>);
+
+/// # Invariants
+///
+/// `raw` is a page_pool that recycles directly in the poll function of `napi`. It maps its pages for
+/// `dma_device`, or does not map them if that is null.
+struct Pool {
+    raw: NonNull<bindings::page_pool>,
+    dma_device: *const bindings::device,
+    napi: ManuallyDrop<Arc<Napi>>,
+    /// Memory can be mapped for `dma_device` as long as this is there.
+    attached: ManuallyDrop<Attached>,
+}
+
+// SAFETY: What is done with it here may be done by any thread.
+unsafe impl Send for Pool {}
+// SAFETY: As above: nothing is done with a shared one but to look at fields that do not change.
+unsafe impl Sync for Pool {}
+
 impl PagePool {
-    /// A pool for the buffers of `queue`, which is polled by `napi`.
+    /// A pool of `size` pages at rest, for the buffers of a queue that `device` does DMA for and that is polled by `napi`.
     ///
     /// Process context. May sleep.
     ///
     /// # Safety
     ///
-    /// The network device of `napi` has not been unregistered.
-    pub(crate) unsafe fn new<B: Incoming>(
-        queue: &Virtqueue<B>,
-        napi: Arc<Napi>,
-        device: Attached,
-    ) -> Result<Self> {
-        virtio::fault::point("page_pool")?;
-        // SAFETY: The NAPI context has been added to a device that is there, and outlives the
-        // pool's use of it, since `page_pool_destroy` unlinks them. The DMA device is null, or that
-        // of a queue that exists.
+    /// The network device of `napi` has not been unregistered, and is not freed while it has a pool.
+    pub(crate) unsafe fn new(size: u32, device: DmaDevice<'_>, napi: Arc<Napi>) -> Result<Self> {
+        fault::point("page_pool")?;
+        // SAFETY: The NAPI context has been added to a device that is there, and outlives the pool's use of it, since
+        // dropping the pool unlinks them. The DMA device is null, or one that memory can be mapped for.
         let raw = from_err_ptr(unsafe {
-            bindings::page_pool_create_rx(queue.size(), queue.dma_device(), napi.as_raw())
+            bindings::page_pool_create_rx(size, device.as_raw(), napi.as_raw())
         })?;
+        let raw = NonNull::new(raw).ok_or(ENOMEM)?;
+        // INVARIANT: It has just been made so.
+        let pool = Pool {
+            raw,
+            dma_device: device.as_raw(),
+            napi: ManuallyDrop::new(napi.clone()),
+            attached: ManuallyDrop::new(device.attached().clone()),
+        };
+        // INVARIANT: It is new.
         Ok(Self {
-            dma_device: queue.dma_device(),
-            raw: NonNull::new(raw).ok_or(ENOMEM)?,
+            raw,
             napi,
-            device,
+            source: PoolSource(Arc::new(pool, GFP_KERNEL)?),
         })
+    }
+
+    /// What the buffers belong to.
+    pub fn source(&self) -> PoolSource {
+        self.source.clone()
     }
 
     /// Cuts a buffer of at least `len` bytes from the pool.
@@ -101,7 +133,7 @@ impl PagePool {
     #[inline]
     pub fn alloc(&mut self, owner: &Exclusive<'_>, len: u32) -> Option<PoolBuffer> {
         let fits = len <= PoolBuffer::WHOLE_PAGE;
-        if !fits || !core::ptr::eq(owner.napi(), &*self.napi) || virtio::fault::no_memory() {
+        if !fits || !core::ptr::eq(owner.napi(), &*self.napi) || fault::no_memory() {
             return None;
         }
         // The sum is a page at most, which is aligned, so rounding it up gives no more than that.
@@ -121,7 +153,7 @@ impl PagePool {
     /// pool is for.
     #[inline]
     pub fn alloc_page(&mut self, owner: &Exclusive<'_>) -> Option<PoolPage> {
-        if !core::ptr::eq(owner.napi(), &*self.napi) || virtio::fault::no_memory() {
+        if !core::ptr::eq(owner.napi(), &*self.napi) || fault::no_memory() {
             return None;
         }
         let mut size = PoolPage::CAPACITY;
@@ -131,19 +163,45 @@ impl PagePool {
         // SAFETY: The page is new.
         NonNull::new(start.cast()).map(|page| unsafe { PoolPage::new(page) })
     }
+}
 
-    /// The device that the pages are mapped for, or null.
-    fn dma_device(&self) -> *const bindings::device {
-        self.dma_device
+impl PoolSource {
+    /// Whether the page at `data`, which belongs to some page_pool, belongs to this one.
+    #[inline]
+    fn has(&self, data: NonNull<u8>) -> bool {
+        // SAFETY: By the requirement of this function. A pool exists as long as it has pages.
+        core::ptr::eq(unsafe { bindings::page_pool_of_va(data.as_ptr().cast()) }, self.0.raw.as_ptr())
     }
 }
 
-impl Drop for PagePool {
+// SAFETY: By the invariant of `Pool`: its pages are mapped when they come from the stack's memory, and unmapped when they
+// go back there, or when the pool is destroyed.
+unsafe impl Source for PoolSource {
+    fn dma_device(&self) -> *const bindings::device {
+        self.0.dma_device
+    }
+}
+
+impl Drop for Pool {
     fn drop(&mut self) {
-        // Destroying the pool unmaps pages that are still lent to the device. So take the device
-        // away from them first.
-        self.device.reset();
-        // SAFETY: The pool is valid. Pages that are out come back to it later.
-        unsafe { bindings::page_pool_destroy(self.raw.as_ptr()) };
+        // SAFETY: The functions have no requirements.
+        if !unsafe { bindings::in_task() } {
+            // It would have to wait. What is left behind does no harm.
+            pr_warn!("a page_pool is dropped where nothing can wait for its last user: it stays, and so does the device\n");
+            return;
+        }
+        // SAFETY: By the type invariant the pool and the context are valid; nobody allocates from the pool any more.
+        // Once they are unlinked no poll function that begins recycles into the pool's cache. One that has begun before
+        // is waited for: if the context is disabled there is none. Pages that are out come back to the pool later.
+        // The fields are not used afterwards.
+        unsafe {
+            bindings::page_pool_unlink_napi(self.raw.as_ptr());
+            if self.napi.is_enabled() {
+                bindings::synchronize_net();
+            }
+            bindings::page_pool_destroy(self.raw.as_ptr());
+            ManuallyDrop::drop(&mut self.napi);
+            ManuallyDrop::drop(&mut self.attached);
+        }
     }
 }

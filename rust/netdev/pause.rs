@@ -12,10 +12,8 @@ use crate::{
     rtnl,
     Device,
     Driver,
-    Exclusive,
-    Napi, //
+    Exclusive, //
 };
-use core::ptr::null_mut;
 use kernel::prelude::*;
 
 /// A receive queue that is paused. Nobody polls it.
@@ -74,7 +72,8 @@ impl<T: Driver> Device<T> {
         // enable or disable the context too.
         slot.paused.set(true);
         if polled {
-            self.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX, &slot.napi);
+            // SAFETY: The device is registered, the lock is held, and the context enabled.
+            unsafe { slot.napi.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX) };
             if let Some(dim) = &slot.dim {
                 // SAFETY: The context has just been disabled.
                 unsafe { dim.settle() };
@@ -92,7 +91,8 @@ impl<T: Driver> Device<T> {
             polled,
         });
         if polled {
-            self.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX, &slot.napi);
+            // SAFETY: It has been disabled above.
+            unsafe { slot.napi.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX) };
         }
         slot.paused.set(false);
         Ok(result)
@@ -125,7 +125,8 @@ impl<T: Driver> Device<T> {
             return Err(EBUSY);
         }
         if polled {
-            self.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX, &slot.napi);
+            // SAFETY: The device is registered, the lock is held, and the context enabled.
+            unsafe { slot.napi.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX) };
         }
         // SAFETY: The queue is not paused, and its context is disabled.
         unsafe { slot.pause(&settle) };
@@ -140,7 +141,8 @@ impl<T: Driver> Device<T> {
         // SAFETY: The queue has been paused above, and its state is not used any more.
         unsafe { slot.resume(&settle) };
         if polled {
-            self.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX, &slot.napi);
+            // SAFETY: It has been disabled above.
+            unsafe { slot.napi.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX) };
         }
         Ok(result)
     }
@@ -150,26 +152,5 @@ impl<T: Driver> Device<T> {
     pub fn is_up(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_running(self.as_raw()) }
-    }
-
-    /// Disables a context that is enabled, and waits until its poll function has returned.
-    fn disable(&self, kind: bindings::netdev_queue_type, napi: &Napi) {
-        // SAFETY: The device is valid, and the context belongs to it.
-        unsafe {
-            bindings::netif_queue_set_napi(self.as_raw(), napi.index().into(), kind, null_mut());
-            bindings::napi_disable(napi.as_raw());
-        }
-    }
-
-    /// Enables a context that is disabled, and has it polled.
-    fn enable(&self, kind: bindings::netdev_queue_type, napi: &Napi) {
-        let index = napi.index().into();
-        // SAFETY: The device is valid, and the context belongs to it.
-        unsafe {
-            bindings::napi_enable(napi.as_raw());
-            bindings::netif_queue_set_napi(self.as_raw(), index, kind, napi.as_raw());
-        }
-        // What arrived before raises no interrupt any more.
-        napi.schedule_now();
     }
 }

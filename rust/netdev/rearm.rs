@@ -30,20 +30,6 @@ pub unsafe trait Rearm {
     fn disable(&self);
 }
 
-// SAFETY: A virtqueue and its ring are freed after a grace period. No method needs to be serialised with what others
-// do with the queue.
-unsafe impl Rearm for virtio::queue::Armed<'_> {
-    #[inline]
-    fn pending(&self) -> bool {
-        Self::pending(self)
-    }
-
-    #[inline]
-    fn disable(&self) {
-        self.disable_cb();
-    }
-}
-
 /// A queue that may go without an interrupt: then nobody looks at it until its context is scheduled.
 // SAFETY: By what it may have.
 unsafe impl<A: Rearm> Rearm for Option<A> {

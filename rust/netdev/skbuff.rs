@@ -8,8 +8,6 @@ use crate::{
     bindings,
     napi::Polling,
     page_pool::TAILROOM,
-    Framing,
-    Header,
     PoolBuffer,
     PoolPage, //
 };
@@ -18,8 +16,8 @@ use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
+use dma::Incoming;
 use kernel::prelude::*;
-use virtio::queue::Incoming;
 
 /// The length above which nothing is appended to a packet, in bytes. Far more than any packet has, it
 /// keeps the sums of lengths in the range of their type.
@@ -63,19 +61,20 @@ impl SkBuff {
     ///
     /// A reference to `raw` passes to the new value.
     #[inline]
-    pub(crate) unsafe fn from_raw(raw: NonNull<bindings::sk_buff>) -> Self {
+    pub unsafe fn from_raw(raw: NonNull<bindings::sk_buff>) -> Self {
         // INVARIANT: By the requirement of this function.
         Self(raw)
     }
 
+    /// The packet, for functions of C.
     #[inline]
-    pub(crate) fn as_raw(&self) -> *mut bindings::sk_buff {
+    pub fn as_raw(&self) -> *mut bindings::sk_buff {
         self.0.as_ptr()
     }
 
     /// Passes the reference to the caller.
     #[inline]
-    pub(crate) fn into_raw(self) -> NonNull<bindings::sk_buff> {
+    pub fn into_raw(self) -> NonNull<bindings::sk_buff> {
         ManuallyDrop::new(self).0
     }
 
@@ -292,39 +291,54 @@ impl RxSkb {
         Ok(())
     }
 
-    /// Hands the packet, which starts with an Ethernet header, to the stack.
-    ///
-    /// `header` is what the device says about it; it is checked against the packet.
+    /// The packet, if it starts with an Ethernet header, so that it can be handed to the stack.
     ///
     /// # Errors
     ///
-    /// The packet comes back if its first buffer has less than an Ethernet header, or if `header`
-    /// contradicts it.
+    /// The packet comes back if its first buffer has less than that.
     #[inline]
-    pub fn deliver(
-        mut self,
-        polling: &Polling<'_>,
-        framing: &Framing,
-        mut header: Header,
-    ) -> Result<(), SkBuff> {
-        let napi = polling.napi();
+    pub fn into_frame(self) -> Result<Frame, SkBuff> {
         if self.skb.linear_len() < crate::ETH_HLEN {
             return Err(self.skb);
         }
-        header.apply_hash(&mut self.skb, napi, framing);
-        if !header.apply(&mut self.skb, napi, framing) {
-            return Err(self.skb);
-        }
-        // SAFETY: The packet passes on, in the poll function of the NAPI context, whose device is
-        // registered. Its linear part has an Ethernet header, as was checked.
-        unsafe {
-            bindings::napi_receive_eth(napi.as_raw(), self.skb.into_raw().as_ptr(), napi.index())
-        };
-        Ok(())
+        // INVARIANT: It has just been looked at.
+        Ok(Frame(self.skb))
     }
 
     /// Drops the packet. Any context.
     pub fn drop_with(self, reason: DropReason) {
         self.skb.drop_with(reason);
+    }
+}
+
+/// A packet that has been received and starts with an Ethernet header.
+///
+/// # Invariants
+///
+/// Its linear part has the header.
+pub struct Frame(SkBuff);
+
+impl Frame {
+    /// The packet, for functions of C that do not make its linear part shorter.
+    #[inline]
+    pub fn as_raw(&mut self) -> *mut bindings::sk_buff {
+        self.0.as_raw()
+    }
+
+    /// The packet, which is not going to be delivered.
+    #[inline]
+    pub fn into_skb(self) -> SkBuff {
+        self.0
+    }
+
+    /// Hands the packet to the stack.
+    #[inline]
+    pub fn deliver(self, polling: &Polling<'_>) {
+        let napi = polling.napi();
+        // SAFETY: The packet passes on, in the poll function of the NAPI context, whose device is
+        // registered. By the type invariant its linear part has an Ethernet header.
+        unsafe {
+            bindings::napi_receive_eth(napi.as_raw(), self.0.into_raw().as_ptr(), napi.index())
+        };
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Keeping a device bound for as long as something uses it.
+//! A hold on a virtio device.
 
 use crate::{
     bindings,
@@ -8,75 +8,29 @@ use crate::{
 };
 use core::{
     ops::Deref,
-    ptr::NonNull,
     sync::atomic::{
         AtomicBool,
         Ordering, //
     },
 };
 use kernel::{
+    container_of,
     device::Bound,
     prelude::*,
-    sync::{
-        Arc,
-        Completion,
-        Refcount, //
-    },
+    sync::Arc, //
 };
 
-/// A hold on a device that is bound to this driver: the unbinding waits until the last hold is
-/// gone.
+/// A hold on a virtio device that is bound to this driver: see [`dma::Attached`].
 ///
-/// Whatever may touch the device outside of the callbacks of its bus owns one: each virtqueue, each
-/// registered network device. So neither a forgotten nor a hidden handle can outlive the binding.
-/// It blocks the unbinding instead, with a line in the log.
-///
-/// Cloning and dropping one is an atomic operation: not for the hot path.
-pub struct Attached(Arc<Hold>);
-
 /// # Invariants
 ///
-/// `device` is bound to the driver until `released` is completed. `holders` is the number of
-/// [`Attached`], and of the [`Anchor`] until that is released.
-#[pin_data]
-struct Hold {
-    device: NonNull<bindings::virtio_device>,
+/// It is a hold on a virtio device.
+#[derive(Clone)]
+pub struct Attached {
+    hold: dma::Attached,
     /// Whether the device has virtqueues. Its own `priv` cannot tell, since other drivers leave
     /// theirs behind.
-    has_queues: AtomicBool,
-    holders: Refcount,
-    #[pin]
-    released: Completion,
-}
-
-// SAFETY: A pointer to a device that is valid for as long as the value lives, and that any thread
-// may use.
-unsafe impl Send for Hold {}
-// SAFETY: As above; `Device<Bound>` is `Sync`.
-unsafe impl Sync for Hold {}
-
-impl Hold {
-    /// One holder is gone. Returns whether it was the last one.
-    fn let_go(&self) -> bool {
-        let last = self.holders.dec_and_test();
-        if last {
-            self.released.complete_all();
-        }
-        last
-    }
-}
-
-impl Clone for Attached {
-    fn clone(&self) -> Self {
-        self.0.holders.inc();
-        Self(self.0.clone())
-    }
-}
-
-impl Drop for Attached {
-    fn drop(&mut self) {
-        self.0.let_go();
-    }
+    has_queues: Arc<AtomicBool>,
 }
 
 impl Deref for Attached {
@@ -84,63 +38,72 @@ impl Deref for Attached {
 
     #[inline]
     fn deref(&self) -> &Device<Bound> {
-        // SAFETY: By the invariant of `Hold` the device is bound for as long as `self` lives.
+        // SAFETY: By the type invariant it is a virtio device, which is bound for as long as `self` lives.
         // `Device` is a transparent wrapper.
-        unsafe { self.0.device.cast().as_ref() }
+        unsafe { &*container_of!(self.hold.as_raw(), bindings::virtio_device, dev).cast() }
+    }
+}
+
+impl From<Attached> for dma::Attached {
+    fn from(attached: Attached) -> Self {
+        attached.hold
     }
 }
 
 impl Attached {
     /// Whether this is a hold on `device`.
     pub fn is(&self, device: &Device<Bound>) -> bool {
-        self.0.device.as_ptr() == device.as_raw()
+        self.as_raw() == device.as_raw()
+    }
+
+    /// The hold, without what it is a hold on.
+    pub(crate) fn hold(&self) -> &dma::Attached {
+        &self.hold
     }
 
     /// Claims the device's virtqueues and its `priv`. Returns `false` if they are taken.
     pub(crate) fn claim_queues(&self) -> bool {
-        !self.0.has_queues.swap(true, Ordering::Acquire)
+        !self.has_queues.swap(true, Ordering::Acquire)
     }
 
     /// Gives back what [`claim_queues`](Self::claim_queues) has claimed.
     pub(crate) fn release_queues(&self) {
-        self.0.has_queues.store(false, Ordering::Release);
+        self.has_queues.store(false, Ordering::Release);
     }
 }
 
 /// The bus' end of all the [`Attached`] of one binding.
-pub(crate) struct Anchor(Arc<Hold>);
+pub(crate) struct Anchor {
+    anchor: dma::Anchor,
+    has_queues: Arc<AtomicBool>,
+}
 
 impl Anchor {
     /// An anchor for a device that is being bound.
     ///
     /// # Safety
     ///
-    /// The device stays bound until [`Anchor::release`] has returned, which is called in any case.
+    /// As for [`dma::Anchor::new`].
     pub(crate) unsafe fn new(device: &Device<Bound>) -> Result<Self> {
-        let device = NonNull::new(device.as_raw()).ok_or(EINVAL)?;
-        // INVARIANT: By the safety requirement of this function; the anchor is the one holder.
-        let hold = pin_init!(Hold {
-            device,
-            has_queues: AtomicBool::new(false),
-            holders: Refcount::new(1),
-            released <- Completion::new(),
-        });
-        Ok(Self(Arc::pin_init(hold, GFP_KERNEL)?))
+        // First, so that nothing can fail once there is something to release.
+        let has_queues = Arc::new(AtomicBool::new(false), GFP_KERNEL)?;
+        Ok(Self {
+            // SAFETY: By the requirement of this function.
+            anchor: unsafe { dma::Anchor::new(device.as_ref()) }?,
+            has_queues,
+        })
     }
 
     pub(crate) fn attach(&self) -> Attached {
-        self.0.holders.inc();
-        Attached(self.0.clone())
+        // INVARIANT: The anchor is that of a virtio device.
+        Attached {
+            hold: self.anchor.attach(),
+            has_queues: self.has_queues.clone(),
+        }
     }
 
-    /// Waits until no [`Attached`] is left. Process context. May sleep.
+    /// See [`dma::Anchor::release`].
     pub(crate) fn release(self, device: &Device<Bound>) {
-        if !self.0.let_go() {
-            dev_warn!(
-                device,
-                "unbinding waits for a user of the device that the driver has not let go\n"
-            );
-        }
-        self.0.released.wait_for_completion();
+        self.anchor.release(device.as_ref());
     }
 }

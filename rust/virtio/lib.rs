@@ -19,12 +19,12 @@ mod attached;
 pub mod config;
 mod device;
 mod driver;
-pub mod fault;
 mod feature;
 mod id;
 pub mod parameter;
 pub mod queue;
 
+pub use dma::fault;
 pub use self::{
     attached::Attached,
     device::Device,

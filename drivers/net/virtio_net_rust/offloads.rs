@@ -19,7 +19,9 @@ use crate::{
 use kernel::{
     net::{
         Allocated,
-        Features,
+        Features, //
+    },
+    vnet::{
         Framing,
         GsoTypes,
         Negotiated, //

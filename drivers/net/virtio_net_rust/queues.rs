@@ -10,17 +10,16 @@ use crate::{
 };
 use kernel::{
     device::Core,
-    net::{
-        Allocated,
-        Framing, //
-    },
+    net::Allocated,
     prelude::*,
+    vnet::Framing,
     virtio::{
         fault,
         queue::{
             self,
             Exchange,
             Found,
+            Irq,
             Name,
             Request,
             Vectors,
@@ -69,7 +68,7 @@ impl Queues {
         };
         let vectors = found.into_vectors();
         for (i, index) in (0..count).zip((0..).step_by(2)) {
-            netdev.set_irqs(i, vectors.irq(index), vectors.irq(index + 1))?;
+            netdev.set_irqs(i, vectors.irq(index).map(Irq::number), vectors.irq(index + 1).map(Irq::number))?;
         }
         Ok(Self {
             vectors,

@@ -31,18 +31,23 @@ use kernel::{
         Done,
         DropReason,
         Exclusive,
-        Framing,
-        Header,
         Napi,
+        PagePool,
         Polling,
+        PoolSource,
         RxPoll,
         RxSkb, //
     },
     prelude::*,
+    vnet::{
+        self,
+        Armed,
+        Framing,
+        Header, //
+    },
     virtio::{
         self,
         queue::{
-            Armed,
             Buffer,
             Callback,
             Found,
@@ -147,11 +152,11 @@ impl Queue {
         framing: &Framing,
     ) -> Result<Self> {
         if mode.kind() != Kind::Chained {
-            let queue = found.take()?;
-            let pool = netdev.page_pool(index, &queue)?;
+            let mut queue = found.take()?;
+            let pool = pool(netdev, index, &mut queue)?;
             return Ok(Self(Kinds::Single(Single::new(queue, pool, mode))));
         }
-        let queue: Virtqueue<Chain> = found.take()?;
+        let mut queue: Virtqueue<Chain> = found.take()?;
         let each = if device.has(features::INDIRECT) {
             1
         } else {
@@ -165,7 +170,7 @@ impl Queue {
             );
             return Err(EINVAL);
         }
-        let pool = netdev.page_pool(index, &queue)?;
+        let pool = pool(netdev, index, &mut queue)?;
         let chained = Chained::new(queue, pool, mode, framing, each)?;
         Ok(Self(Kinds::Chained(chained)))
     }
@@ -237,8 +242,8 @@ impl Arm for Queue {
     #[inline]
     fn arm(&mut self) -> Armed<'_> {
         match &mut self.0 {
-            Kinds::Single(ring) => ring.queue.arm(),
-            Kinds::Chained(ring) => ring.queue.arm(),
+            Kinds::Single(ring) => ring.queue.arm().into(),
+            Kinds::Chained(ring) => ring.queue.arm().into(),
         }
     }
 }
@@ -282,6 +287,17 @@ fn fill<R: Ring>(
             }
         }
     }
+}
+
+/// A pool for the buffers of `queue`, which is the receive queue `index`.
+fn pool<B: Incoming<Source = PoolSource>>(
+    netdev: &Allocated<VirtioNet>,
+    index: u16,
+    queue: &mut Virtqueue<B>,
+) -> Result<PagePool> {
+    let pool = netdev.page_pool(index, queue.size(), queue.dma_device())?;
+    queue.lend_from(pool.source())?;
+    Ok(pool)
 }
 
 #[inline]
@@ -333,11 +349,10 @@ fn receive<R: Ring>(
 #[inline]
 fn deliver(skb: RxSkb, shared: &Shared, polling: &Polling<'_>, header: Header) -> Result<u32, Bad> {
     let len = skb.len();
-    skb.deliver(polling, &shared.framing, header)
-        .map_err(|skb| {
-            skb.drop_with(DropReason::DevHdr);
-            Bad::Frame
-        })?;
+    vnet::deliver(skb, polling, &shared.framing, header).map_err(|skb| {
+        skb.drop_with(DropReason::DevHdr);
+        Bad::Frame
+    })?;
     Ok(len)
 }
 

@@ -17,15 +17,17 @@ use kernel::{
         Done,
         DropReason,
         Napi,
-        Packet,
         SkBuff,
         TxAccess,
         TxPoll,
         SKB_SEGMENTS, //
     },
     prelude::*,
-    virtio::queue::{
+    vnet::{
         Armed,
+        Packet, //
+    },
+    virtio::queue::{
         Callback,
         Interrupted,
         Resized,
@@ -107,7 +109,7 @@ impl Arm for Queue {
     #[inline]
     fn arm(&mut self) -> Option<Armed<'_>> {
         // Without NAPI nobody waits for a packet, unless the queue is full.
-        (!self.orphan || self.is_full()).then(|| self.queue.arm())
+        (!self.orphan || self.is_full()).then(|| self.queue.arm().into())
     }
 }
 

@@ -65,7 +65,6 @@ use kernel::{
         DriverInfo,
         Exclusive,
         Features,
-        Framing,
         LinkSettings,
         Moderation,
         Registration,
@@ -82,6 +81,10 @@ use kernel::{
         Attached,
         Feature,
         Negotiation, //
+    },
+    vnet::{
+        self,
+        Framing, //
     },
 };
 use link::Link;
@@ -187,6 +190,11 @@ impl net::Driver for VirtioNet {
     #[inline]
     fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool) {
         tx::start_xmit(device.shared(), tx, skb, more);
+    }
+
+    #[inline]
+    fn features_check(skb: &SkBuff, features: Features) -> Features {
+        vnet::features_check(skb, features)
     }
 
     fn flush_tx(tx: TxAccess<'_, Self>) {

@@ -16,7 +16,7 @@ use kernel::{
     prelude::*,
     types::Opaque, //
 };
-use virtio::fault;
+use dma::fault;
 
 /// What is called when a CPU has come or is about to go.
 pub(crate) type Changed = unsafe fn(*mut c_void, &Online);

@@ -3,21 +3,17 @@
 //! A receive buffer of one segment.
 
 use super::{
+    PoolSource,
     ALIGN,
     HEADROOM,
     TAILROOM, //
 };
-use crate::{
-    bindings,
-    vnet::Framing,
-    ETH_HLEN,
-    VLAN_HLEN, //
-};
+use crate::bindings;
 use core::{
     ffi::c_void,
     ptr::NonNull, //
 };
-use virtio::queue::{
+use dma::{
     Buffer,
     Contiguous,
     Incoming, //
@@ -29,14 +25,11 @@ const SIZE_BITS: u32 = 24;
 /// The size of a page, in bytes.
 const PAGE: u32 = bindings::PAGE_SIZE as u32;
 
-/// The longest frame of Ethernet, with a VLAN tag, behind the longest virtio header, in bytes.
-const FRAME: u32 = Framing::LONGEST + ETH_HLEN + VLAN_HLEN + 1500;
-
-/// How many buffers that hold such a frame are cut from a page of `page` bytes, if `tailroom` bytes are kept
+/// How many buffers that hold `len` bytes are cut from a page of `page` bytes, if `tailroom` bytes are kept
 /// behind each: as many as there can be, so that a packet does not hold much more memory than it needs, but a
 /// power of two of them, so that they are alike.
-const fn per_page(page: u32, tailroom: u32) -> u32 {
-    let needed = (HEADROOM + FRAME + tailroom).next_multiple_of(ALIGN);
+const fn per_page(len: u32, page: u32, tailroom: u32) -> u32 {
+    let needed = (HEADROOM + len + tailroom).next_multiple_of(ALIGN);
     let mut count = 1;
     while page / (2 * count) >= needed {
         count *= 2;
@@ -46,12 +39,13 @@ const fn per_page(page: u32, tailroom: u32) -> u32 {
 
 // With other sizes of pages, and with the largest `CONFIG_MAX_SKB_FRAGS`: fragments take 16 bytes each.
 const _: () = {
-    assert!(per_page(0x1000, 320) == 2);
-    assert!(per_page(0x1000, 320 + (45 - 17) * 16) == 1);
-    assert!(per_page(0x4000, 320) == 8);
-    assert!(per_page(0x4000, 320 + (45 - 17) * 16) == 4);
-    assert!(per_page(0x10000, 320) == 32);
-    assert!(PoolBuffer::SHORT >= FRAME);
+    const FRAME: u32 = 24 + 14 + 4 + 1500;
+
+    assert!(per_page(FRAME, 0x1000, 320) == 2);
+    assert!(per_page(FRAME, 0x1000, 320 + (45 - 17) * 16) == 1);
+    assert!(per_page(FRAME, 0x4000, 320) == 8);
+    assert!(per_page(FRAME, 0x4000, 320 + (45 - 17) * 16) == 4);
+    assert!(per_page(FRAME, 0x10000, 320) == 32);
 };
 
 /// A receive buffer: a fragment of a page of a [`PagePool`](super::PagePool).
@@ -87,9 +81,12 @@ impl PoolBuffer {
         }
     }
 
-    /// The capacity of a short buffer, in bytes. It holds a frame of Ethernet; of 4 KiB a page is, two of them are
-    /// cut from one, unless there are more than about 25 fragments to an skb (`CONFIG_MAX_SKB_FRAGS`).
-    pub const SHORT: u32 = PAGE / per_page(PAGE, TAILROOM) - HEADROOM - TAILROOM;
+    /// The capacity of the shortest buffers that hold `len` bytes and of which a page is cut into a power of two, in
+    /// bytes: those that waste the least memory, and are alike. `len` is at most [`WHOLE_PAGE`](Self::WHOLE_PAGE).
+    pub const fn capacity_for(len: u32) -> u32 {
+        assert!(len <= Self::WHOLE_PAGE);
+        PAGE / per_page(len, PAGE, TAILROOM) - HEADROOM - TAILROOM
+    }
 
     /// The capacity of the largest buffer, which takes a page, in bytes.
     pub const WHOLE_PAGE: u32 = PAGE - HEADROOM - TAILROOM;
@@ -99,7 +96,7 @@ impl PoolBuffer {
     /// A device that is not kept away from the memory by an IOMMU could still write to it. So the
     /// bytes are looked at in the copy, not in place. Returns `None` if there are fewer.
     #[inline]
-    pub(crate) fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
+    pub fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
         if N > self.capacity() as usize {
             return None;
         }
@@ -138,6 +135,8 @@ impl Drop for PoolBuffer {
 // allocated until it is put. While it is a token nothing accesses it, since there is no
 // `PoolBuffer` for it.
 unsafe impl Buffer for PoolBuffer {
+    type Source = PoolSource;
+
     const CONTEXT: bool = true;
     const SEGMENTS: usize = 0;
 
@@ -148,8 +147,7 @@ unsafe impl Buffer for PoolBuffer {
 }
 
 // SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the
-// conversion can be undone. A pool maps whole pages, and it keeps them mapped until it is destroyed,
-// which resets the device first.
+// conversion can be undone.
 unsafe impl Incoming for PoolBuffer {
     #[inline]
     fn capacity(&self) -> u32 {
@@ -158,10 +156,8 @@ unsafe impl Incoming for PoolBuffer {
     }
 
     #[inline]
-    fn is_mapped_for(&self, device: *const bindings::device) -> bool {
-        // SAFETY: The fragment is owned, so its page belongs to a pool.
-        let mapped = unsafe { bindings::page_pool_va_dma_dev(self.data.as_ptr().cast()) };
-        core::ptr::eq(mapped, device)
+    fn is_of(&self, source: &PoolSource) -> bool {
+        source.has(self.data)
     }
 
     #[inline]

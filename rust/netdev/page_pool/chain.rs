@@ -5,7 +5,8 @@
 use super::{
     PagePool,
     PoolBuffer,
-    PoolPage, //
+    PoolPage,
+    PoolSource, //
 };
 use crate::{
     bindings,
@@ -22,7 +23,7 @@ use core::{
     },
 };
 use kernel::prelude::*;
-use virtio::queue::{
+use dma::{
     sg,
     Buffer,
     Incoming,
@@ -41,17 +42,18 @@ pub struct Chain(KBox<Parts>);
 /// # Invariants
 ///
 /// - `wanted <= MAX_PAGES`. Pages at `wanted` and behind are `None`.
-/// - All parts are mapped for `mapped_for`, or none is if that is null.
+/// - All parts belong to the same pool, `pool` if there are any. It maps its pages if `mapped` says so.
 struct Parts {
     first: Option<PoolBuffer>,
     pages: [Option<PoolPage>; MAX_PAGES],
     wanted: usize,
     /// The length of the header that gets a segment of its own, or 0.
     header: u32,
-    mapped_for: *const bindings::device,
+    pool: *const bindings::page_pool,
+    mapped: bool,
 }
 
-// SAFETY: It owns buffers and pages, which are `Send`; the device pointer is only compared.
+// SAFETY: It owns buffers and pages, which are `Send`; the pointer to the pool is only compared.
 unsafe impl Send for Parts {}
 
 impl Chain {
@@ -78,7 +80,8 @@ impl Chain {
                 pages: [const { None }; MAX_PAGES],
                 wanted: behind.div_ceil(PoolPage::CAPACITY) as usize,
                 header,
-                mapped_for: null(),
+                pool: null(),
+                mapped: false,
             },
             owner.flags(),
         )?;
@@ -93,16 +96,17 @@ impl Chain {
     /// Fills in what is missing, from `pool`. Returns whether nothing is missing any more: `false`
     /// if there is no memory, or if `owner` is not the owner of the queue that the pool is for.
     ///
-    /// All parts have to be mapped for the same device: those of a pool for another one are let go
-    /// first.
+    /// All parts have to belong to the same pool: those of another one are let go first.
     pub fn fill(&mut self, pool: &mut PagePool, owner: &Exclusive<'_>) -> bool {
         let parts = &mut *self.0;
-        if !core::ptr::eq(parts.mapped_for, pool.dma_device()) {
+        if !core::ptr::eq(parts.pool, pool.raw.as_ptr()) {
             parts.first = None;
             parts.pages = [const { None }; MAX_PAGES];
             // INVARIANT: There are no parts.
-            parts.mapped_for = pool.dma_device();
+            parts.pool = pool.raw.as_ptr();
         }
+        // Of another pool at the same address there are no parts: it would have stayed.
+        parts.mapped = !pool.source.0.dma_device.is_null();
         if parts.first.is_none() {
             parts.first = pool.alloc(owner, PoolBuffer::WHOLE_PAGE);
         }
@@ -172,6 +176,8 @@ impl Parts {
 
 // SAFETY: The token is the box. While it is a token nothing accesses the parts.
 unsafe impl Buffer for Chain {
+    type Source = PoolSource;
+
     const CONTEXT: bool = false;
     // The header, the rest of the first part, and the pages.
     const SEGMENTS: usize = MAX_PAGES + 2;
@@ -193,9 +199,8 @@ impl Chain {
     }
 }
 
-// SAFETY: `reclaim` undoes `into_token`. By the invariant of `Parts` all is mapped for the same
-// device, by a pool which keeps its pages mapped until it is destroyed, which resets the device
-// first.
+// SAFETY: `reclaim` undoes `into_token`. By the invariant of `Parts` all belong to the same pool. If there are none, none
+// is lent: `map` fails.
 unsafe impl Incoming for Chain {
     #[inline]
     fn capacity(&self) -> u32 {
@@ -207,8 +212,8 @@ unsafe impl Incoming for Chain {
     }
 
     #[inline]
-    fn is_mapped_for(&self, device: *const bindings::device) -> bool {
-        core::ptr::eq(self.0.mapped_for, device)
+    fn is_of(&self, source: &PoolSource) -> bool {
+        core::ptr::eq(self.0.pool, source.0.raw.as_ptr())
     }
 
     #[inline]
@@ -237,7 +242,7 @@ unsafe impl Incoming for Chain {
 // SAFETY: `map` describes the parts, which the buffer owns: as many bytes as `capacity` adds up.
 unsafe impl Scattered for Chain {
     fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
-        let mapped = !self.0.mapped_for.is_null();
+        let mapped = self.0.mapped;
         let entries = self.0.segments().count();
         if self.is_incomplete() || entries > table.capacity() {
             return Err(EMSGSIZE);

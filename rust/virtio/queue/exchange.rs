@@ -181,6 +181,8 @@ impl Exchange {
 // SAFETY: `release` undoes `into_token`. The vectors stay allocated and are not touched while the
 // box is a token. They are linearly mapped, so there is no mapping that could go.
 unsafe impl Buffer for Exchange {
+    type Source = ();
+
     const CONTEXT: bool = false;
     const SEGMENTS: usize = 0;
 

@@ -2,15 +2,7 @@
 
 //! The virtqueue.
 
-use super::{
-    set::Set,
-    sg,
-    Buffer,
-    Contiguous,
-    Incoming,
-    Outgoing,
-    Scattered, //
-};
+use super::set::Set;
 use crate::{
     bindings,
     fault, //
@@ -22,6 +14,16 @@ use core::{
         null_mut,
         NonNull, //
     },
+};
+use dma::{
+    sg,
+    Buffer,
+    Contiguous,
+    DmaDevice,
+    Incoming,
+    Outgoing,
+    Scattered,
+    Source, //
 };
 use kernel::{
     prelude::*,
@@ -51,11 +53,14 @@ pub(super) fn check(error: c_int) -> Result {
 /// # Invariants
 ///
 /// - `raw` is a queue of `set`, and this is the only handle to it.
-/// - Each token in the queue comes from a `B`.
+/// - Each token in the queue comes from a `B`. If the device writes to it, it belongs to `source`, whose memory is
+///   mapped for `dma_device`.
 pub struct Virtqueue<B: Buffer> {
     pub(super) raw: NonNull<bindings::virtqueue>,
     /// The device that does DMA, or null if the device of the queue takes guest-physical addresses.
     dma_device: *mut bindings::device,
+    /// Set once. Dropped when nothing is lent any more.
+    source: Option<B::Source>,
     pub(super) table: sg::Table,
     set: Arc<Set>,
     buffers: PhantomData<B>,
@@ -156,6 +161,7 @@ impl<B: Buffer> Virtqueue<B> {
         Ok(Self {
             raw,
             dma_device,
+            source: None,
             table,
             set,
             buffers: PhantomData,
@@ -192,9 +198,10 @@ impl<B: Buffer> Virtqueue<B> {
         unsafe { bindings::virtqueue_is_broken(self.raw.as_ptr()) }
     }
 
-    /// The device that does DMA for this queue; null where guest-physical addresses are used.
-    pub fn dma_device(&self) -> *mut bindings::device {
-        self.dma_device
+    /// The device that does DMA for this queue, if it does not use guest-physical addresses.
+    pub fn dma_device(&self) -> DmaDevice<'_> {
+        // SAFETY: By the type invariant: the transport does DMA with this device as long as the virtio device is bound.
+        unsafe { DmaDevice::new(self.dma_device, self.set.device().hold()) }
     }
 
     /// The device that the queue belongs to.
@@ -313,11 +320,11 @@ impl<B: Contiguous> Virtqueue<B> {
     ///
     /// # Errors
     ///
-    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if the buffer is not mapped as the
-    /// queue needs it.
+    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
+    /// [`lend_from`](Self::lend_from).
     #[inline]
     pub fn add_inbuf(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !buffer.is_mapped_for(self.dma_device) {
+        if !self.source.as_ref().is_some_and(|source| buffer.is_of(source)) {
             return Err(Rejected {
                 buffer,
                 error: EINVAL,
@@ -349,10 +356,10 @@ impl<B: Scattered> Virtqueue<B> {
     ///
     /// # Errors
     ///
-    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if the buffer is not mapped as the
-    /// queue needs it.
+    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
+    /// [`lend_from`](Self::lend_from).
     pub fn add_insegs(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !buffer.is_mapped_for(self.dma_device) {
+        if !self.source.as_ref().is_some_and(|source| buffer.is_of(source)) {
             return Err(Rejected {
                 buffer,
                 error: EINVAL,
@@ -385,6 +392,23 @@ impl<B: Scattered> Virtqueue<B> {
 }
 
 impl<B: Incoming> Virtqueue<B> {
+    /// Says what the buffers belong to that are going to be lent, which is once. The queue keeps it until it is dropped
+    /// and the device has given all of them back.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if that has been said before; `EINVAL` if their memory is not mapped as the queue needs it.
+    pub fn lend_from(&mut self, source: B::Source) -> Result {
+        if self.source.is_some() {
+            return Err(EBUSY);
+        }
+        if !core::ptr::eq(source.dma_device(), self.dma_device) {
+            return Err(EINVAL);
+        }
+        self.source = Some(source);
+        Ok(())
+    }
+
     /// Takes back the next buffer that the device has written to, with the number of bytes.
     ///
     /// # Errors

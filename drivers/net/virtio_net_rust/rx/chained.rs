@@ -16,13 +16,15 @@ use kernel::{
     net::{
         Chain,
         Exclusive,
-        Framing,
-        Header,
         PagePool,
         Polling,
         ETH_HLEN, //
     },
     prelude::*,
+    vnet::{
+        Framing,
+        Header, //
+    },
     virtio::queue::{
         Resized,
         Virtqueue, //

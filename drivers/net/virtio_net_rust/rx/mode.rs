@@ -10,12 +10,12 @@ use crate::{
 use kernel::{
     net::{
         Chain,
-        Framing,
         PoolBuffer,
         ETH_HLEN,
         VLAN_HLEN, //
     },
     prelude::*,
+    vnet::Framing,
     virtio::Device, //
 };
 
@@ -75,7 +75,7 @@ impl Mode {
         // What is lent stays so when the MTU is raised. So a small buffer has the size for the
         // largest one: the device's, or what costs no more than Ethernet's does.
         let max_mtu = device_mtu.unwrap_or(if kind == Kind::Small {
-            PoolBuffer::SHORT - around
+            Framing::SHORT_BUFFER - around
         } else {
             MAX_MTU
         });

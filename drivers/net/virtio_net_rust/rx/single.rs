@@ -18,12 +18,15 @@ use kernel::{
     net::{
         DropReason,
         Exclusive,
-        Header,
         PagePool,
         Polling,
         PoolBuffer,
         ETH_HLEN,
         VLAN_HLEN, //
+    },
+    vnet::{
+        Framing,
+        Header, //
     },
     virtio::queue::{
         Resized,
@@ -40,8 +43,8 @@ const FEW: u32 = 16;
 /// The length of buffers for so many bytes: short ones, or whole pages. There is nothing between, since on pages of
 /// 4 KiB, one holds two of the one and one of the other.
 fn len_for(needed: u32) -> u32 {
-    if needed <= PoolBuffer::SHORT {
-        PoolBuffer::SHORT
+    if needed <= Framing::SHORT_BUFFER {
+        Framing::SHORT_BUFFER
     } else {
         PoolBuffer::WHOLE_PAGE
     }
@@ -107,8 +110,8 @@ impl Single {
         let size = self.queue.size();
         let needed = if !self.mergeable {
             1
-        } else if size.saturating_mul(PoolBuffer::SHORT) >= self.longest {
-            self.longest.div_ceil(PoolBuffer::SHORT)
+        } else if size.saturating_mul(Framing::SHORT_BUFFER) >= self.longest {
+            self.longest.div_ceil(Framing::SHORT_BUFFER)
         } else {
             self.min_size()
         };

@@ -1,25 +1,45 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The header that a virtio network device puts before each packet (virtio 1.3, section 5.1.6).
+//! What belongs to virtio network devices alone: between the abstractions of the bus and those of network devices, which
+//! do not know each other.
+//!
+//! It is the header before each packet (virtio 1.3, section 5.1.6), and packets with one on their way into and out of
+//! virtqueues.
 //!
 //! C header: [`include/linux/virtio_net.h`](srctree/include/linux/virtio_net.h)
 
+/// What log lines of this crate begin with; each crate needs one.
+const __LOG_PREFIX: &[u8] = b"vnet_rust\0";
+
+use netdev_bindings as bindings;
+
+mod armed;
 mod header;
 mod packet;
 
 pub use self::{
-    header::Header,
-    packet::Packet, //
+    armed::Armed,
+    header::{
+        deliver,
+        Header, //
+    },
+    packet::{
+        features_check,
+        Packet, //
+    },
 };
-pub(crate) use packet::features_check;
 
-use crate::bindings;
 use core::{
     mem::{
         offset_of,
         size_of, //
     },
     ops::BitOr, //
+};
+use netdev::{
+    PoolBuffer,
+    ETH_HLEN,
+    VLAN_HLEN, //
 };
 use virtio::{
     Device,
@@ -124,8 +144,11 @@ pub struct Framing {
 }
 
 impl Framing {
-    /// The length of the longest header, in bytes.
-    pub(crate) const LONGEST: u32 = WITH_TUNNEL as u32;
+    /// The capacity of a short receive buffer, in bytes. It holds the longest frame of Ethernet, with a VLAN tag, behind
+    /// the longest header; of 4 KiB a page is, two of them are cut from one, unless there are more than about 25
+    /// fragments to an skb (`CONFIG_MAX_SKB_FRAGS`).
+    pub const SHORT_BUFFER: u32 =
+        PoolBuffer::capacity_for(WITH_TUNNEL as u32 + ETH_HLEN + VLAN_HLEN + 1500);
 
     /// The framing of `device`.
     pub fn new(device: &Device, negotiated: &Negotiated) -> Self {

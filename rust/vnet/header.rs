@@ -6,14 +6,41 @@ use super::{
     Framing,
     RawHeader, //
 };
-use crate::{
-    bindings,
-    skbuff::SkBuff,
-    Features,
-    Napi,
-    PoolBuffer, //
-};
+use crate::bindings;
 use core::mem::size_of;
+use netdev::{
+    Features,
+    Frame,
+    Napi,
+    Polling,
+    PoolBuffer,
+    RxSkb,
+    SkBuff, //
+};
+
+/// Hands a packet, which starts with an Ethernet header, to the stack, as `header` describes it.
+///
+/// C function: `virtnet_receive_done()`.
+///
+/// # Errors
+///
+/// The packet comes back if its first buffer has less than an Ethernet header, or if `header`
+/// contradicts it.
+#[inline]
+pub fn deliver(
+    skb: RxSkb,
+    polling: &Polling<'_>,
+    framing: &Framing,
+    mut header: Header,
+) -> Result<(), SkBuff> {
+    let mut frame = skb.into_frame()?;
+    header.apply_hash(&mut frame, polling, framing);
+    if !header.apply(&mut frame, polling.napi(), framing) {
+        return Err(frame.into_skb());
+    }
+    frame.deliver(polling);
+    Ok(())
+}
 
 /// A copy of the header that came with a packet.
 pub struct Header(RawHeader);
@@ -51,20 +78,15 @@ impl Header {
         u32::from(gso_type) != bindings::VIRTIO_NET_HDR_GSO_NONE && !framing.receive.has(gso_type)
     }
 
-    /// Gives `skb`, which `napi` has received, the hash that the device reports, if that is wanted.
+    /// Gives `frame` the hash that the device reports, if that is wanted.
     ///
     /// C function: `virtio_skb_set_hash()`.
     #[inline]
-    pub(crate) fn apply_hash(&self, skb: &mut SkBuff, napi: &Napi, framing: &Framing) {
+    fn apply_hash(&self, frame: &mut Frame, polling: &Polling<'_>, framing: &Framing) {
         if !framing.hash {
             return;
         }
-        // SAFETY: The device of a NAPI context that is being polled is valid. The field may change
-        // at any time, as a whole.
-        let features = Features::from_bits(unsafe {
-            core::ptr::addr_of!((*napi.dev()).features).read_volatile()
-        });
-        if !features.contains(Features::RXHASH) {
+        if !polling.features().contains(Features::RXHASH) {
             return;
         }
         let of_ports = match u32::from(u16::from_le(self.0.hash_hdr.hash_report)) {
@@ -80,18 +102,18 @@ impl Header {
         let high = u16::from_le(self.0.hash_hdr.hash_value_hi);
         let hash = u32::from(high) << 16 | u32::from(low);
         // SAFETY: The packet is valid and owned.
-        unsafe { bindings::skb_set_hash_of(skb.as_raw(), hash, of_ports) }
+        unsafe { bindings::skb_set_hash_of(frame.as_raw(), hash, of_ports) }
     }
 
-    /// Makes `skb`, which `napi` has received, what the header says. Returns whether it can be.
+    /// Makes `frame`, which `napi` has received, what the header says. Returns whether it can be.
     #[inline]
-    pub(crate) fn apply(&mut self, skb: &mut SkBuff, napi: &Napi, framing: &Framing) -> bool {
+    fn apply(&mut self, frame: &mut Frame, napi: &Napi, framing: &Framing) -> bool {
         // SAFETY: The packet is valid and owned by the receive path, and so is the device of a NAPI
         // context that is being polled. The helper reads the tunnel's fields only if they are
         // there.
         let error = unsafe {
             bindings::virtio_net_hdr_to_skb(
-                skb.as_raw(),
+                frame.as_raw(),
                 napi.dev(),
                 &mut self.0,
                 framing.little_endian,

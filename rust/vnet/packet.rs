@@ -10,37 +10,33 @@ use super::{
     WITH_NUM_BUFFERS,
     WITH_TUNNEL, //
 };
-use crate::{
-    bindings,
-    skbuff::SkBuff,
-    DropReason,
-    SKB_SEGMENTS, //
-};
+use crate::bindings;
 use core::{
     ffi::c_void,
     mem::align_of,
     ptr::NonNull, //
 };
-use kernel::prelude::*;
-use virtio::queue::{
+use dma::{
     sg,
     Buffer,
     Outgoing, //
 };
+use kernel::prelude::*;
+use netdev::{
+    DropReason,
+    Features,
+    SkBuff,
+    SKB_SEGMENTS, //
+};
 
-/// `ndo_features_check`: turns off what a header cannot describe. It has one checksum, which is the
-/// inner one of an encapsulated packet only if that is to be cut.
-///
-/// # Safety
-///
-/// `skb` is a valid packet that is sent through `dev`.
-pub(crate) unsafe extern "C" fn features_check(
-    skb: *mut bindings::sk_buff,
-    _dev: *mut bindings::net_device,
-    features: bindings::netdev_features_t,
-) -> bindings::netdev_features_t {
-    // SAFETY: By the requirement of this function.
-    unsafe { bindings::virtio_net_features_check(skb, features) }
+/// Of `features`, those that a header can describe for `skb`: see [`Driver::features_check`](netdev::Driver::features_check).
+/// It has one checksum, which is the inner one of an encapsulated packet only if that is to be cut.
+#[inline]
+pub fn features_check(skb: &SkBuff, features: Features) -> Features {
+    // SAFETY: The packet is valid.
+    Features::from_bits(unsafe {
+        bindings::virtio_net_features_check(skb.as_raw(), features.bits())
+    })
 }
 
 /// A packet to be sent, with its header.
@@ -139,6 +135,8 @@ impl Packet {
 // nobody writes to it: other holders of a reference only read, or (`pktgen`) send it again, which
 // writes the same header again.
 unsafe impl Buffer for Packet {
+    type Source = ();
+
     const CONTEXT: bool = false;
     const SEGMENTS: usize = SKB_SEGMENTS + 1;
 

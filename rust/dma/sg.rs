@@ -36,13 +36,19 @@ impl Mapped {
         Self(entries)
     }
 
-    pub(super) fn entries(&self) -> u32 {
+    /// How many there are.
+    pub fn entries(&self) -> u32 {
         self.0
     }
 }
 
 impl Table {
-    pub(super) fn new(entries: usize) -> Result<Self> {
+    /// A table of so many entries. Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn new(entries: usize) -> Result<Self> {
         let mut table = KVec::with_capacity(entries, GFP_KERNEL | __GFP_ZERO)?;
         // SAFETY: There is room for them, and an entry may be all zeroes.
         unsafe { table.inc_len(entries) };
