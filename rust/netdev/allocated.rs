@@ -19,7 +19,6 @@ use crate::{
     },
     rss::RssSizes,
     rtnl,
-    rx_file::RxFile,
     service::Service,
     stats::QueueStatOps,
     Device,
@@ -100,8 +99,8 @@ impl<T: Driver> Allocated<T> {
         };
         // SAFETY: The device is valid and nobody else knows it.
         unsafe {
-            (*dev).netdev_ops = Ops::<T>::NET_DEVICE_OPS;
-            (*dev).ethtool_ops = EthtoolOps::<T>::OPS;
+            (*dev).netdev_ops = Ops::<T>::ALL;
+            (*dev).ethtool_ops = EthtoolOps::<T>::ALL;
             (*dev).stat_ops = QueueStatOps::<T>::OPS;
             bindings::netdev_allow_live_addr_change(dev);
             bindings::netdev_filters_unicast(dev);
@@ -122,7 +121,7 @@ impl<T: Driver> Allocated<T> {
         Ok(this)
     }
 
-    fn as_raw(&self) -> *mut bindings::net_device {
+    pub(crate) fn as_raw(&self) -> *mut bindings::net_device {
         self.dev.as_ptr()
     }
 
@@ -254,40 +253,9 @@ impl<T: Driver> Allocated<T> {
         }
     }
 
-    /// Says that the device receives only packets of VLANs that it has been told, see
-    /// [`Driver::add_vlan`].
-    pub fn filter_vlans(&mut self) {
-        // SAFETY: The device is valid and not registered.
-        unsafe { (*self.as_raw()).features |= Features::VLAN_FILTER.bits() };
-    }
-
-    /// Gives each receive queue the file [`Driver::RX_BUFFER_FILE`] in sysfs, which shows how long its
-    /// buffers are.
-    pub fn show_rx_buffer_len(&mut self) {
-        // SAFETY: The device is valid and not registered.
-        unsafe { (*self.as_raw()).sysfs_rx_queue_group = RxFile::<T>::FOLDER };
-    }
-
     /// Sets how much of receive side scaling can be set: nothing, unless this is called.
     pub fn set_rss_sizes(&mut self, sizes: RssSizes) {
         self.rss = sizes;
-    }
-
-    /// Says that the device can put off the interrupts of single queues, so that moderation can adapt
-    /// to what is received: see [`Driver::moderate_rx`]. Process context. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// `EBUSY` if that has been said before; `ENOMEM`.
-    pub fn adapt_moderation(&mut self) -> Result {
-        let dev = self.as_raw();
-        // SAFETY: The device is valid and not registered; `Drop` undoes this.
-        unsafe {
-            if !(*dev).irq_moder.is_null() {
-                return Err(EBUSY);
-            }
-            dim::prepare::<T>(dev)
-        }
     }
 
     /// Registers the device, with what the driver keeps for it and for its queues.
@@ -351,9 +319,18 @@ impl<T: Driver> Allocated<T> {
             bindings::netif_carrier_off(dev);
             let guard = rtnl::lock();
             let cpus = core::ptr::addr_of_mut!((*context).cpus);
-            let registered = cpu::Watch::add(cpus, &guard).and_then(|()| {
-                to_result(bindings::register_netdevice(dev))
-                    .inspect_err(|_| cpu::Watch::remove(cpus, &guard))
+            let watches = T::OPERATIONS.cpus_changed.is_some();
+            let watched = if watches {
+                cpu::Watch::add(cpus, &guard)
+            } else {
+                Ok(())
+            };
+            let registered = watched.and_then(|()| {
+                to_result(bindings::register_netdevice(dev)).inspect_err(|_| {
+                    if watches {
+                        cpu::Watch::remove(cpus, &guard);
+                    }
+                })
             });
             if let Err(error) = registered {
                 drop(guard);
@@ -431,7 +408,9 @@ impl<T: Driver> Drop for Registration<T> {
         unsafe {
             let context = Context::<T>::of(dev);
             (*context).service.disable();
-            cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
+            if T::OPERATIONS.cpus_changed.is_some() {
+                cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
+            }
             bindings::unregister_netdev(dev);
             // The queues release what is lent; the byte queue limits forget it.
             for slot in &(*context).tx {

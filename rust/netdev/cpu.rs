@@ -5,8 +5,10 @@
 //! C headers: [`include/linux/cpu.h`](srctree/include/linux/cpu.h),
 //! [`include/linux/cpuhotplug.h`](srctree/include/linux/cpuhotplug.h).
 
+mod hotplug;
 mod watch;
 
+pub use self::hotplug::Hotplug;
 pub(crate) use self::watch::Watch;
 
 use crate::bindings;

@@ -7,6 +7,7 @@
 
 use crate::{
     bindings,
+    Allocated,
     Device,
     Driver,
     Moderation, //
@@ -57,7 +58,7 @@ unsafe impl Sync for Dim {}
 /// # Safety
 ///
 /// `dev` is valid, not registered, and has not been prepared. [`finish`] is called before it is freed.
-pub(crate) unsafe fn prepare<T: Driver>(dev: *mut bindings::net_device) -> Result {
+unsafe fn prepare<T: AdaptiveRx>(dev: *mut bindings::net_device) -> Result {
     // CAST: It is 0.
     // SAFETY: By the requirement of this function.
     unsafe {
@@ -186,7 +187,7 @@ impl Drop for Dim {
 }
 
 /// The library has found another moderation. C function: `virtnet_rx_dim_work()`.
-extern "C" fn work<T: Driver>(work: *mut bindings::work_struct) {
+extern "C" fn work<T: AdaptiveRx>(work: *mut bindings::work_struct) {
     // SAFETY: The work is part of the structure that a `Dim` wraps. It is waited for before that is
     // dropped.
     let dim: &Dim = unsafe {
@@ -209,4 +210,32 @@ extern "C" fn work<T: Driver>(work: *mut bindings::work_struct) {
         },
     );
     dim.start_again();
+}
+
+/// A driver that can put off the interrupts of single receive queues, so that the stack finds out for how long.
+pub trait AdaptiveRx: Driver {
+    /// Puts off the interrupts of the receive queue `queue` like this, which adaptive moderation has
+    /// found to be best: see [`Device::set_adaptive_rx`].
+    ///
+    /// Process context, may sleep. Must not take the rtnl lock: somebody who holds it may be waiting.
+    fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation);
+}
+
+impl<T: AdaptiveRx> Allocated<T> {
+    /// Says that the device can put off the interrupts of single queues, so that moderation can adapt
+    /// to what is received: see [`AdaptiveRx::moderate_rx`]. Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if that has been said before; `ENOMEM`.
+    pub fn adapt_moderation(&mut self) -> Result {
+        let dev = self.as_raw();
+        // SAFETY: The device is valid and not registered; `Drop` undoes this.
+        unsafe {
+            if !(*dev).irq_moder.is_null() {
+                return Err(EBUSY);
+            }
+            prepare::<T>(dev)
+        }
+    }
 }

@@ -2,8 +2,23 @@
 
 //! Features of a network device.
 
-use crate::bindings;
-use core::ops::BitOr;
+use crate::{
+    bindings,
+    ops::Ops,
+    Device,
+    Driver,
+    Operations,
+    SkBuff, //
+};
+use core::{
+    mem::ManuallyDrop,
+    ops::BitOr,
+    ptr::NonNull, //
+};
+use kernel::{
+    error::from_result,
+    prelude::*, //
+};
 
 /// A set of `NETIF_F_*` features.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,5 +87,77 @@ impl BitOr for Features {
 
     fn bitor(self, other: Self) -> Self {
         self.and(other)
+    }
+}
+
+/// A driver whose features can be turned on and off.
+pub trait SetFeatures: Driver {
+    /// Changes the features that are on from [`Device::features`] to `wanted`.
+    ///
+    /// `ndo_set_features`: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; the features stay as they are.
+    fn set_features(device: &Device<Self>, wanted: Features) -> Result;
+}
+
+/// A driver whose device has a feature for some packets only.
+pub trait CheckFeatures: Driver {
+    /// Which of `features` the device has for `skb`, which is about to be sent: what it cannot do the stack does before.
+    ///
+    /// `ndo_features_check`: softirq context, or process context with softirqs disabled.
+    fn features_check(skb: &SkBuff, features: Features) -> Features;
+}
+
+impl<T: SetFeatures> Operations<T> {
+    /// Features can be turned on and off.
+    pub const fn set_features(mut self) -> Self {
+        self.netdev.ndo_set_features = Some(Ops::<T>::set_features);
+        self
+    }
+}
+
+impl<T: CheckFeatures> Operations<T> {
+    /// Some features depend on the packet.
+    pub const fn check_features(mut self) -> Self {
+        self.netdev.ndo_features_check = Some(Ops::<T>::features_check);
+        self
+    }
+}
+
+impl<T: SetFeatures> Ops<T> {
+    /// `ndo_set_features`.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`].
+    unsafe extern "C" fn set_features(
+        dev: *mut bindings::net_device,
+        wanted: bindings::netdev_features_t,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            T::set_features(device, Features::from_bits(wanted))?;
+            Ok(0)
+        })
+    }
+}
+
+impl<T: CheckFeatures> Ops<T> {
+    /// `ndo_features_check`.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a valid packet, which stays with the stack.
+    unsafe extern "C" fn features_check(
+        raw: *mut bindings::sk_buff,
+        _dev: *mut bindings::net_device,
+        features: bindings::netdev_features_t,
+    ) -> bindings::netdev_features_t {
+        // SAFETY: By the requirement of this function. Nothing is dropped.
+        let skb = unsafe { ManuallyDrop::new(SkBuff::from_raw(NonNull::new_unchecked(raw))) };
+        T::features_check(&skb, Features::from_bits(features)).bits()
     }
 }

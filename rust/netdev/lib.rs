@@ -24,8 +24,10 @@ mod driver;
 mod ethtool;
 mod features;
 mod freeze;
+mod mac;
 mod name;
 mod napi;
+mod operations;
 mod ops;
 mod page_pool;
 mod pause;
@@ -37,6 +39,8 @@ mod rx_mode;
 mod service;
 mod skbuff;
 pub mod stats;
+mod vlan;
+mod watchdog;
 
 pub use self::{
     allocated::{
@@ -48,20 +52,32 @@ pub use self::{
         Driver,
         DriverInfo, //
     },
+    dim::AdaptiveRx,
     ethtool::{
         rss,
+        Channels,
         Coalesce,
+        Coalescing,
+        Counters,
+        Link,
         LinkSettings,
         Moderation,
-        RingSizes, //
+        RingSizes,
+        Rings, //
     },
-    features::Features,
+    features::{
+        CheckFeatures,
+        Features,
+        SetFeatures, //
+    },
+    mac::SetMac,
     name::Name,
     napi::{
         Exclusive,
         Napi,
         Polling, //
     },
+    operations::Operations,
     page_pool::{
         Chain,
         PagePool,
@@ -85,13 +101,20 @@ pub use self::{
         Arm,
         Rearm, //
     },
-    rx_mode::RxMode,
+    rx_file::RxBufferFile,
+    rx_mode::{
+        RxMode,
+        SetRxMode, //
+    },
+    service::Serviced,
     skbuff::{
         DropReason,
         Frame,
         RxSkb,
         SkBuff, //
     },
+    vlan::VlanFilter,
+    watchdog::Watchdog, //
 };
 
 /// `ETH_HLEN`: the length of an Ethernet header, in bytes.

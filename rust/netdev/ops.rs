@@ -4,7 +4,6 @@
 
 use crate::{
     bindings,
-    cpu,
     device::Context,
     queues::{
         RxPoll,
@@ -18,21 +17,14 @@ use crate::{
     Driver,
     DropReason,
     Exclusive,
-    Features,
     Napi,
     SkBuff, //
 };
 use core::{
-    ffi::c_void,
     marker::PhantomData,
-    mem::ManuallyDrop,
     ptr::NonNull, //
 };
 use kernel::{
-    error::{
-        from_result,
-        to_result, //
-    },
     prelude::*,
     sync::rcu, //
 };
@@ -53,22 +45,18 @@ const TX_BUSY: bindings::netdev_tx_t = bindings::netdev_tx_NETDEV_TX_BUSY;
 pub(crate) struct Ops<T: Driver>(PhantomData<T>);
 
 impl<T: Driver> Ops<T> {
-    pub(crate) const NET_DEVICE_OPS: &'static bindings::net_device_ops =
-        &bindings::net_device_ops {
-            ndo_open: Some(Self::open),
-            ndo_stop: Some(Self::stop),
-            ndo_start_xmit: Some(Self::start_xmit),
-            ndo_validate_addr: Some(bindings::eth_validate_addr),
-            ndo_tx_timeout: Some(Self::tx_timeout),
-            ndo_get_stats64: Some(Self::get_stats64),
-            ndo_features_check: Some(Self::features_check),
-            ndo_set_features: Some(Self::set_features),
-            ndo_set_mac_address: Some(Self::set_mac_address),
-            ndo_set_rx_mode_async: Some(Self::set_rx_mode),
-            ndo_vlan_rx_add_vid: Some(Self::add_vlan),
-            ndo_vlan_rx_kill_vid: Some(Self::remove_vlan),
-            ..pin_init::zeroed()
-        };
+    /// What each driver has.
+    pub(crate) const NET_DEVICE_OPS: bindings::net_device_ops = bindings::net_device_ops {
+        ndo_open: Some(Self::open),
+        ndo_stop: Some(Self::stop),
+        ndo_start_xmit: Some(Self::start_xmit),
+        ndo_validate_addr: Some(bindings::eth_validate_addr),
+        ndo_get_stats64: Some(Self::get_stats64),
+        ..pin_init::zeroed()
+    };
+
+    /// All that the driver has.
+    pub(crate) const ALL: &'static bindings::net_device_ops = &T::OPERATIONS.netdev;
 
     /// `ndo_open`.
     ///
@@ -224,39 +212,6 @@ impl<T: Driver> Ops<T> {
         TX_BUSY
     }
 
-    /// `ndo_features_check`.
-    ///
-    /// # Safety
-    ///
-    /// `raw` is a valid packet, which stays with the stack.
-    unsafe extern "C" fn features_check(
-        raw: *mut bindings::sk_buff,
-        _dev: *mut bindings::net_device,
-        features: bindings::netdev_features_t,
-    ) -> bindings::netdev_features_t {
-        // SAFETY: By the requirement of this function. Nothing is dropped.
-        let skb = unsafe { ManuallyDrop::new(SkBuff::from_raw(NonNull::new_unchecked(raw))) };
-        T::features_check(&skb, Features::from_bits(features)).bits()
-    }
-
-    /// `ndo_tx_timeout`.
-    ///
-    /// # Safety
-    ///
-    /// See [`Ops`].
-    unsafe extern "C" fn tx_timeout(dev: *mut bindings::net_device, queue: c_uint) {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        let Some(slot) = device.context().tx.get(queue as usize) else {
-            return;
-        };
-        // Whoever has the lock is polling the queue. If that is not enough the watchdog comes again.
-        // SAFETY: The budget is 0.
-        if let Some(mut guard) = unsafe { TxGuard::try_lock(slot, 0) } {
-            T::tx_timeout(device, guard.access());
-        }
-    }
-
     /// `ndo_get_stats64`.
     ///
     /// # Safety
@@ -274,107 +229,6 @@ impl<T: Driver> Ops<T> {
         for tx in device.tx_stats() {
             stats.add_tx(&T::tx_totals(tx));
         }
-    }
-
-    /// `ndo_set_mac_address`.
-    ///
-    /// # Safety
-    ///
-    /// See [`Ops`]. `address` is a valid `struct sockaddr`.
-    unsafe extern "C" fn set_mac_address(
-        dev: *mut bindings::net_device,
-        address: *mut c_void,
-    ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        from_result(|| {
-            // SAFETY: The device is valid, and so is the address, which has room for one.
-            let wanted = unsafe {
-                to_result(bindings::eth_prepare_mac_addr_change(dev, address))?;
-                let data = core::ptr::addr_of!((*address.cast::<bindings::sockaddr>()).sa_data);
-                data.cast::<[u8; 6]>().read()
-            };
-            // SAFETY: The lock is held, as long as this function takes.
-            T::set_mac(device, wanted, &unsafe { rtnl::Held::assume() })?;
-            // SAFETY: As above.
-            unsafe { bindings::eth_commit_mac_addr_change(dev, address) };
-            Ok(0)
-        })
-    }
-
-    /// `ndo_set_rx_mode_async`. The lists that it gets are copies of those of the device.
-    ///
-    /// # Safety
-    ///
-    /// See [`Ops`]. The rtnl lock is held.
-    unsafe extern "C" fn set_rx_mode(
-        dev: *mut bindings::net_device,
-        _unicast: *mut bindings::netdev_hw_addr_list,
-        _multicast: *mut bindings::netdev_hw_addr_list,
-    ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        from_result(|| {
-            // SAFETY: The lock is held, as long as this function takes.
-            let wanted = device.rx_mode(&unsafe { rtnl::Held::assume() });
-            T::set_rx_mode(device, &wanted)?;
-            Ok(0)
-        })
-    }
-
-    /// `ndo_vlan_rx_add_vid`.
-    ///
-    /// # Safety
-    ///
-    /// See [`Ops`].
-    unsafe extern "C" fn add_vlan(
-        dev: *mut bindings::net_device,
-        _protocol: bindings::__be16,
-        vid: u16,
-    ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        from_result(|| {
-            // SAFETY: The lock is held, as long as this function takes.
-            T::add_vlan(device, vid, &unsafe { rtnl::Held::assume() })?;
-            Ok(0)
-        })
-    }
-
-    /// `ndo_vlan_rx_kill_vid`.
-    ///
-    /// # Safety
-    ///
-    /// See [`Ops`].
-    unsafe extern "C" fn remove_vlan(
-        dev: *mut bindings::net_device,
-        _protocol: bindings::__be16,
-        vid: u16,
-    ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        from_result(|| {
-            // SAFETY: The lock is held, as long as this function takes.
-            T::remove_vlan(device, vid, &unsafe { rtnl::Held::assume() })?;
-            Ok(0)
-        })
-    }
-
-    /// `ndo_set_features`.
-    ///
-    /// # Safety
-    ///
-    /// See [`Ops`].
-    unsafe extern "C" fn set_features(
-        dev: *mut bindings::net_device,
-        wanted: bindings::netdev_features_t,
-    ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        from_result(|| {
-            T::set_features(device, Features::from_bits(wanted))?;
-            Ok(0)
-        })
     }
 
     /// The poll function of the receive queues.
@@ -434,15 +288,5 @@ impl<T: Driver> Ops<T> {
         let _section = rcu::read_lock();
         // SAFETY: This is the poll function, and its caller owns the context.
         T::poll_tx(device, unsafe { TxPoll::new(slot, budget) }).received()
-    }
-
-    /// The function of [`Context::cpus`].
-    ///
-    /// # Safety
-    ///
-    /// `dev` is a device of `T` whose context is initialised.
-    pub(crate) unsafe fn cpus_changed(dev: *mut c_void, online: &cpu::Online) {
-        // SAFETY: By the requirement of this function.
-        T::cpus_changed(unsafe { Device::<T>::from_raw(dev.cast()) }, online);
     }
 }

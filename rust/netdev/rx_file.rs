@@ -6,6 +6,7 @@
 
 use crate::{
     bindings,
+    Allocated,
     Device,
     Driver, //
 };
@@ -16,7 +17,10 @@ use core::{
 };
 use kernel::{
     prelude::*,
-    str::NullTerminatedFormatter, //
+    str::{
+        CStr,
+        NullTerminatedFormatter, //
+    },
 };
 
 /// What the file has room for, in bytes, with a NUL at the end: any 32-bit number, and a newline.
@@ -25,10 +29,22 @@ const ROOM: usize = 12;
 /// May be read by everybody.
 const MODE: u16 = 0o444;
 
-/// The file of the driver `T`.
-pub(crate) struct RxFile<T: Driver>(PhantomData<T>);
+/// A driver whose receive queues show in sysfs how long their buffers are.
+pub trait RxBufferFile: Driver {
+    /// The names of the folder and of the file, in that of a receive queue.
+    const RX_BUFFER_FILE: (&'static CStr, &'static CStr);
 
-impl<T: Driver> RxFile<T> {
+    /// The length of the buffers of a receive queue, in bytes.
+    ///
+    /// Process context, may sleep. Must not take the rtnl lock: whoever takes the file away holds it and
+    /// waits for its readers.
+    fn rx_buffer_len(device: &Device<Self>, stats: &Self::RxStats) -> u32;
+}
+
+/// The file of the driver `T`.
+pub(crate) struct RxFile<T: RxBufferFile>(PhantomData<T>);
+
+impl<T: RxBufferFile> RxFile<T> {
     const ATTRIBUTE: bindings::attribute = {
         // With lockdep it has more fields.
         let mut attribute: bindings::attribute = pin_init::zeroed();
@@ -79,5 +95,14 @@ impl<T: Driver> RxFile<T> {
         let len = text.iter().take_while(|byte| **byte != 0).count();
         // CAST: It is at most `ROOM`.
         len as isize
+    }
+}
+
+impl<T: RxBufferFile> Allocated<T> {
+    /// Gives each receive queue the file [`RxBufferFile::RX_BUFFER_FILE`] in sysfs, which shows how long its
+    /// buffers are.
+    pub fn show_rx_buffer_len(&mut self) {
+        // SAFETY: The device is valid and not registered.
+        unsafe { (*self.as_raw()).sysfs_rx_queue_group = RxFile::<T>::FOLDER };
     }
 }

@@ -4,14 +4,17 @@
 
 use crate::{
     bindings,
+    ops::Ops,
     rtnl,
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use core::ptr::addr_of;
 use kernel::{
     alloc::flags::*,
     container_of,
+    error::from_result,
     prelude::*, //
 };
 
@@ -108,4 +111,47 @@ unsafe fn copy_locked(
         }
     }
     true
+}
+
+/// A driver whose device can be told what to receive.
+pub trait SetRxMode: Driver {
+    /// Has the device receive what the stack wants. Called when the interface is set up, and when
+    /// something of it has changed while it is up.
+    ///
+    /// `ndo_set_rx_mode_async`: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any: the stack tries again, after one second first, four times in all.
+    fn set_rx_mode(device: &Device<Self>, wanted: &RxMode) -> Result;
+}
+
+impl<T: SetRxMode> Operations<T> {
+    /// The device can be told what to receive.
+    pub const fn set_rx_mode(mut self) -> Self {
+        self.netdev.ndo_set_rx_mode_async = Some(Ops::<T>::set_rx_mode);
+        self
+    }
+}
+
+impl<T: SetRxMode> Ops<T> {
+    /// `ndo_set_rx_mode_async`. The lists that it gets are copies of those of the device.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`]. The rtnl lock is held.
+    unsafe extern "C" fn set_rx_mode(
+        dev: *mut bindings::net_device,
+        _unicast: *mut bindings::netdev_hw_addr_list,
+        _multicast: *mut bindings::netdev_hw_addr_list,
+    ) -> c_int {
+        // SAFETY: See the type.
+        let device = unsafe { Device::<T>::from_raw(dev) };
+        from_result(|| {
+            // SAFETY: The lock is held, as long as this function takes.
+            let wanted = device.rx_mode(&unsafe { rtnl::Held::assume() });
+            T::set_rx_mode(device, &wanted)?;
+            Ok(0)
+        })
+    }
 }

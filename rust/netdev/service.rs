@@ -8,14 +8,15 @@ use crate::{
     bindings,
     device::Context,
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use kernel::{
     container_of,
     types::Opaque, //
 };
 
-/// The work of a network device, which calls [`Driver::service`].
+/// The work of a network device, which calls [`Serviced::service`].
 #[repr(transparent)]
 pub(crate) struct Service(Opaque<bindings::delayed_work>);
 
@@ -76,5 +77,21 @@ unsafe extern "C" fn run<T: Driver>(work: *mut bindings::work_struct) {
         let context = container_of!(service, Context<T>, service);
         Device::<T>::from_raw((*context).dev)
     };
-    T::service(device);
+    if let Some(service) = T::OPERATIONS.service {
+        service(device);
+    }
+}
+
+/// A driver that has something done later, in process context.
+pub trait Serviced: Driver {
+    /// What [`Device::schedule_service`] has asked for: process context, may sleep.
+    fn service(device: &Device<Self>);
+}
+
+impl<T: Serviced> Operations<T> {
+    /// [`Device::schedule_service`] does something.
+    pub const fn serviced(mut self) -> Self {
+        self.service = Some(T::service);
+        self
+    }
 }

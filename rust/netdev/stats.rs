@@ -12,6 +12,7 @@ pub use self::device::{
     RxReported,
     TxReported, //
 };
+pub use self::queue::DeviceReports;
 pub(crate) use self::{
     link::LinkStats,
     queue::QueueStatOps, //

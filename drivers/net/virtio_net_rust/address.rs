@@ -15,6 +15,7 @@ use crate::{
 use kernel::{
     device::Core,
     net::{
+        self,
         rtnl,
         Allocated,
         Device, //
@@ -25,6 +26,12 @@ use kernel::{
         Feature, //
     },
 };
+
+impl net::SetMac for VirtioNet {
+    fn set_mac(device: &Device<Self>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
+        change(device, address, rtnl)
+    }
+}
 
 /// Takes the device's address, or a random one.
 ///

@@ -10,7 +10,11 @@ use core::num::NonZero;
 use kernel::{
     cpumask::CpumaskVar,
     net::{
-        cpu::Online,
+        self,
+        cpu::{
+            self,
+            Online, //
+        },
         Device, //
     },
     new_mutex,
@@ -18,6 +22,12 @@ use kernel::{
     sync::Mutex,
     virtio::queue::Vectors, //
 };
+
+impl net::cpu::Hotplug for VirtioNet {
+    fn cpus_changed(device: &Device<Self>, online: &cpu::Online) {
+        device.shared().affinity.update(device, online);
+    }
+}
 
 /// The CPUs of the queues of a device.
 pub(crate) struct Affinity(Pin<KBox<Mutex<State>>>);

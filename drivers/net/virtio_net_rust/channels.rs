@@ -18,6 +18,7 @@ use core::ops::RangeInclusive;
 use kernel::{
     device::Core,
     net::{
+        self,
         cpu,
         not_supported,
         rtnl,
@@ -26,6 +27,12 @@ use kernel::{
     prelude::*,
     virtio, //
 };
+
+impl net::Channels for VirtioNet {
+    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+        set(device, pairs, rtnl)
+    }
+}
 
 /// How many pairs a device may have (virtio 1.3, section 5.1.4.1).
 pub(crate) const POSSIBLE: RangeInclusive<u16> = 1..=0x8000;

@@ -26,6 +26,7 @@ use crate::{
 };
 use kernel::{
     net::{
+        self,
         not_supported,
         rtnl,
         Coalesce,
@@ -36,6 +37,27 @@ use kernel::{
     prelude::*,
     sync::Mutex, //
 };
+
+impl net::AdaptiveRx for VirtioNet {
+    fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation) {
+        adapt_rx(device, queue, moderation);
+    }
+}
+
+impl net::Coalescing for VirtioNet {
+    fn coalesce(device: &Device<Self>, queue: Option<u16>) -> Coalesce {
+        get(device.shared(), queue)
+    }
+
+    fn set_coalesce(
+        device: &Device<Self>,
+        queue: Option<u16>,
+        wanted: Coalesce,
+        rtnl: &rtnl::Held,
+    ) -> Result {
+        set(device, queue, wanted, rtnl)
+    }
+}
 
 /// What has been set, and is true of the device.
 pub(crate) struct Moderations(Pin<KBox<Mutex<State>>>);

@@ -29,6 +29,7 @@ use answer::{
 };
 use kernel::{
     net::{
+        self,
         rtnl,
         stats::{
             DeviceCounters,
@@ -42,6 +43,16 @@ use kernel::{
     sync::SetOnce, //
 };
 use types::Type;
+
+impl net::stats::DeviceReports for VirtioNet {
+    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported {
+        rx(device, queue)
+    }
+
+    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported {
+        tx(device, queue)
+    }
+}
 
 /// How many virtqueues are asked about at once, so that no answer takes a long piece of memory: one
 /// is of less than 256 bytes for each.

@@ -22,12 +22,24 @@ use core::sync::atomic::{
 use kernel::{
     device::Bound,
     net::{
+        self,
+        rtnl,
         Device,
         LinkSettings, //
     },
     prelude::*,
     virtio, //
 };
+
+impl net::Link for VirtioNet {
+    fn link_settings(device: &Device<Self>) -> LinkSettings {
+        device.shared().link.settings()
+    }
+
+    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, _rtnl: &rtnl::Held) {
+        device.shared().link.set_settings(settings);
+    }
+}
 
 /// What is known of the link.
 pub(crate) struct Link {

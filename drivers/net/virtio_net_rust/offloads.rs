@@ -14,23 +14,42 @@ pub(crate) use self::guest::{
 use crate::{
     features,
     parameters,
+    rss,
     VirtioNet, //
 };
 use kernel::{
     net::{
+        self,
         Allocated,
-        Features, //
+        Features,
+        SkBuff, //
     },
-    vnet::{
-        Framing,
-        GsoTypes,
-        Negotiated, //
-    },
+    prelude::*,
     virtio::{
         Device,
         Feature, //
     },
+    vnet::{
+        self,
+        Framing,
+        GsoTypes,
+        Negotiated, //
+    },
 };
+
+impl net::CheckFeatures for VirtioNet {
+    #[inline]
+    fn features_check(skb: &SkBuff, features: Features) -> Features {
+        vnet::features_check(skb, features)
+    }
+}
+
+impl net::SetFeatures for VirtioNet {
+    fn set_features(device: &net::Device<Self>, wanted: Features) -> Result {
+        change(device, wanted)?;
+        rss::change(device, wanted).inspect_err(|_| restore(device, wanted))
+    }
+}
 
 /// What may be received uncut.
 const RECEIVE: &[(Feature, GsoTypes)] = &[

@@ -14,6 +14,7 @@ use core::sync::atomic::{
 };
 use kernel::{
     net::{
+        self,
         rtnl,
         Device,
         RingSizes, //
@@ -24,6 +25,20 @@ use kernel::{
         Feature, //
     },
 };
+
+impl net::Rings for VirtioNet {
+    fn ring_sizes(device: &Device<Self>) -> RingSizes {
+        device.shared().rings.sizes()
+    }
+
+    fn max_ring_sizes(device: &Device<Self>) -> RingSizes {
+        device.shared().rings.max()
+    }
+
+    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
+        set(device, sizes, rtnl)
+    }
+}
 
 /// The sizes of all rings, for those who do not have the queues. Changed with the rtnl lock held.
 pub(crate) struct Rings {

@@ -22,6 +22,7 @@ use crate::{
 use kernel::{
     device::Core,
     net::{
+        self,
         not_supported,
         rss::{
             Flow,
@@ -40,6 +41,34 @@ use kernel::{
         fault, //
     },
 };
+
+impl net::rss::Rss for VirtioNet {
+    fn rss(device: &Device<Self>, table: Option<&mut [u32]>, key: Option<&mut [u8]>) -> Result {
+        get(device.shared(), table, key)
+    }
+
+    fn set_rss(
+        device: &Device<Self>,
+        table: Option<&[u32]>,
+        key: Option<&[u8]>,
+        _rtnl: &rtnl::Held,
+    ) -> Result {
+        set(device, table, key)
+    }
+
+    fn hash_fields(device: &Device<Self>, flow: Flow) -> HashFields {
+        fields(device.shared(), flow)
+    }
+
+    fn set_hash_fields(
+        device: &Device<Self>,
+        flow: Flow,
+        fields: HashFields,
+        _rtnl: &rtnl::Held,
+    ) -> Result {
+        set_fields(device, flow, fields)
+    }
+}
 
 /// The shortest key of a device, in bytes (virtio 1.3, section 5.1.4.1): for the addresses and the
 /// ports of IPv6.

@@ -20,11 +20,18 @@ use crate::{
 };
 use kernel::{
     net::{
+        self,
         Device,
         RxMode, //
     },
-    prelude::*, //
+    prelude::* //
 };
+
+impl net::SetRxMode for VirtioNet {
+    fn set_rx_mode(device: &Device<Self>, wanted: &RxMode) -> Result {
+        set(device, wanted)
+    }
+}
 
 /// Has the device pass on what the stack wants.
 ///

@@ -22,6 +22,7 @@ use crate::{
     channels,
     coalesce,
     control,
+    link,
     offloads,
     rx_mode,
     vlan,
@@ -29,11 +30,19 @@ use crate::{
 };
 use kernel::{
     net::{
+        self,
         rtnl,
         Device, //
     },
-    prelude::*, //
+    prelude::* //
 };
+
+impl net::Serviced for VirtioNet {
+    fn service(device: &Device<Self>) {
+        link::update(device);
+        control::settle(device);
+    }
+}
 
 /// A part of what is set that takes few commands.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]

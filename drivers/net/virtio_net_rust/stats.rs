@@ -5,13 +5,31 @@
 //! What `ethtool -S` shows has the C driver's names and order. Packets and bytes are not among it:
 //! the stack reports them, for each queue (`qstats-get`) and in all.
 
-use kernel::net::stats::{
-    Counter,
-    Gauge,
-    Named,
-    RxTotals,
-    TxTotals, //
+use crate::{
+    device_stats,
+    VirtioNet, //
 };
+use kernel::net::{
+        self,
+        stats::{
+            Counter,
+            DeviceValues,
+            Gauge,
+            Named,
+            RxTotals,
+            TxTotals, //
+        },
+        Device, //
+    };
+
+impl net::Counters for VirtioNet {
+    const RX_COUNTERS: &'static [Named<Rx>] = RX;
+    const TX_COUNTERS: &'static [Named<Tx>] = TX;
+
+    fn read_device_counters(device: &Device<Self>, values: &mut DeviceValues) {
+        device_stats::read(device, values);
+    }
+}
 
 /// The counters of a receive queue.
 #[derive(Default)]

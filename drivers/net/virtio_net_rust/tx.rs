@@ -12,28 +12,35 @@ use crate::{
 };
 use kernel::{
     net::{
+        self,
         Arm,
         Device,
         Done,
         DropReason,
         Napi,
+        SKB_SEGMENTS,
         SkBuff,
         TxAccess,
-        TxPoll,
-        SKB_SEGMENTS, //
+        TxPoll, //
     },
     prelude::*,
+    virtio::queue::{
+            Callback,
+            Interrupted,
+            Resized,
+            Virtqueue, //
+        },
     vnet::{
         Armed,
         Packet, //
     },
-    virtio::queue::{
-        Callback,
-        Interrupted,
-        Resized,
-        Virtqueue, //
-    },
 };
+
+impl net::Watchdog for VirtioNet {
+    fn tx_timeout(device: &Device<Self>, tx: TxAccess<'_, Self>) {
+        timeout(device, tx);
+    }
+}
 
 /// The shortest ring, in descriptors: one that the largest packet fits into, and some more, as in C.
 pub(crate) const MIN_SIZE: u32 = SKB_SEGMENTS as u32 + 2;

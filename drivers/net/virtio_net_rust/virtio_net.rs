@@ -45,31 +45,16 @@ use kernel::{
     },
     net::{
         self,
-        cpu,
-        rss::{
-            Flow,
-            HashFields, //
-        },
-        rtnl,
         stats::{
-            DeviceValues,
-            Named,
-            RxReported,
             RxTotals,
-            TxReported,
             TxTotals, //
         },
-        Coalesce,
         Device,
         Done,
         DriverInfo,
         Exclusive,
-        Features,
-        LinkSettings,
-        Moderation,
+        Operations,
         Registration,
-        RingSizes,
-        RxMode,
         RxPoll,
         SkBuff,
         TxAccess,
@@ -82,10 +67,7 @@ use kernel::{
         Feature,
         Negotiation, //
     },
-    vnet::{
-        self,
-        Framing, //
-    },
+    vnet::Framing,
 };
 use link::Link;
 use rings::Rings;
@@ -155,11 +137,22 @@ impl net::Driver for VirtioNet {
     type Tx = tx::Queue;
     type TxStats = stats::Tx;
 
-    const RX_COUNTERS: &'static [Named<stats::Rx>] = stats::RX;
-    const TX_COUNTERS: &'static [Named<stats::Tx>] = stats::TX;
-
-    const RX_BUFFER_FILE: (&'static CStr, &'static CStr) =
-        (c"virtio_net", c"mergeable_rx_buffer_size");
+    const OPERATIONS: Operations<Self> = Operations::new()
+        .set_mac()
+        .set_rx_mode()
+        .vlan_filter()
+        .set_features()
+        .check_features()
+        .watchdog()
+        .serviced()
+        .cpu_hotplug()
+        .channels()
+        .rings()
+        .link()
+        .rss()
+        .coalescing()
+        .counters()
+        .device_reports();
 
     fn open_rx(
         device: &Device<Self>,
@@ -192,11 +185,6 @@ impl net::Driver for VirtioNet {
         tx::start_xmit(device.shared(), tx, skb, more);
     }
 
-    #[inline]
-    fn features_check(skb: &SkBuff, features: Features) -> Features {
-        vnet::features_check(skb, features)
-    }
-
     fn flush_tx(tx: TxAccess<'_, Self>) {
         tx::flush(tx);
     }
@@ -215,129 +203,12 @@ impl net::Driver for VirtioNet {
         tx::reclaim(&mut tx);
     }
 
-    fn tx_timeout(device: &Device<Self>, tx: TxAccess<'_, Self>) {
-        tx::timeout(device, tx);
-    }
-
     fn rx_totals(stats: &stats::Rx) -> RxTotals {
         stats.totals()
     }
 
     fn tx_totals(stats: &stats::Tx) -> TxTotals {
         stats.totals()
-    }
-
-    fn read_device_counters(device: &Device<Self>, values: &mut DeviceValues) {
-        device_stats::read(device, values);
-    }
-
-    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported {
-        device_stats::rx(device, queue)
-    }
-
-    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported {
-        device_stats::tx(device, queue)
-    }
-
-    fn rx_buffer_len(device: &Device<Self>, stats: &stats::Rx) -> u32 {
-        rx::shown_buffer_len(device.shared(), stats)
-    }
-
-    fn service(device: &Device<Self>) {
-        link::update(device);
-        control::settle(device);
-    }
-
-    fn cpus_changed(device: &Device<Self>, online: &cpu::Online) {
-        device.shared().affinity.update(device, online);
-    }
-
-    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
-        channels::set(device, pairs, rtnl)
-    }
-
-    fn ring_sizes(device: &Device<Self>) -> RingSizes {
-        device.shared().rings.sizes()
-    }
-
-    fn max_ring_sizes(device: &Device<Self>) -> RingSizes {
-        device.shared().rings.max()
-    }
-
-    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
-        rings::set(device, sizes, rtnl)
-    }
-
-    fn set_mac(device: &Device<Self>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
-        address::change(device, address, rtnl)
-    }
-
-    fn set_rx_mode(device: &Device<Self>, wanted: &RxMode) -> Result {
-        rx_mode::set(device, wanted)
-    }
-
-    fn add_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result {
-        vlan::add(device, vid, rtnl)
-    }
-
-    fn remove_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result {
-        vlan::remove(device, vid, rtnl)
-    }
-
-    fn set_features(device: &Device<Self>, wanted: Features) -> Result {
-        offloads::change(device, wanted)?;
-        rss::change(device, wanted).inspect_err(|_| offloads::restore(device, wanted))
-    }
-
-    fn rss(device: &Device<Self>, table: Option<&mut [u32]>, key: Option<&mut [u8]>) -> Result {
-        rss::get(device.shared(), table, key)
-    }
-
-    fn set_rss(
-        device: &Device<Self>,
-        table: Option<&[u32]>,
-        key: Option<&[u8]>,
-        _rtnl: &rtnl::Held,
-    ) -> Result {
-        rss::set(device, table, key)
-    }
-
-    fn hash_fields(device: &Device<Self>, flow: Flow) -> HashFields {
-        rss::fields(device.shared(), flow)
-    }
-
-    fn set_hash_fields(
-        device: &Device<Self>,
-        flow: Flow,
-        fields: HashFields,
-        _rtnl: &rtnl::Held,
-    ) -> Result {
-        rss::set_fields(device, flow, fields)
-    }
-
-    fn coalesce(device: &Device<Self>, queue: Option<u16>) -> Coalesce {
-        coalesce::get(device.shared(), queue)
-    }
-
-    fn set_coalesce(
-        device: &Device<Self>,
-        queue: Option<u16>,
-        wanted: Coalesce,
-        rtnl: &rtnl::Held,
-    ) -> Result {
-        coalesce::set(device, queue, wanted, rtnl)
-    }
-
-    fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation) {
-        coalesce::adapt_rx(device, queue, moderation);
-    }
-
-    fn link_settings(device: &Device<Self>) -> LinkSettings {
-        device.shared().link.settings()
-    }
-
-    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, _rtnl: &rtnl::Held) {
-        device.shared().link.set_settings(settings);
     }
 
     fn info(device: &Device<Self>) -> DriverInfo<'_> {

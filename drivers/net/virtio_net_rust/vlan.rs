@@ -16,11 +16,22 @@ use crate::{
 };
 use kernel::{
     net::{
+        self,
         rtnl,
         Device, //
     },
-    prelude::*, //
+    prelude::* //
 };
+
+impl net::VlanFilter for VirtioNet {
+    fn add_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result {
+        add(device, vid, rtnl)
+    }
+
+    fn remove_vlan(device: &Device<Self>, vid: u16, rtnl: &rtnl::Held) -> Result {
+        remove(device, vid, rtnl)
+    }
+}
 
 /// The VLANs that the device passes packets of on.
 pub(crate) struct Vlans(rtnl::Protected<KVec<Vlan>>);

@@ -7,7 +7,8 @@ use crate::{
     bindings,
     rtnl,
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use kernel::{
     error::from_result,
@@ -66,7 +67,41 @@ fn pair<T: Driver>(device: &Device<T>, queue: u32) -> Result<u16> {
     }
 }
 
-impl<T: Driver> EthtoolOps<T> {
+/// A driver whose device can put off interrupts.
+pub trait Coalescing: Driver {
+    /// How interrupts are put off: of all queues, or of the pair `queue`. Process context, rtnl held,
+    /// may sleep.
+    fn coalesce(device: &Device<Self>, queue: Option<u16>) -> Coalesce;
+
+    /// Changes how interrupts are put off: of all queues, or of the pair `queue`, which is one that
+    /// there is.
+    ///
+    /// `set_coalesce` and `set_per_queue_coalesce` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; it stays as it is.
+    fn set_coalesce(
+        device: &Device<Self>,
+        queue: Option<u16>,
+        wanted: Coalesce,
+        rtnl: &rtnl::Held,
+    ) -> Result;
+}
+
+impl<T: Coalescing> Operations<T> {
+    /// Interrupts can be put off.
+    pub const fn coalescing(mut self) -> Self {
+        self.ethtool.supported_coalesce_params = bindings::COALESCE_PARAMS;
+        self.ethtool.get_coalesce = Some(EthtoolOps::<T>::get_coalesce);
+        self.ethtool.set_coalesce = Some(EthtoolOps::<T>::set_coalesce);
+        self.ethtool.get_per_queue_coalesce = Some(EthtoolOps::<T>::get_per_queue_coalesce);
+        self.ethtool.set_per_queue_coalesce = Some(EthtoolOps::<T>::set_per_queue_coalesce);
+        self
+    }
+}
+
+impl<T: Coalescing> EthtoolOps<T> {
     /// `get_coalesce`.
     ///
     /// # Safety

@@ -7,7 +7,8 @@ use crate::{
     bindings,
     rtnl,
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use kernel::{
     error::{
@@ -58,7 +59,27 @@ impl LinkSettings {
     }
 }
 
-impl<T: Driver> EthtoolOps<T> {
+/// A driver that knows how fast the link is.
+pub trait Link: Driver {
+    /// How fast the link is. Process context, rtnl held.
+    fn link_settings(device: &Device<Self>) -> LinkSettings;
+
+    /// Changes what [`link_settings`](Self::link_settings) says, until the device says otherwise.
+    ///
+    /// `set_link_ksettings` of ethtool: process context, rtnl held, may sleep.
+    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, rtnl: &rtnl::Held);
+}
+
+impl<T: Link> Operations<T> {
+    /// How fast the link is can be asked for.
+    pub const fn link(mut self) -> Self {
+        self.ethtool.get_link_ksettings = Some(EthtoolOps::<T>::get_link_ksettings);
+        self.ethtool.set_link_ksettings = Some(EthtoolOps::<T>::set_link_ksettings);
+        self
+    }
+}
+
+impl<T: Link> EthtoolOps<T> {
     /// `get_link_ksettings`.
     ///
     /// # Safety

@@ -7,7 +7,8 @@ use crate::{
     bindings,
     rtnl,
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use kernel::{
     error::from_result,
@@ -23,7 +24,34 @@ pub struct RingSizes {
     pub tx: u32,
 }
 
-impl<T: Driver> EthtoolOps<T> {
+/// A driver whose rings can have other sizes.
+pub trait Rings: Driver {
+    /// The sizes of the rings. Process context, rtnl held.
+    fn ring_sizes(device: &Device<Self>) -> RingSizes;
+
+    /// The sizes that the rings can have at most. Process context, rtnl held.
+    fn max_ring_sizes(device: &Device<Self>) -> RingSizes;
+
+    /// Changes the sizes of the rings to `sizes`, which are at most the largest.
+    ///
+    /// `set_ringparam` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result;
+}
+
+impl<T: Rings> Operations<T> {
+    /// The rings can have other sizes.
+    pub const fn rings(mut self) -> Self {
+        self.ethtool.get_ringparam = Some(EthtoolOps::<T>::get_ringparam);
+        self.ethtool.set_ringparam = Some(EthtoolOps::<T>::set_ringparam);
+        self
+    }
+}
+
+impl<T: Rings> EthtoolOps<T> {
     /// `get_ringparam`.
     ///
     /// # Safety

@@ -7,7 +7,8 @@ use crate::{
     bindings,
     rtnl,
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use core::slice::{
     from_raw_parts,
@@ -103,7 +104,66 @@ pub fn fill_key(key: &mut [u8]) {
     unsafe { bindings::netdev_rss_key_fill(key.as_mut_ptr().cast(), len) }
 }
 
-impl<T: Driver> EthtoolOps<T> {
+/// A driver with receive side scaling.
+pub trait Rss: Driver {
+    /// Copies out the indirection table and the key, as far as they are wanted, into slices of the
+    /// lengths that [`Allocated::set_rss_sizes`](crate::Allocated::set_rss_sizes) was given.
+    ///
+    /// `get_rxfh` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any.
+    fn rss(device: &Device<Self>, table: Option<&mut [u32]>, key: Option<&mut [u8]>) -> Result;
+
+    /// Changes the indirection table, the key, or both.
+    ///
+    /// `set_rxfh` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; both stay as they are.
+    fn set_rss(
+        device: &Device<Self>,
+        table: Option<&[u32]>,
+        key: Option<&[u8]>,
+        rtnl: &rtnl::Held,
+    ) -> Result;
+
+    /// What is hashed of the packets of `flow`. Process context, rtnl held, may sleep.
+    fn hash_fields(device: &Device<Self>, flow: Flow) -> HashFields;
+
+    /// Changes what is hashed of the packets of `flow`.
+    ///
+    /// `set_rxfh_fields` of ethtool: process context, rtnl held, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Any; it stays as it is.
+    fn set_hash_fields(
+        device: &Device<Self>,
+        flow: Flow,
+        fields: HashFields,
+        rtnl: &rtnl::Held,
+    ) -> Result;
+}
+
+impl<T: Rss> Operations<T> {
+    /// There is receive side scaling, of devices for which
+    /// [`set_rss_sizes`](crate::Allocated::set_rss_sizes) is called.
+    pub const fn rss(mut self) -> Self {
+        self.ethtool.get_rx_ring_count = Some(EthtoolOps::<T>::get_rx_ring_count);
+        self.ethtool.get_rxfh_indir_size = Some(EthtoolOps::<T>::get_rxfh_indir_size);
+        self.ethtool.get_rxfh_key_size = Some(EthtoolOps::<T>::get_rxfh_key_size);
+        self.ethtool.get_rxfh = Some(EthtoolOps::<T>::get_rxfh);
+        self.ethtool.set_rxfh = Some(EthtoolOps::<T>::set_rxfh);
+        self.ethtool.get_rxfh_fields = Some(EthtoolOps::<T>::get_rxfh_fields);
+        self.ethtool.set_rxfh_fields = Some(EthtoolOps::<T>::set_rxfh_fields);
+        self
+    }
+}
+
+impl<T: Rss> EthtoolOps<T> {
     /// `get_rx_ring_count`.
     ///
     /// # Safety

@@ -17,7 +17,8 @@ use crate::{
         Named, //
     },
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use core::fmt::Write;
 use kernel::{
@@ -103,7 +104,7 @@ fn visit_queues<'a, S: 'static>(
 }
 
 /// Calls `visit` for all counters in their order. `values` are the device's.
-fn visit_all<T: Driver>(device: &Device<T>, values: &DeviceValues, visit: &mut Visit<'_>) {
+fn visit_all<T: Counters>(device: &Device<T>, values: &DeviceValues, visit: &mut Visit<'_>) {
     let used = device.num_queues().into();
     let (rx, tx) = (|| device.rx_stats(), || device.tx_stats());
     let none = DeviceCounters::default();
@@ -123,7 +124,7 @@ fn visit_all<T: Driver>(device: &Device<T>, values: &DeviceValues, visit: &mut V
 }
 
 /// Has the driver read the device's counters, if there are any. Without memory they are not read.
-fn read_device<T: Driver>(device: &Device<T>) -> DeviceValues {
+fn read_device<T: Counters>(device: &Device<T>) -> DeviceValues {
     let values = device
         .device_counters()
         .and_then(|counters| DeviceValues::new(counters, device.max_queues()).ok());
@@ -134,7 +135,31 @@ fn read_device<T: Driver>(device: &Device<T>) -> DeviceValues {
     values
 }
 
-impl<T: Driver> EthtoolOps<T> {
+/// A driver with counters that `ethtool -S` shows.
+pub trait Counters: Driver {
+    /// The counters of a receive queue, in this order.
+    const RX_COUNTERS: &'static [Named<Self::RxStats>];
+    /// The counters of a transmit queue, in this order.
+    const TX_COUNTERS: &'static [Named<Self::TxStats>];
+
+    /// Reads the counters that [`Device::set_device_counters`] has named; those that cannot be read
+    /// stay 0. Not called if there are none.
+    ///
+    /// `get_ethtool_stats` of ethtool: process context, rtnl held, may sleep.
+    fn read_device_counters(_device: &Device<Self>, _values: &mut DeviceValues) {}
+}
+
+impl<T: Counters> Operations<T> {
+    /// There are counters.
+    pub const fn counters(mut self) -> Self {
+        self.ethtool.get_sset_count = Some(EthtoolOps::<T>::get_sset_count);
+        self.ethtool.get_strings = Some(EthtoolOps::<T>::get_strings);
+        self.ethtool.get_ethtool_stats = Some(EthtoolOps::<T>::get_ethtool_stats);
+        self
+    }
+}
+
+impl<T: Counters> EthtoolOps<T> {
     /// `get_sset_count`.
     ///
     /// # Safety

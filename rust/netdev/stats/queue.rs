@@ -7,7 +7,9 @@
 //! C header: [`include/net/netdev_queues.h`](srctree/include/net/netdev_queues.h)
 
 use super::{
+    RxReported,
     RxTotals,
+    TxReported,
     TxTotals, //
 };
 use crate::{
@@ -17,7 +19,8 @@ use crate::{
         TxSlot, //
     },
     Device,
-    Driver, //
+    Driver,
+    Operations, //
 };
 use core::marker::PhantomData;
 use kernel::prelude::*;
@@ -54,7 +57,9 @@ impl<T: Driver> QueueStatOps<T> {
         if let Some(slot) = device.context().rx.get(index as usize) {
             report_rx(stats, &T::rx_totals(RxSlot::stats(slot)));
             // CAST: There are no more queues than a `u16` can count.
-            T::rx_reported(device, Some(index as u16)).report(stats);
+            if let Some(reported) = T::OPERATIONS.rx_reported {
+                reported(device, Some(index as u16)).report(stats);
+            }
         }
     }
 
@@ -74,7 +79,9 @@ impl<T: Driver> QueueStatOps<T> {
         if let Some(slot) = device.context().tx.get(index as usize) {
             report_tx(stats, &T::tx_totals(TxSlot::stats(slot)));
             // CAST: As above.
-            T::tx_reported(device, Some(index as u16)).report(stats);
+            if let Some(reported) = T::OPERATIONS.tx_reported {
+                reported(device, Some(index as u16)).report(stats);
+            }
         }
     }
 
@@ -96,8 +103,12 @@ impl<T: Driver> QueueStatOps<T> {
             let context = device.context();
             report_rx(&mut *rx, &RxTotals::default());
             report_tx(&mut *tx, &TxTotals::default());
-            T::rx_reported(device, None).report(&mut *rx);
-            T::tx_reported(device, None).report(&mut *tx);
+            if let Some(reported) = T::OPERATIONS.rx_reported {
+                reported(device, None).report(&mut *rx);
+            }
+            if let Some(reported) = T::OPERATIONS.tx_reported {
+                reported(device, None).report(&mut *tx);
+            }
             bindings::netdev_stat_queue_sum(
                 dev,
                 (*dev).real_num_rx_queues as c_int,
@@ -122,4 +133,25 @@ fn report_tx(stats: &mut bindings::netdev_queue_stats_tx, tx: &TxTotals) {
     stats.bytes = tx.bytes;
     stats.stop = tx.stop;
     stats.wake = tx.wake;
+}
+
+/// A driver whose device counts by itself.
+pub trait DeviceReports: Driver {
+    /// What the device has counted of the receive queue `queue`; of none, 0 for each counter that it
+    /// keeps.
+    ///
+    /// `get_queue_stats_rx` and `get_base_stats`: process context, rtnl held, may sleep.
+    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported;
+
+    /// As [`rx_reported`](Self::rx_reported), of a transmit queue.
+    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported;
+}
+
+impl<T: DeviceReports> Operations<T> {
+    /// The device counts by itself.
+    pub const fn device_reports(mut self) -> Self {
+        self.rx_reported = Some(T::rx_reported);
+        self.tx_reported = Some(T::tx_reported);
+        self
+    }
 }

@@ -11,28 +11,42 @@ use super::{
     Ring, //
 };
 use crate::{
+    rx,
     stats,
-    Shared, //
+    Shared,
+    VirtioNet, //
 };
 use kernel::{
     net::{
+        self,
+        Device,
         DropReason,
+        ETH_HLEN,
         Exclusive,
         PagePool,
         Polling,
         PoolBuffer,
-        ETH_HLEN,
         VLAN_HLEN, //
     },
+    str::CStr,
+    virtio::queue::{
+            Resized,
+            Virtqueue, //
+        },
     vnet::{
         Framing,
         Header, //
     },
-    virtio::queue::{
-        Resized,
-        Virtqueue, //
-    },
 };
+
+impl net::RxBufferFile for VirtioNet {
+    const RX_BUFFER_FILE: (&'static CStr, &'static CStr) =
+        (c"virtio_net", c"mergeable_rx_buffer_size");
+
+    fn rx_buffer_len(device: &Device<Self>, stats: &stats::Rx) -> u32 {
+        rx::shown_buffer_len(device.shared(), stats)
+    }
+}
 
 /// The length that packets are expected to have before there are any, in bytes.
 const FIRST_GUESS: u32 = 1500 + ETH_HLEN + VLAN_HLEN;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A driver that is told when CPUs come and go.
+
+use super::Online;
+use crate::{
+    ops::Ops,
+    Device,
+    Driver,
+    Operations, //
+};
+use core::ffi::c_void;
+
+/// A driver that is told when CPUs come and go.
+pub trait Hotplug: Driver {
+    /// A CPU has come, or is about to go; `online` are those that stay.
+    ///
+    /// Process context; may sleep, but must not take the rtnl lock or [`lock`](super::lock): somebody who
+    /// holds them may be waiting. It may be called from before the registration succeeds, and until
+    /// the device is unregistered.
+    fn cpus_changed(device: &Device<Self>, online: &Online);
+}
+
+impl<T: Hotplug> Operations<T> {
+    /// The driver is told when CPUs come and go.
+    pub const fn cpu_hotplug(mut self) -> Self {
+        self.cpus_changed = Some(T::cpus_changed);
+        self
+    }
+}
+
+impl<T: Driver> Ops<T> {
+    /// The function of the device's [`Watch`](super::Watch).
+    ///
+    /// # Safety
+    ///
+    /// `dev` is a device of `T` whose context is initialised.
+    pub(crate) unsafe fn cpus_changed(dev: *mut c_void, online: &Online) {
+        if let Some(changed) = T::OPERATIONS.cpus_changed {
+            // SAFETY: By the requirement of this function.
+            changed(unsafe { Device::<T>::from_raw(dev.cast()) }, online);
+        }
+    }
+}

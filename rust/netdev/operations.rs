@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The operations that a driver has besides those of [`Driver`].
+
+use crate::{
+    bindings,
+    cpu,
+    ethtool::EthtoolOps,
+    ops::Ops,
+    stats::{
+        RxReported,
+        TxReported, //
+    },
+    Device,
+    Driver, //
+};
+
+/// What a driver can do, in the form that the stack takes: see [`Driver::OPERATIONS`].
+///
+/// Each function of this type adds a subject, whose trait the driver implements.
+pub struct Operations<T: Driver> {
+    pub(crate) netdev: bindings::net_device_ops,
+    pub(crate) ethtool: bindings::ethtool_ops,
+    pub(crate) rx_reported: Option<fn(&Device<T>, Option<u16>) -> RxReported>,
+    pub(crate) tx_reported: Option<fn(&Device<T>, Option<u16>) -> TxReported>,
+    pub(crate) service: Option<fn(&Device<T>)>,
+    pub(crate) cpus_changed: Option<fn(&Device<T>, &cpu::Online)>,
+}
+
+impl<T: Driver> Operations<T> {
+    /// What each driver has.
+    pub const fn new() -> Self {
+        Self {
+            netdev: Ops::<T>::NET_DEVICE_OPS,
+            ethtool: EthtoolOps::<T>::OPS,
+            rx_reported: None,
+            tx_reported: None,
+            service: None,
+            cpus_changed: None,
+        }
+    }
+}
