@@ -11,12 +11,12 @@ use crate::{
 ///
 /// # Invariants
 ///
-/// The device is null, or one for which memory can be mapped for as long as `attached`, or another hold on the same
-/// binding, exists.
+/// The device is null, or one for which memory can be mapped for as long as `attached`, which is there then, or another
+/// hold on the same binding, exists.
 #[derive(Clone, Copy)]
 pub struct DmaDevice<'a> {
     raw: *mut bindings::device,
-    attached: &'a Attached,
+    attached: Option<&'a Attached>,
 }
 
 impl<'a> DmaDevice<'a> {
@@ -25,15 +25,18 @@ impl<'a> DmaDevice<'a> {
     /// `raw` is null, or a device for which memory can be mapped as long as the device of `attached` is bound.
     pub unsafe fn new(raw: *mut bindings::device, attached: &'a Attached) -> Self {
         // INVARIANT: By the requirement of this function.
-        Self { raw, attached }
+        Self {
+            raw,
+            attached: Some(attached),
+        }
     }
 
-    /// A device class that copies packets, and has nothing mapped. `attached` is the device that it is on top of.
-    pub fn none(attached: &'a Attached) -> Self {
+    /// None: what is lent is only accessed by the guest's CPUs.
+    pub fn none() -> Self {
         // INVARIANT: It is null.
         Self {
             raw: core::ptr::null_mut(),
-            attached,
+            attached: None,
         }
     }
 
@@ -42,8 +45,8 @@ impl<'a> DmaDevice<'a> {
         self.raw
     }
 
-    /// What keeps the device bound.
-    pub fn attached(&self) -> &'a Attached {
+    /// What keeps the device bound, if there is one.
+    pub fn attached(&self) -> Option<&'a Attached> {
         self.attached
     }
 }

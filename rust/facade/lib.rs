@@ -6,12 +6,14 @@
 //! `kernel::bindings` is public in mainline. Here it cannot be named by a driver, since the build
 //! gives drivers this crate and no other; see `rust/Makefile.rust`.
 
+pub use dma;
 pub use kernel::{
     cpumask,
     device,
     error,
     fmt,
     new_mutex,
+    new_spinlock,
     prelude,
     str,
     sync,

@@ -34,7 +34,10 @@ use core::{
         size_of, //
     },
     ops::Deref,
-    ptr::NonNull, //
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
 };
 use dma::{
     fault,
@@ -61,7 +64,7 @@ pub struct Allocated<T: Driver> {
     dev: NonNull<bindings::net_device>,
     /// Of each pair that of the receive queue and then that of the transmit queue.
     napis: KVec<Arc<Napi>>,
-    parent: Attached,
+    parent: Option<Attached>,
     rss: RssSizes,
     driver: PhantomData<T>,
 }
@@ -78,6 +81,19 @@ impl<T: Driver> Allocated<T> {
     ///
     /// `ENOMEM`.
     pub fn new(parent: impl Into<Attached>, pairs: u16) -> Result<Self> {
+        Self::with_parent(Some(parent.into()), pairs)
+    }
+
+    /// As [`new`](Self::new), but a device that is on top of no other: one in software.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Self::new).
+    pub fn without_parent(pairs: u16) -> Result<Self> {
+        Self::with_parent(None, pairs)
+    }
+
+    fn with_parent(parent: Option<Attached>, pairs: u16) -> Result<Self> {
         const { assert!(align_of::<Context<T>>() <= PRIVATE_ALIGN) };
 
         fault::point("network device")?;
@@ -93,7 +109,7 @@ impl<T: Driver> Allocated<T> {
         let mut this = Self {
             dev: NonNull::new(dev).ok_or(ENOMEM)?,
             napis: KVec::new(),
-            parent: parent.into(),
+            parent,
             rss: RssSizes::default(),
             driver: PhantomData,
         };
@@ -105,7 +121,7 @@ impl<T: Driver> Allocated<T> {
             bindings::netdev_allow_live_addr_change(dev);
             bindings::netdev_filters_unicast(dev);
             bindings::netdev_sends_without_linear(dev);
-            (*dev).dev.parent = this.parent.as_raw();
+            (*dev).dev.parent = this.parent.as_ref().map_or(null_mut(), Attached::as_raw);
         }
         // Room first: a context that exists must be in the list that `Drop` goes through.
         this.napis.reserve(2 * usize::from(pairs), GFP_KERNEL)?;
@@ -261,7 +277,7 @@ impl<T: Driver> Allocated<T> {
     /// Registers the device, with what the driver keeps for it and for its queues.
     ///
     /// `started` is called when the device is registered. Nobody else can have opened it, since the
-    /// rtnl lock is held, but who is told of each new device may have. [`Driver::service`] is called from
+    /// rtnl lock is held, but who is told of each new device may have. [`Serviced::service`](crate::Serviced::service) is called from
     /// then on only, so what it was [asked for](Device::schedule_service) before has to be asked for again.
     ///
     /// Process context. May sleep. Takes the rtnl lock.

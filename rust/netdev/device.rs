@@ -152,7 +152,7 @@ impl<T: Driver> Device<T> {
     }
 
     /// Turns adaptive moderation of the receive queue `queue` on or off. Any context. Once it is off
-    /// there may be one more call of [`Driver::moderate_rx`].
+    /// there may be one more call of [`AdaptiveRx::moderate_rx`](crate::AdaptiveRx::moderate_rx).
     ///
     /// # Errors
     ///
@@ -233,7 +233,7 @@ impl<T: Driver> Device<T> {
         unsafe { bindings::netdev_notify_peers(self.as_raw()) }
     }
 
-    /// Has [`Driver::service`] called soon, once for any number of calls until it starts. Any
+    /// Has [`Serviced::service`](crate::Serviced::service) called soon, once for any number of calls until it starts. Any
     /// context.
     ///
     /// Does nothing before the registration has succeeded, once the device is going away, and while it is

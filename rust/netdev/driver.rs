@@ -58,15 +58,16 @@ pub trait Driver: Sized + 'static {
     /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first
     /// poll comes in any case.
     fn open_rx(
-        device: &Device<Self>,
-        rx: &mut Self::Rx,
-        stats: &Self::RxStats,
-        owner: &Exclusive<'_>,
-    );
+        _device: &Device<Self>,
+        _rx: &mut Self::Rx,
+        _stats: &Self::RxStats,
+        _owner: &Exclusive<'_>,
+    ) {
+    }
 
     /// Tells the device what [`open_rx`](Self::open_rx) has put into a ring. All other rings have been filled too.
     /// `ndo_open`: process context, rtnl held, may sleep.
-    fn start_rx(rx: &mut Self::Rx, stats: &Self::RxStats);
+    fn start_rx(_rx: &mut Self::Rx, _stats: &Self::RxStats) {}
 
     /// The queues are being polled. `ndo_open`: process context, rtnl held, may sleep.
     fn opened(_device: &Device<Self>) {}
@@ -84,10 +85,11 @@ pub trait Driver: Sized + 'static {
     /// but if it is the last one that the queue takes, it has to be told.
     fn start_xmit(device: &Device<Self>, tx: TxAccess<'_, Self>, skb: SkBuff, more: bool);
 
-    /// Tells the device what it has not been told yet, as another packet was to follow that does not.
+    /// Tells the device what it has not been told yet, as another packet was to follow that does not. Nothing, if it is
+    /// told of each packet at once.
     ///
     /// Softirq context, with the lock of the transmit queue.
-    fn flush_tx(tx: TxAccess<'_, Self>);
+    fn flush_tx(_tx: TxAccess<'_, Self>) {}
 
     /// Polls a receive queue: softirq context.
     fn poll_rx<'poll>(device: &'poll Device<Self>, poll: RxPoll<'poll, Self>) -> Done<'poll>;

@@ -48,11 +48,11 @@ pub use self::{
         Registration, //
     },
     device::Device,
+    dim::AdaptiveRx,
     driver::{
         Driver,
         DriverInfo, //
     },
-    dim::AdaptiveRx,
     ethtool::{
         rss,
         Channels,

@@ -15,16 +15,25 @@ use crate::{
     Driver, //
 };
 
+/// What the device has counted, of one queue or of none: see [`DeviceReports`](crate::stats::DeviceReports).
+type Reported<T, R> = fn(&Device<T>, Option<u16>) -> R;
+
 /// What a driver can do, in the form that the stack takes: see [`Driver::OPERATIONS`].
 ///
 /// Each function of this type adds a subject, whose trait the driver implements.
 pub struct Operations<T: Driver> {
     pub(crate) netdev: bindings::net_device_ops,
     pub(crate) ethtool: bindings::ethtool_ops,
-    pub(crate) rx_reported: Option<fn(&Device<T>, Option<u16>) -> RxReported>,
-    pub(crate) tx_reported: Option<fn(&Device<T>, Option<u16>) -> TxReported>,
+    pub(crate) rx_reported: Option<Reported<T, RxReported>>,
+    pub(crate) tx_reported: Option<Reported<T, TxReported>>,
     pub(crate) service: Option<fn(&Device<T>)>,
     pub(crate) cpus_changed: Option<fn(&Device<T>, &cpu::Online)>,
+}
+
+impl<T: Driver> Default for Operations<T> {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl<T: Driver> Operations<T> {

@@ -78,7 +78,7 @@ struct Pool {
     dma_device: *const bindings::device,
     napi: ManuallyDrop<Arc<Napi>>,
     /// Memory can be mapped for `dma_device` as long as this is there.
-    attached: ManuallyDrop<Attached>,
+    attached: ManuallyDrop<Option<Attached>>,
 }
 
 // SAFETY: What is done with it here may be done by any thread.
@@ -107,7 +107,7 @@ impl PagePool {
             raw,
             dma_device: device.as_raw(),
             napi: ManuallyDrop::new(napi.clone()),
-            attached: ManuallyDrop::new(device.attached().clone()),
+            attached: ManuallyDrop::new(device.attached().cloned()),
         };
         // INVARIANT: It is new.
         Ok(Self {
@@ -166,11 +166,12 @@ impl PagePool {
 }
 
 impl PoolSource {
-    /// Whether the page at `data`, which belongs to some page_pool, belongs to this one.
+    /// Whether `buffer` was cut from this pool.
     #[inline]
-    fn has(&self, data: NonNull<u8>) -> bool {
-        // SAFETY: By the requirement of this function. A pool exists as long as it has pages.
-        core::ptr::eq(unsafe { bindings::page_pool_of_va(data.as_ptr().cast()) }, self.0.raw.as_ptr())
+    fn has(&self, buffer: &PoolBuffer) -> bool {
+        // SAFETY: The fragment is owned, so its page belongs to a page_pool, which exists as long as it has pages.
+        let pool = unsafe { bindings::page_pool_of_va(buffer.data()) };
+        core::ptr::eq(pool, self.0.raw.as_ptr())
     }
 }
 

@@ -73,7 +73,10 @@ impl<T: Driver> Device<T> {
         slot.paused.set(true);
         if polled {
             // SAFETY: The device is registered, the lock is held, and the context enabled.
-            unsafe { slot.napi.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX) };
+            unsafe {
+                slot.napi
+                    .disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX)
+            };
             if let Some(dim) = &slot.dim {
                 // SAFETY: The context has just been disabled.
                 unsafe { dim.settle() };
@@ -92,7 +95,10 @@ impl<T: Driver> Device<T> {
         });
         if polled {
             // SAFETY: It has been disabled above.
-            unsafe { slot.napi.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX) };
+            unsafe {
+                slot.napi
+                    .enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX)
+            };
         }
         slot.paused.set(false);
         Ok(result)
@@ -126,7 +132,10 @@ impl<T: Driver> Device<T> {
         }
         if polled {
             // SAFETY: The device is registered, the lock is held, and the context enabled.
-            unsafe { slot.napi.disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX) };
+            unsafe {
+                slot.napi
+                    .disable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX)
+            };
         }
         // SAFETY: The queue is not paused, and its context is disabled.
         unsafe { slot.pause(&settle) };
@@ -142,7 +151,10 @@ impl<T: Driver> Device<T> {
         unsafe { slot.resume(&settle) };
         if polled {
             // SAFETY: It has been disabled above.
-            unsafe { slot.napi.enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX) };
+            unsafe {
+                slot.napi
+                    .enable(bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX)
+            };
         }
         Ok(result)
     }

@@ -30,6 +30,18 @@ pub unsafe trait Rearm {
     fn disable(&self);
 }
 
+/// A queue that nothing raises an interrupt for: whoever fills it schedules its context.
+// SAFETY: There is nothing to call.
+unsafe impl Rearm for () {
+    #[inline]
+    fn pending(&self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn disable(&self) {}
+}
+
 /// A queue that may go without an interrupt: then nobody looks at it until its context is scheduled.
 // SAFETY: By what it may have.
 unsafe impl<A: Rearm> Rearm for Option<A> {

@@ -17,7 +17,10 @@ use core::{
     ptr::NonNull, //
 };
 use dma::Incoming;
-use kernel::prelude::*;
+use kernel::{
+    error::to_result,
+    prelude::*, //
+};
 
 /// The length above which nothing is appended to a packet, in bytes. Far more than any packet has, it
 /// keeps the sums of lengths in the range of their type.
@@ -42,7 +45,7 @@ pub enum DropReason {
 /// An owned packet.
 ///
 /// It is given back explicitly: sent (moved into a virtqueue, and
-/// [consumed](crate::TxQueue::consume) when it returns), [delivered](RxSkb::deliver), or [dropped
+/// [consumed](crate::TxQueue::consume) when it returns), [delivered](Frame::deliver), or [dropped
 /// with a reason](Self::drop_with). One that falls out of scope is dropped without a reason, which
 /// shows in the kernel's drop monitor.
 ///
@@ -197,6 +200,20 @@ impl PoolBuffer {
 }
 
 impl PoolBuffer {
+    /// Copies a whole packet to the start of the data.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if the buffer is shorter.
+    pub fn copy_from(&mut self, packet: &SkBuff) -> Result {
+        let len = packet.len();
+        if len > self.capacity() {
+            return Err(EMSGSIZE);
+        }
+        // SAFETY: The packet is valid, and as long; the fragment is owned, and has as many bytes.
+        to_result(unsafe { bindings::skb_copy_bits(packet.as_raw(), 0, self.data(), len as c_int) })
+    }
+
     /// The length up to which a packet is better copied, in bytes: it then holds no more memory
     /// than it needs, for as long as it waits somewhere. C name: `GOOD_COPY_LEN`.
     pub const COPY: u32 = 128;

@@ -24,7 +24,6 @@ mod id;
 pub mod parameter;
 pub mod queue;
 
-pub use dma::fault;
 pub use self::{
     attached::Attached,
     device::Device,
@@ -43,3 +42,4 @@ pub use self::{
         IdTable, //
     },
 };
+pub use dma::fault;

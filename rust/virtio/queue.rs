@@ -34,15 +34,6 @@ mod virtqueue;
 
 use self::virtqueue::check;
 
-pub use dma::{
-    sg,
-    Buffer,
-    Contiguous,
-    Incoming,
-    Outgoing,
-    Scattered,
-    Source, //
-};
 pub use self::{
     exchange::{
         Answered,
@@ -70,4 +61,13 @@ pub use self::{
         Rejected,
         Virtqueue, //
     },
+};
+pub use dma::{
+    sg,
+    Buffer,
+    Contiguous,
+    Incoming,
+    Outgoing,
+    Scattered,
+    Source, //
 };

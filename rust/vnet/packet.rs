@@ -29,7 +29,7 @@ use netdev::{
     SKB_SEGMENTS, //
 };
 
-/// Of `features`, those that a header can describe for `skb`: see [`Driver::features_check`](netdev::Driver::features_check).
+/// Of `features`, those that a header can describe for `skb`: see [`CheckFeatures`](netdev::CheckFeatures).
 /// It has one checksum, which is the inner one of an encapsulated packet only if that is to be cut.
 #[inline]
 pub fn features_check(skb: &SkBuff, features: Features) -> Features {

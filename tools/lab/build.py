@@ -13,7 +13,7 @@ from lab import kernel, timing
 from lab.paths import LOGS, REPO, die, shown
 
 MODULE = "virtio_net_rust.ko"
-SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab")
+SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab", "tools/testing/pair", "tools/testing/misuse")
 BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_generated.rs", "blocklist")
 
 
@@ -32,17 +32,18 @@ def tree_lock():
     return lock(REPO / "build")
 
 
-def copy_sources(folder):
-    """Those that are built, in SOURCES if somebody has put them there."""
+def copy_sources(folder, built=False):
+    """Those that are built, in SOURCES if somebody has put them there; with what has been built of them, if that is wanted:
+    then only what differs is built again."""
     origin = Path(os.environ.get("SOURCES", REPO))
     shutil.rmtree(folder, ignore_errors=True)
     for name in SOURCES:
         source, target = origin / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target, ignore=BUILT)
+            shutil.copytree(source, target, ignore=None if built else BUILT)
         else:
-            shutil.copy(source, target)
+            shutil.copy2(source, target)
 
 
 def place():
@@ -71,6 +72,19 @@ def build_into(folder):
             sys.stdout.write(log.read_text())
             die(f"the module does not build; see {shown(log)}")
         return Path(shutil.copy(built / MODULE, folder))
+
+
+def build_other(folder, name):
+    """Builds the module of another driver, which is for tests: tools/testing/NAME. Puts it into `folder`."""
+    chosen = kernel.chosen()
+    place = REPO / "build" / f"{name}-{chosen.name}"
+    with timing.of("build"), tree_lock():
+        copy_sources(place, built=True)
+        shutil.copy(place / "tools" / "testing" / name / "Kbuild", place)
+        done = subprocess.run(chosen.make(place), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode != 0:
+            die(f"{done.stdout}tools/testing/{name} does not build")
+        return Path(shutil.copy(place / f"{name}_rust.ko", folder))
 
 
 if __name__ == "__main__":

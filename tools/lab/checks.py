@@ -39,7 +39,7 @@ def doc():
 
 
 def fmt():
-    files = [f for top in ("rust", "drivers", "tools/device") for f in (REPO / top).rglob("*.rs") if not f.name.endswith("_generated.rs")]
+    files = [f for top in ("rust", "drivers", "tools/device", "tools/testing") for f in (REPO / top).rglob("*.rs") if not f.name.endswith("_generated.rs")]
     command = ["rustfmt", "--check", "--edition", "2021", "--config-path", LINUX / ".rustfmt.toml"]
     if not files or subprocess.run([*command, *sorted(files)], cwd=REPO).returncode != 0:
         die("rustfmt would change what is shown above")

@@ -88,28 +88,28 @@ MUTANTS = [
     ),
     Mutant(
         "gso_type may have any number",
-        "rust/netdev/vnet.rs",
+        "rust/vnet/lib.rs",
         "kind < Self::ECN_BIT && self.0 >> kind & 1 == 1",
         "self.0 >> kind & 1 == 1",
         RECEIVE + "test_gso_type",
     ),
     Mutant(
         "ECN needs not be negotiated",
-        "rust/netdev/vnet.rs",
+        "rust/vnet/lib.rs",
         " && (!ecn || self.0 >> Self::ECN_BIT == 1)",
         " && (ecn || !ecn)",
         RECEIVE + "test_gso_type and ecn",
     ),
     Mutant(
         "checksums and sizes may lie outside of the packet",
-        "rust/netdev/vnet/header.rs",
+        "rust/vnet/header.rs",
         "error == 0",
         "error <= 0",
         RECEIVE + "(test_checksum or test_uncut)",
     ),
     Mutant(
         "a hash may be of any type",
-        "rust/netdev/vnet/header.rs",
+        "rust/vnet/header.rs",
         "_ => return,",
         "_ => true,",
         "test_device_hashes and test_type_that_cannot_be",
@@ -117,7 +117,7 @@ MUTANTS = [
     # --- Sent packets -----------------------------------------------------------------
     Mutant(
         "the header of a sent packet has what was there before",
-        "rust/netdev/vnet/packet.rs",
+        "rust/vnet/packet.rs",
         "header.add(NUM_BUFFERS).write_bytes(0, SHORT);",
         "header.add(NUM_BUFFERS).write_bytes(1, SHORT);",
         "test_device_packets",

@@ -14,7 +14,7 @@ pytestmark = stock_only("the compiler says the same whatever kernel guests run")
 
 DRIVER = "drivers/net/virtio_net_rust/stats.rs"
 USES = (
-    "use kernel::{net::{Device, Packet, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, prelude::*};\n"
+    "use kernel::{net::{Device, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, vnet::Packet, prelude::*};\n"
     "use crate::VirtioNet;\n"
 )
 
@@ -27,6 +27,15 @@ REFUSED = {
     "bindings_crate": ("extern crate bindings;", "E0463"),
     "own_bindings_crate": ("extern crate netdev_bindings;", "E0463"),
     "library_crate": ("extern crate netdev;", "E0463"),
+    "buffer_of_no_pool": (
+        "pub fn f(q: &mut Virtqueue<PoolBuffer>) -> Result { q.lend_from(()) }",
+        "E0308",
+    ),
+    "pool_for_any_device": (
+        "use kernel::{dma::DmaDevice, net::Allocated}; pub fn f(n: &Allocated<VirtioNet>, d: DmaDevice<'static>) -> DmaDevice<'static> {"
+        " DmaDevice::new(core::ptr::null_mut(), d.attached().unwrap()) }",
+        "E0133",
+    ),
     "read_while_lent": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) -> u32 { let _ = q.add_outbuf(p); p.len() }", "E0382"),
     "lend_twice": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); let _ = q.add_outbuf(p); }", "E0382"),
     "free_while_lent": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_inbuf(b); drop(b); }", "E0382"),
@@ -66,13 +75,20 @@ REFUSED = {
     ),
 }
 
+# A file of each library, and the crates that it must not know.
+BORDERS = {
+    "rust/netdev/name.rs": ("virtio", "vnet"),
+    "rust/virtio/id.rs": ("netdev", "vnet"),
+    "rust/dma/device.rs": ("virtio", "netdev", "vnet"),
+}
+
 
 @pytest.fixture(scope="module")
 def tree():
     """A copy of the sources that has been built, and a function that builds it."""
     folder = REPO / "build" / "layers"
     with tree_lock():
-        copy_sources(folder)
+        copy_sources(folder, built=True)
 
     def make():
         with tree_lock():
@@ -83,12 +99,12 @@ def tree():
     return folder, make
 
 
-def build_with(tree, code):
-    """Builds with a module appended to the driver that consists of `code`."""
+def build_with(tree, code, file=DRIVER, uses=USES):
+    """Builds with a module appended to a file that consists of `code`."""
     folder, make = tree
-    source = folder / DRIVER
+    source = folder / file
     original = source.read_text()
-    source.write_text(f"{original}\nmod added {{\n#![allow(unused, missing_docs, unreachable_pub)]\n{USES}{code}\n}}\n")
+    source.write_text(f"{original}\nmod added {{\n#![allow(unused, missing_docs, unreachable_pub)]\n{uses}{code}\n}}\n")
     try:
         return make()
     finally:
@@ -107,3 +123,12 @@ def test_refused(tree, name):
     done = build_with(tree, code)
     assert done.returncode != 0, f"this compiles: {code}"
     assert complaint in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("file", BORDERS)
+def test_border(tree, file):
+    code = "".join(f"pub use {crate}::anything as of_{crate};\n" for crate in BORDERS[file])
+    done = build_with(tree, code, file, "")
+    assert done.returncode != 0, f"{file} may say: {code}"
+    for crate in BORDERS[file]:
+        assert f"unresolved import `{crate}`" in done.stderr, done.stderr

@@ -12,7 +12,6 @@ use kernel::{
     device::Core,
     net::Allocated,
     prelude::*,
-    vnet::Framing,
     virtio::{
         fault,
         queue::{
@@ -28,6 +27,7 @@ use kernel::{
         Attached,
         Device, //
     },
+    vnet::Framing,
 };
 
 /// The virtqueues of a device.
@@ -68,7 +68,11 @@ impl Queues {
         };
         let vectors = found.into_vectors();
         for (i, index) in (0..count).zip((0..).step_by(2)) {
-            netdev.set_irqs(i, vectors.irq(index).map(Irq::number), vectors.irq(index + 1).map(Irq::number))?;
+            netdev.set_irqs(
+                i,
+                vectors.irq(index).map(Irq::number),
+                vectors.irq(index + 1).map(Irq::number),
+            )?;
         }
         Ok(Self {
             vectors,

@@ -39,12 +39,6 @@ use kernel::{
         RxSkb, //
     },
     prelude::*,
-    vnet::{
-        self,
-        Armed,
-        Framing,
-        Header, //
-    },
     virtio::{
         self,
         queue::{
@@ -57,6 +51,12 @@ use kernel::{
             Resized,
             Virtqueue, //
         },
+    },
+    vnet::{
+        self,
+        Armed,
+        Framing,
+        Header, //
     },
 };
 

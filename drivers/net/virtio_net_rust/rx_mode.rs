@@ -24,7 +24,7 @@ use kernel::{
         Device,
         RxMode, //
     },
-    prelude::* //
+    prelude::*, //
 };
 
 impl net::SetRxMode for VirtioNet {

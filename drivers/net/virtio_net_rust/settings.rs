@@ -34,7 +34,7 @@ use kernel::{
         rtnl,
         Device, //
     },
-    prelude::* //
+    prelude::*, //
 };
 
 impl net::Serviced for VirtioNet {

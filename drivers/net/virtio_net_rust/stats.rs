@@ -10,17 +10,17 @@ use crate::{
     VirtioNet, //
 };
 use kernel::net::{
-        self,
-        stats::{
-            Counter,
-            DeviceValues,
-            Gauge,
-            Named,
-            RxTotals,
-            TxTotals, //
-        },
-        Device, //
-    };
+    self,
+    stats::{
+        Counter,
+        DeviceValues,
+        Gauge,
+        Named,
+        RxTotals,
+        TxTotals, //
+    },
+    Device, //
+};
 
 impl net::Counters for VirtioNet {
     const RX_COUNTERS: &'static [Named<Rx>] = RX;

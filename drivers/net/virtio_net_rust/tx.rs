@@ -18,18 +18,18 @@ use kernel::{
         Done,
         DropReason,
         Napi,
-        SKB_SEGMENTS,
         SkBuff,
         TxAccess,
         TxPoll, //
+        SKB_SEGMENTS,
     },
     prelude::*,
     virtio::queue::{
-            Callback,
-            Interrupted,
-            Resized,
-            Virtqueue, //
-        },
+        Callback,
+        Interrupted,
+        Resized,
+        Virtqueue, //
+    },
     vnet::{
         Armed,
         Packet, //

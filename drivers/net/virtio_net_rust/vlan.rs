@@ -20,7 +20,7 @@ use kernel::{
         rtnl,
         Device, //
     },
-    prelude::* //
+    prelude::*, //
 };
 
 impl net::VlanFilter for VirtioNet {

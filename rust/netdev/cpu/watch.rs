@@ -11,12 +11,12 @@ use core::{
     cell::UnsafeCell,
     ffi::c_void, //
 };
+use dma::fault;
 use kernel::{
     container_of,
     prelude::*,
     types::Opaque, //
 };
-use dma::fault;
 
 /// What is called when a CPU has come or is about to go.
 pub(crate) type Changed = unsafe fn(*mut c_void, &Online);

@@ -157,7 +157,7 @@ unsafe impl Incoming for PoolBuffer {
 
     #[inline]
     fn is_of(&self, source: &PoolSource) -> bool {
-        source.has(self.data)
+        source.has(self)
     }
 
     #[inline]

@@ -22,13 +22,13 @@ use core::{
         NonNull, //
     },
 };
-use kernel::prelude::*;
 use dma::{
     sg,
     Buffer,
     Incoming,
     Scattered, //
 };
+use kernel::prelude::*;
 
 /// The largest number of pages behind the first buffer: what one skb can have as fragments.
 const MAX_PAGES: usize = bindings::MAX_SKB_FRAGS as usize;

@@ -324,7 +324,11 @@ impl<B: Contiguous> Virtqueue<B> {
     /// [`lend_from`](Self::lend_from).
     #[inline]
     pub fn add_inbuf(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !self.source.as_ref().is_some_and(|source| buffer.is_of(source)) {
+        if !self
+            .source
+            .as_ref()
+            .is_some_and(|source| buffer.is_of(source))
+        {
             return Err(Rejected {
                 buffer,
                 error: EINVAL,
@@ -359,7 +363,11 @@ impl<B: Scattered> Virtqueue<B> {
     /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
     /// [`lend_from`](Self::lend_from).
     pub fn add_insegs(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !self.source.as_ref().is_some_and(|source| buffer.is_of(source)) {
+        if !self
+            .source
+            .as_ref()
+            .is_some_and(|source| buffer.is_of(source))
+        {
             return Err(Rejected {
                 buffer,
                 error: EINVAL,

@@ -21,13 +21,13 @@ use kernel::{
         ETH_HLEN, //
     },
     prelude::*,
-    vnet::{
-        Framing,
-        Header, //
-    },
     virtio::queue::{
         Resized,
         Virtqueue, //
+    },
+    vnet::{
+        Framing,
+        Header, //
     },
 };
 

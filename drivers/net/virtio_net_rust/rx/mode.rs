@@ -15,8 +15,8 @@ use kernel::{
         VLAN_HLEN, //
     },
     prelude::*,
-    vnet::Framing,
     virtio::Device, //
+    vnet::Framing,
 };
 
 /// The largest MTU that the stack knows (`ETH_MAX_MTU`), in bytes.

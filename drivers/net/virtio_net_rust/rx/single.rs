@@ -21,18 +21,18 @@ use kernel::{
         self,
         Device,
         DropReason,
-        ETH_HLEN,
         Exclusive,
         PagePool,
         Polling,
         PoolBuffer,
+        ETH_HLEN,
         VLAN_HLEN, //
     },
     str::CStr,
     virtio::queue::{
-            Resized,
-            Virtqueue, //
-        },
+        Resized,
+        Virtqueue, //
+    },
     vnet::{
         Framing,
         Header, //
