@@ -13,7 +13,7 @@ use crate::{
     ethtool::EthtoolOps,
     napi::Direction,
     ops::Ops,
-    queues::{
+    queue::{
         RxSlot,
         TxSlot, //
     },
@@ -324,8 +324,6 @@ impl<T: Driver> Allocated<T> {
                 service: Service::new(),
                 rss: self.rss,
                 cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
-                frozen: rtnl::Mark::new(false),
-                polled: rtnl::Mark::new(false),
                 device_counters: Default::default(),
                 dev,
             });

@@ -6,7 +6,8 @@ use crate::{
     bindings,
     cpu,
     not_supported,
-    queues::{
+    queue::{
+        Life,
         RxSlot,
         TxSlot, //
     },
@@ -47,10 +48,6 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) service: Service,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Watch,
-    /// Whether the queues have been taken away, see `Device::freeze`.
-    pub(crate) frozen: rtnl::Mark,
-    /// Whether the NAPI contexts are enabled, but for those of queues that are paused.
-    pub(crate) polled: rtnl::Mark,
     /// Populated while the rtnl lock is held.
     pub(crate) device_counters: SetOnce<DeviceCounters>,
     pub(crate) dev: *mut bindings::net_device,
@@ -250,6 +247,12 @@ impl<T: Driver> Device<T> {
 }
 
 impl<T: Driver> Context<T> {
+    /// Whether the queues have been taken away, see `Device::freeze`.
+    pub(crate) fn is_gone(&self, rtnl: &rtnl::Held) -> bool {
+        let gone = |tx: &TxSlot<T>| tx.slot.life(rtnl) == Life::Gone;
+        self.tx.iter().any(gone)
+    }
+
     /// The private area of `raw`.
     ///
     /// # Safety

@@ -23,15 +23,13 @@ mod dim;
 mod driver;
 mod ethtool;
 mod features;
-mod freeze;
 mod mac;
 mod name;
 mod napi;
 mod operations;
 mod ops;
 mod page_pool;
-mod pause;
-mod queues;
+mod queue;
 mod rearm;
 pub mod rtnl;
 mod rx_file;
@@ -85,15 +83,13 @@ pub use self::{
         PoolPage,
         PoolSource, //
     },
-    pause::{
-        RxPaused,
-        TxPaused, //
-    },
-    queues::{
+    queue::{
         Done,
+        RxPaused,
         RxPoll,
         TxAccess,
         TxGuard,
+        TxPaused,
         TxPoll,
         TxQueue, //
     },

@@ -4,9 +4,10 @@
 
 use crate::{
     bindings,
-    device::Context,
-    queues::{
+    queue::{
+        Life,
         RxPoll,
+        RxSlot,
         TxGuard,
         TxPoll,
         TxQueue, //
@@ -68,41 +69,48 @@ impl<T: Driver> Ops<T> {
         let device = unsafe { Device::<T>::from_raw(dev) };
         // SAFETY: The lock is held, as long as this function takes.
         let rtnl = unsafe { rtnl::Held::assume() };
-        if device.context().frozen.get(&rtnl) {
+        if device.context().is_gone(&rtnl) {
             return ENODEV.to_errno();
         }
-        // SAFETY: The stack opens what is stopped. It is not frozen.
-        unsafe { Self::start_polling(device, &rtnl) };
+        Self::start_polling(device, &rtnl);
         T::opened(device);
         0
     }
 
-    /// Has the receive queues filled, and the contexts enabled.
-    ///
-    /// # Safety
-    ///
-    /// The contexts are disabled, and the device is not frozen.
-    pub(crate) unsafe fn start_polling(device: &Device<T>, rtnl: &rtnl::Held) {
+    /// Has the receive queues filled, and all queues that are stopped run.
+    pub(crate) fn start_polling(device: &Device<T>, rtnl: &rtnl::Held) {
         let context = device.context();
+        let stopped = || {
+            let stopped = |rx: &&RxSlot<T>| rx.slot.life(rtnl) == Life::Stopped;
+            context.rx.iter().filter(stopped)
+        };
 
         // Also of those that are not used: the device may deliver to any that there is.
-        for slot in &context.rx {
+        for rx in stopped() {
             let owner = Exclusive {
-                napi: &slot.napi,
+                napi: rx.napi(),
                 gfp: bindings::GFP_KERNEL,
             };
             // SAFETY: The context is disabled, and the rtnl lock is held.
-            T::open_rx(device, unsafe { slot.state() }, slot.stats(), &owner);
+            if let Some(state) = unsafe { rx.slot.state() } {
+                T::open_rx(device, state, rx.stats(), &owner);
+            }
         }
-        for slot in &context.rx {
+        for rx in stopped() {
             // SAFETY: As above.
-            T::start_rx(unsafe { slot.state() }, slot.stats());
+            if let Some(state) = unsafe { rx.slot.state() } {
+                T::start_rx(state, rx.stats());
+            }
         }
-        for (kind, napi) in Self::contexts(context) {
-            // SAFETY: The device is registered, and the context belongs to it and is disabled.
-            unsafe { napi.enable(kind) };
+        // What is not stopped stays as it is. SAFETY: The device is registered.
+        unsafe {
+            for rx in &context.rx {
+                let _ = rx.slot.start(rtnl);
+            }
+            for tx in &context.tx {
+                let _ = tx.slot.start(rtnl);
+            }
         }
-        context.polled.set(true, rtnl);
     }
 
     /// `ndo_stop`.
@@ -114,49 +122,32 @@ impl<T: Driver> Ops<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
         // SAFETY: The lock is held, as long as this function takes.
-        let rtnl = unsafe { rtnl::Held::assume() };
-        if device.context().polled.get(&rtnl) {
-            // SAFETY: The contexts are enabled.
-            unsafe { Self::stop_polling(device, &rtnl) };
+        if Self::stop_polling(device, &unsafe { rtnl::Held::assume() }) {
             T::stopped(device);
         }
         0
     }
 
-    /// Has the contexts disabled.
-    ///
-    /// # Safety
-    ///
-    /// The contexts are enabled.
-    pub(crate) unsafe fn stop_polling(device: &Device<T>, rtnl: &rtnl::Held) {
-        device.context().polled.set(false, rtnl);
-        for (kind, napi) in Self::contexts(device.context()) {
-            // SAFETY: The device is registered, and the context belongs to it and is enabled.
-            unsafe { napi.disable(kind) };
+    /// Has all queues that run stopped. Returns whether there were any.
+    pub(crate) fn stop_polling(device: &Device<T>, rtnl: &rtnl::Held) -> bool {
+        let context = device.context();
+        let mut any = false;
+        // SAFETY: The device is registered.
+        unsafe {
+            for rx in &context.rx {
+                any |= rx.slot.stop(rtnl).is_ok();
+            }
+            for tx in &context.tx {
+                any |= tx.slot.stop(rtnl).is_ok();
+            }
         }
-        for dim in device.context().rx.iter().flat_map(|slot| &slot.dim) {
-            // SAFETY: The contexts have just been disabled.
-            unsafe { dim.settle() };
+        if any {
+            for dim in context.rx.iter().filter_map(|rx| rx.dim.as_ref()) {
+                // SAFETY: The contexts have just been disabled.
+                unsafe { dim.settle() };
+            }
         }
-    }
-
-    /// The NAPI contexts of all queues, with the kind of the queue.
-    fn contexts(
-        context: &Context<T>,
-    ) -> impl Iterator<Item = (bindings::netdev_queue_type, &Napi)> {
-        let rx = context.rx.iter().map(|slot| {
-            (
-                bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_RX,
-                &*slot.napi,
-            )
-        });
-        let tx = context.tx.iter().map(|slot| {
-            (
-                bindings::netdev_queue_type_NETDEV_QUEUE_TYPE_TX,
-                &*slot.napi,
-            )
-        });
-        Iterator::chain(rx, tx)
+        any
     }
 
     /// `ndo_start_xmit`.
@@ -173,16 +164,21 @@ impl<T: Driver> Ops<T> {
         let device = unsafe { Device::<T>::from_raw(dev) };
         // SAFETY: The stack passes a valid packet.
         let index = unsafe { (*raw).queue_mapping };
-        let slot = device.context().tx.get(usize::from(index));
-        if slot.is_some_and(|slot| slot.is_paused() || !slot.is_locked_here()) {
-            return Self::busy(device);
-        }
+        let access = match device.context().tx.get(usize::from(index)) {
+            None => None,
+            Some(tx) if tx.is_locked_here() => {
+                // SAFETY: The stack sends with the lock of a queue, since the device does not say `lltx`, and it
+                // is the lock of this one.
+                match unsafe { tx.access(0) } {
+                    None => return Self::busy(device),
+                    access => access,
+                }
+            }
+            Some(_) => return Self::busy(device),
+        };
         // SAFETY: The packet is valid, and its reference passes on with any other answer.
         let skb = unsafe { SkBuff::from_raw(NonNull::new_unchecked(raw)) };
-        if let Some(slot) = slot {
-            // SAFETY: The stack sends with the lock of a queue, since the device does not say `lltx`, and it
-            // is the lock of this one. The queue is not paused.
-            let access = unsafe { slot.access(0) };
+        if let Some(access) = access {
             T::start_xmit(device, access, skb, TxQueue::xmit_more());
         } else {
             skb.drop_with(DropReason::NotSpecified);
@@ -202,11 +198,14 @@ impl<T: Driver> Ops<T> {
             // Netpoll, which sends single packets. It may have interrupted whoever has a queue.
             return TX_BUSY;
         }
-        for slot in &device.context().tx {
-            if slot.is_locked_here() && !slot.is_paused() {
-                // SAFETY: The lock is held, and it is the caller who holds it: nothing that sends calls
-                // another that does with a lock held, but for netpoll. The queue is not paused.
-                T::flush_tx(unsafe { slot.access(0) });
+        for tx in &device.context().tx {
+            if !tx.is_locked_here() {
+                continue;
+            }
+            // SAFETY: The lock is held, and it is the caller who holds it: nothing that sends calls
+            // another that does with a lock held, but for netpoll.
+            if let Some(access) = unsafe { tx.access(0) } {
+                T::flush_tx(access);
             }
         }
         TX_BUSY
@@ -256,7 +255,10 @@ impl<T: Driver> Ops<T> {
         }
         let _section = rcu::read_lock();
         // SAFETY: This is the poll function, and the only value.
-        T::poll_rx(device, unsafe { RxPoll::new(device, slot, budget) }).received()
+        match unsafe { RxPoll::new(device, slot, budget) } {
+            Some(poll) => T::poll_rx(device, poll).received(),
+            None => Self::nothing(napi),
+        }
     }
 
     /// The poll function of the transmit queues.
@@ -287,6 +289,17 @@ impl<T: Driver> Ops<T> {
         }
         let _section = rcu::read_lock();
         // SAFETY: This is the poll function, and its caller owns the context.
-        T::poll_tx(device, unsafe { TxPoll::new(slot, budget) }).received()
+        match unsafe { TxPoll::new(slot, budget) } {
+            Some(poll) => T::poll_tx(device, poll).received(),
+            None => Self::nothing(napi),
+        }
+    }
+
+    /// Ends the poll function of a queue that has no state, which none is while its context is enabled.
+    #[cold]
+    fn nothing(napi: &Napi) -> c_int {
+        // SAFETY: The poll function of the context is running.
+        unsafe { bindings::napi_complete_done(napi.as_raw(), 0) };
+        0
     }
 }

@@ -30,26 +30,6 @@ impl Held {
     }
 }
 
-/// A mark that is looked at and changed with the rtnl lock held only.
-pub(crate) struct Mark(Cell<bool>);
-
-// SAFETY: The lock serialises.
-unsafe impl Sync for Mark {}
-
-impl Mark {
-    pub(crate) fn new(set: bool) -> Self {
-        Self(Cell::new(set))
-    }
-
-    pub(crate) fn get(&self, _rtnl: &Held) -> bool {
-        self.0.get()
-    }
-
-    pub(crate) fn set(&self, set: bool, _rtnl: &Held) {
-        self.0.set(set);
-    }
-}
-
 /// A value that is used with the rtnl lock held only.
 pub struct Protected<T>(Cell<T>);
 

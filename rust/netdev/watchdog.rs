@@ -5,7 +5,7 @@
 use crate::{
     bindings,
     ops::Ops,
-    queues::TxGuard,
+    queue::TxGuard,
     Device,
     Driver,
     Operations,

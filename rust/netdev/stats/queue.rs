@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     bindings,
-    queues::{
+    queue::{
         RxSlot,
         TxSlot, //
     },

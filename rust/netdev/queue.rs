@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Queues: their life, and exclusive access to the driver's state of them.
+
+mod done;
+mod freeze;
+mod life;
+mod pause;
+mod rx;
+mod tx;
+
+pub use self::{
+    done::Done,
+    pause::{
+        RxPaused,
+        TxPaused, //
+    },
+    rx::RxPoll,
+    tx::{
+        TxAccess,
+        TxGuard,
+        TxPoll,
+        TxQueue, //
+    },
+};
+pub(crate) use self::{
+    life::Life,
+    rx::RxSlot,
+    tx::TxSlot, //
+};
