@@ -30,7 +30,8 @@ def build(name, variable):
 
 def clippy():
     build("clippy", "CLIPPY=1")
-    device.cargo("clippy", "--all-targets", "--", "--deny", "warnings")
+    for folder in device.SOURCE, REPO / "tools" / "unit":
+        device.cargo("clippy", "--all-targets", "--", "--deny", "warnings", folder=folder)
 
 
 def doc():
@@ -39,7 +40,7 @@ def doc():
 
 
 def fmt():
-    files = [f for top in ("rust", "drivers", "tools/device", "tools/testing") for f in (REPO / top).rglob("*.rs") if not f.name.endswith("_generated.rs")]
+    files = [f for top in ("rust", "drivers", "tools/device", "tools/testing", "tools/unit") for f in (REPO / top).rglob("*.rs") if not f.name.endswith("_generated.rs")]
     command = ["rustfmt", "--check", "--edition", "2021", "--config-path", LINUX / ".rustfmt.toml"]
     if not files or subprocess.run([*command, *sorted(files)], cwd=REPO).returncode != 0:
         die("rustfmt would change what is shown above")

@@ -26,8 +26,8 @@ TIMEOUT = 30
 LINK_UP = 1
 
 
-def cargo(what, *words):
-    """Builds or tests the device with the crates that Debian packages, or what else cargo can do."""
+def cargo(what, *words, folder=SOURCE):
+    """Builds or tests the device, or another package, with the crates that Debian packages, or what else cargo can do."""
     tools = layer("device") / "tools" / "usr"
     registry = tools / "share" / "cargo" / "registry"
     sources = 'source.crates-io.replace-with="debian"', f'source.debian.directory="{registry}"'
@@ -35,10 +35,10 @@ def cargo(what, *words):
     command += [word for source in sources for word in ("--config", source)]
     command += words
     environment = os.environ | {"LD_LIBRARY_PATH": f"{tools}/lib/x86_64-linux-gnu", "CARGO_HOME": "/tmp/cargo"}
-    log = LOGS / f"device-{what}.log"
+    log = LOGS / f"{folder.name}-{what}.log"
     with timing.of("build"), tree_lock(), open(log, "w") as output:
-        if subprocess.run(command, cwd=SOURCE, env=environment, stdout=output, stderr=output).returncode != 0:
-            die(f"cargo {what} of the device fails; see {shown(log)}\n{log.read_text()[-2000:]}")
+        if subprocess.run(command, cwd=folder, env=environment, stdout=output, stderr=output).returncode != 0:
+            die(f"cargo {what} of {shown(folder)} fails; see {shown(log)}\n{log.read_text()[-2000:]}")
 
 
 @cache

@@ -88,14 +88,14 @@ MUTANTS = [
     ),
     Mutant(
         "gso_type may have any number",
-        "rust/vnet/lib.rs",
+        "rust/vnet/gso.rs",
         "kind < Self::ECN_BIT && self.0 >> kind & 1 == 1",
         "self.0 >> kind & 1 == 1",
         RECEIVE + "test_gso_type",
     ),
     Mutant(
         "ECN needs not be negotiated",
-        "rust/vnet/lib.rs",
+        "rust/vnet/gso.rs",
         " && (!ecn || self.0 >> Self::ECN_BIT == 1)",
         " && (ecn || !ecn)",
         RECEIVE + "test_gso_type and ecn",
