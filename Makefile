@@ -50,7 +50,7 @@ check-all:
 # Those with a device of our own. On the debug kernel all variants of each test would take too long.
 check-device: lab-env = KERNEL=$(or $(KERNEL),debug) VARIANTS=$(or $(VARIANTS),$(if $(filter stock,$(KERNEL)),all,some)) LAB_LAYER=tools/device
 check-device:
-	@$(lab) python3 tools/testing/jobs.py 'test_device_*.py' test_commands.py test_quiet_commands.py
+	@$(lab) python3 tools/testing/jobs.py 'test_device_*.py' test_commands.py test_quiet_commands.py test_second_driver.py test_misuse.py
 
 fuzz: lab-env = LAB_LAYER=tools/device
 fuzz:

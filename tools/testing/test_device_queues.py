@@ -103,8 +103,10 @@ def mapped(guest):
         f"cd /sys/class/net/{nic.name}/queues && echo 0 >tx-1/xps_cpus && echo 3 >tx-0/xps_cpus",
         "echo 1000000 | tee tx-*/byte_queue_limits/limit_min",
         f"tc qdisc replace dev {nic.name} root handle 1: mq",
-        f"tc qdisc replace dev {nic.name} parent 1:1 handle 10: prio",
-        f"tc filter add dev {nic.name} parent 10: protocol 0x88f1 matchall action skbedit queue_mapping 1",
+        # All in one flow, so that they stay in order, and none too old.
+        f"tc qdisc replace dev {nic.name} parent 1:1 handle 10: fq_codel target 10s interval 100s",
+        f"tc filter add dev {nic.name} parent 10: prio 1 protocol 0x88f1 matchall classid 10:1 action skbedit queue_mapping 1",
+        f"tc filter add dev {nic.name} parent 10: prio 2 protocol all matchall classid 10:1",
     ]
     guest.run(" && ".join(lines))
     guest.put("/tmp/fill.py", Path(bypass.__file__).read_text())

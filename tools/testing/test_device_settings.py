@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from lab import device, features
-from support import exchange, ordered, queues
+from support import exchange, faults, ordered, queues
 from support.kernel_log import errors
 
 PAIRS, TABLE, KEY = 2, 8, 40
@@ -28,6 +28,7 @@ BAD = {
     "most pairs": ({"pairs": 1, "said": 0x8000}, [" 32768 pairs", "VIRTIO_NET_F_CTRL_VQ"], COMMANDS),
     "more pairs than can be": ({"pairs": 1, "said": 0xFFFF}, [" 65535 pairs", "VIRTIO_NET_F_MQ"], {"MQ", "RSS"}),
 }
+NETWORK_DEVICES = "grep -l 0x0001 /sys/bus/virtio/devices/*/device"
 # Some of the queues are not there, so the control queue is not where it should be.
 FEWER = {"one pair": {"said": PAIRS + 1}, "many pairs": {"said": 1024}}
 
@@ -45,6 +46,8 @@ def nics():
 @pytest.fixture(scope="module")
 def guest(boot, driver, nics):
     with boot(nics=nics, files=[exchange.PEER], shared_memory=True) as guest:
+        # A guest may take its time to find what was plugged in. Then the driver has all of them when loading is done.
+        faults.wait(lambda: len(guest.run(NETWORK_DEVICES, check=False).stdout.split()) == len(nics), "not all devices are found")
         driver.load(guest)
         guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines(keepends=True)
         guest.first_errors = errors(guest)
@@ -78,7 +81,8 @@ def test_numbers_that_cannot_be(guest, nics, bad):
     nic = nics[1 + list(BAD).index(bad)]
     guest.bring_up(nic)
     assert set(features.negotiated(guest, nic)) == set(OFFERED.split()) - without
-    said = [line for line in guest.first_messages if f" {guest.virtio_device(nic)}: " in line]
+    who = f" {guest.virtio_device(nic)}: "
+    said = [line for line in guest.first_messages if who in line]
     assert len(said) == 1 and all(word in said[0] for word in words), said
     hashes = ethtool(guest, nic, "-x NIC", check=False).stdout
     assert bool(re.search(r"RSS hash key:\n[0-9a-f]{2}:", hashes)) == ("RSS" not in without), hashes

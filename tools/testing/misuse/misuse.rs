@@ -88,7 +88,7 @@ impl Arm for Tx {
 fn say(step: &str, result: Result) {
     match result {
         Ok(()) => pr_info!("misuse: {step}: accepted\n"),
-        Err(error) => pr_info!("misuse: {step}: {error:?}\n"),
+        Err(error) => pr_info!("misuse: {step}: {}\n", error.to_errno()),
     }
 }
 
