@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Taking the queues away from a network device that stays, and giving it new ones: while the
+//! machine is suspended, for instance.
+
+use crate::{
+    bindings,
+    ops::Ops,
+    rtnl,
+    Device,
+    Driver, //
+};
+use kernel::prelude::*;
+
+impl<T: Driver> Device<T> {
+    /// Takes the device out of use, and its queues away: they are dropped, those to send by
+    /// [`Driver::drop_tx`]. The interface stays, with all that the stack knows of it. But the stack
+    /// takes the device for absent: it does not call it, other than to stop it or to read counters,
+    /// and does not open it.
+    ///
+    /// Does nothing if the device is frozen already. Process context. May sleep. Takes the rtnl lock.
+    /// C function: `virtnet_freeze_down()`.
+    pub fn freeze(&self) {
+        let (dev, context) = (self.as_raw(), self.context());
+
+        // The work may take the rtnl lock.
+        context.service.disable();
+        let rtnl = rtnl::lock();
+        if context.is_gone(&rtnl) {
+            // It has been disabled once more than is needed.
+            context.service.enable();
+            return;
+        }
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netif_device_detach(dev) };
+        if Ops::stop_polling(self, &rtnl) {
+            T::stopped(self);
+        }
+        // All are stopped before the first one goes, since that resets the device.
+        for tx in &context.tx {
+            // SAFETY: The lock is held, and there is no other access.
+            tx.with_lock(|| unsafe {
+                if let Some(mut access) = tx.access(0) {
+                    access.queue.stop();
+                }
+            });
+        }
+        for tx in &context.tx {
+            // Who has it lent holds the rtnl lock, which has been free, until it is back.
+            let _ = tx.slot.remove(&rtnl);
+            // SAFETY: The context is disabled, and both locks are held.
+            if let Some(state) = tx.with_lock(|| unsafe { tx.slot.replace(None) }) {
+                T::drop_tx(state, tx.stats());
+            }
+            // SAFETY: The queue is valid, and nobody sends through it.
+            unsafe { bindings::netdev_tx_reset_queue(tx.queue.as_ptr()) };
+        }
+        for rx in &context.rx {
+            let _ = rx.slot.remove(&rtnl);
+            // SAFETY: The context is disabled, and the rtnl lock is held.
+            drop(unsafe { rx.slot.replace(None) });
+        }
+    }
+
+    /// Gives new queues to a device that is frozen, has `started` called, and takes it into use
+    /// again: opens it, if its interface is up.
+    ///
+    /// Process context. May sleep. Takes the rtnl lock, which is held for `started`. C function:
+    /// `virtnet_restore_up()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the device is not frozen, or if there is not one state for each queue; all are
+    /// dropped.
+    pub fn thaw(
+        &self,
+        pairs: KVec<(T::Rx, T::Tx)>,
+        started: impl FnOnce(&Self, &rtnl::Held),
+    ) -> Result {
+        let (dev, context) = (self.as_raw(), self.context());
+
+        let rtnl = rtnl::lock();
+        if !context.is_gone(&rtnl) || pairs.len() != context.tx.len() {
+            return Err(EINVAL);
+        }
+        for ((rx, tx), (rx_state, tx_state)) in context.rx.iter().zip(&context.tx).zip(pairs) {
+            // SAFETY: `freeze` has disabled the context, and the rtnl lock is held. The queue is gone.
+            unsafe {
+                rx.slot.replace(Some(rx_state));
+                rx.slot.insert(&rtnl);
+            }
+            // SAFETY: As above, and the queue's lock is held, too.
+            tx.with_lock(|| unsafe {
+                tx.slot.replace(Some(tx_state));
+                // That of an interface that is up is woken at the end.
+                if let Some(mut access) = tx.access(0).filter(|_| !self.is_up()) {
+                    access.queue.wake();
+                }
+            });
+            // SAFETY: As above.
+            unsafe { tx.slot.insert(&rtnl) };
+        }
+        started(self, &rtnl);
+        if self.is_up() {
+            Ops::start_polling(self, &rtnl);
+        }
+        // SAFETY: By the type invariant.
+        unsafe { bindings::netif_device_attach(dev) };
+        // `freeze` has disabled it.
+        context.service.enable();
+        if self.is_up() {
+            T::opened(self);
+        }
+        Ok(())
+    }
+}
