@@ -14,6 +14,7 @@ from lab.paths import LOGS, REPO, die, shown
 
 MODULE = "virtio_net_rust.ko"
 SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab", "tools/testing/pair", "tools/testing/misuse")
+RELEASE = ".tmp_release"
 BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_generated.rs", "blocklist")
 
 
@@ -44,6 +45,9 @@ def copy_sources(folder, built=False):
             shutil.copytree(source, target, ignore=None if built else BUILT)
         else:
             shutil.copy2(source, target)
+    # Without it the Makefile takes what has been built for that of another kernel.
+    if built and (origin / RELEASE).exists():
+        shutil.copy2(origin / RELEASE, folder)
 
 
 def place():

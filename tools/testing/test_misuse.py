@@ -24,11 +24,15 @@ SAID = re.compile(r"misuse: (.*): (accepted|-\d+)$")
 LEFT_BEHIND = "a network device that was never registered is left behind"
 
 
-@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "not mapped"])
-def test_misuse(boot, driver, tmp_path, mapped):
+@pytest.fixture(scope="module")
+def module(driver, tmp_path_factory):
     if driver is not drivers.RUST:
         pytest.skip("there is nothing of the C driver in it")
-    module = build_other(tmp_path, "misuse")
+    return build_other(tmp_path_factory.mktemp("misuse"), "misuse")
+
+
+@pytest.mark.parametrize("mapped", [True, False], ids=["mapped", "not mapped"])
+def test_misuse(boot, module, mapped):
     nic = {"iommu_platform": "on", "disable-legacy": "on"} if mapped else {}
     with boot(nics=[nic], files=[module, counters.NETDEV], cpus=2) as guest:
         guest.kernel_messages()
