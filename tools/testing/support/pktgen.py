@@ -11,6 +11,10 @@ from lab import host, traffic
 from support import counters, exchange
 
 THREAD = "/proc/net/pktgen/kpktgend_0"
+# The thread removes devices when it comes to it, which on a busy machine is after the command has returned. One that is added
+# meanwhile would go with them.
+DEVICES = "ls /proc/net/pktgen | grep -qv -e kpktgend -e pgctrl"
+REMOVE = f"if {DEVICES}; then\necho rem_device_all >{THREAD}\nwhile {DEVICES}; do sleep 0.1; done\nfi\n"
 
 
 def send(guest, nic, name, timeout=300, **options):
@@ -19,14 +23,14 @@ def send(guest, nic, name, timeout=300, **options):
     lines += [f"{key} {value}" for key, value in options.items()]
     settings = "".join(f"echo '{line}' >/proc/net/pktgen/{name}\n" for line in lines)
     guest.run(
-        f"set -e\necho rem_device_all >{THREAD}\necho 'add_device {name}' >{THREAD}\n{settings}"
+        f"set -e\n{REMOVE}echo 'add_device {name}' >{THREAD}\n{settings}"
         "echo start >/proc/net/pktgen/pgctrl\n"
         # On a busy machine it does not wait: its thread has not started yet when it looks.
         f"while grep -q 'Result: Starting' /proc/net/pktgen/{name}; do sleep 0.1; done",
         timeout=timeout,
     )
     result = guest.read(f"/proc/net/pktgen/{name}")
-    guest.run(f"echo rem_device_all >{THREAD}")
+    guest.run(REMOVE)
     sent, errors = re.search(r"pkts-sofar: (\d+) +errors: (\d+)", result).groups()
     assert "Result: OK" in result, result
     return int(sent), int(errors)
