@@ -128,17 +128,24 @@ impl<T: Driver> Allocated<T> {
         for index in 0..pairs {
             // SAFETY: `Drop` deletes the contexts before it frees the device, which has `pairs` queues of
             // either direction.
-            let rx = unsafe { Napi::new(this.dev, index, Direction::Receive, Ops::<T>::poll_rx) }?;
-            this.napis.push(rx, GFP_KERNEL)?;
-            // SAFETY: As above.
-            let tx = unsafe { Napi::new(this.dev, index, Direction::Transmit, Ops::<T>::poll_tx) }?;
-            this.napis.push(tx, GFP_KERNEL)?;
+            unsafe {
+                let rx = Napi::new(this.dev, index, Direction::Receive, Ops::<T>::poll_rx)?;
+                this.napis.push(rx, GFP_KERNEL)?;
+                let tx = Napi::new(this.dev, index, Direction::Transmit, Ops::<T>::poll_tx)?;
+                this.napis.push(tx, GFP_KERNEL)?;
+            }
         }
         Ok(this)
     }
 
     pub(crate) fn as_raw(&self) -> *mut bindings::net_device {
         self.dev.as_ptr()
+    }
+
+    /// The device, of which nobody else changes anything yet.
+    pub(crate) fn fields(&mut self) -> &mut bindings::net_device {
+        // SAFETY: The device is valid and not registered: of one that is, no `&mut` is handed out.
+        unsafe { self.dev.as_mut() }
     }
 
     /// How many queues of either direction there are.
@@ -230,12 +237,10 @@ impl<T: Driver> Allocated<T> {
 
     /// Sets the MTU, in bytes, and the range in which it can be changed.
     pub fn set_mtu(&mut self, mtu: u32, min: u32, max: u32) {
-        // SAFETY: The device is valid and not registered.
-        unsafe {
-            (*self.as_raw()).mtu = mtu;
-            (*self.as_raw()).min_mtu = min;
-            (*self.as_raw()).max_mtu = max;
-        }
+        let dev = self.fields();
+        dev.mtu = mtu;
+        dev.min_mtu = min;
+        dev.max_mtu = max;
     }
 
     /// Sets how many of the queues of either direction the stack uses: from 1 to all of them.
@@ -252,21 +257,17 @@ impl<T: Driver> Allocated<T> {
 
     /// Sets the room that packets to be sent should have in front, in bytes.
     pub fn set_needed_headroom(&mut self, bytes: u16) {
-        // SAFETY: The device is valid and not registered.
-        unsafe { (*self.as_raw()).needed_headroom = bytes };
+        self.fields().needed_headroom = bytes;
     }
 
     /// Sets the features that are on, those that can be turned on and off, and those that the device
     /// has for what is in a tunnel.
     pub fn set_features(&mut self, on: Features, changeable: Features, encapsulated: Features) {
-        // SAFETY: The device is valid and not registered.
-        unsafe {
-            let dev = &mut *self.as_raw();
-            dev.hw_features |= changeable.bits();
-            dev.hw_enc_features |= encapsulated.bits();
-            dev.features |= on.bits();
-            dev.vlan_features = on.bits();
-        }
+        let dev = self.fields();
+        dev.hw_features |= changeable.bits();
+        dev.hw_enc_features |= encapsulated.bits();
+        dev.features |= on.bits();
+        dev.vlan_features = on.bits();
     }
 
     /// Sets how much of receive side scaling can be set: nothing, unless this is called.
@@ -302,11 +303,14 @@ impl<T: Driver> Allocated<T> {
             let [rx_napi, tx_napi] = napis else {
                 return Err(EINVAL);
             };
-            // SAFETY: The slots are dropped before the device is freed.
-            let dim = unsafe { Dim::new(dev, rx_napi.index()) }?;
+            // SAFETY: The slots are dropped before the device is freed, which has a queue for each context.
+            let (dim, queue) = unsafe {
+                (
+                    Dim::new(dev, rx_napi.index())?,
+                    bindings::netdev_get_tx_queue(dev, tx_napi.index().into()),
+                )
+            };
             rx_slots.push(RxSlot::new(rx_napi.clone(), dim, rx), GFP_KERNEL)?;
-            // SAFETY: The device has a queue for each context.
-            let queue = unsafe { bindings::netdev_get_tx_queue(dev, tx_napi.index().into()) };
             let queue = NonNull::new(queue).ok_or(EINVAL)?;
             tx_slots.push(TxSlot::new(tx_napi.clone(), queue, tx), GFP_KERNEL)?;
         }

@@ -49,8 +49,8 @@ impl<T: SetMac> Ops<T> {
         dev: *mut bindings::net_device,
         address: *mut c_void,
     ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
+        // SAFETY: See the type. The lock is held.
+        let (device, rtnl) = unsafe { Self::locked(dev) };
         from_result(|| {
             // SAFETY: The device is valid, and so is the address, which has room for one.
             let wanted = unsafe {
@@ -58,8 +58,7 @@ impl<T: SetMac> Ops<T> {
                 let data = core::ptr::addr_of!((*address.cast::<bindings::sockaddr>()).sa_data);
                 data.cast::<[u8; 6]>().read()
             };
-            // SAFETY: The lock is held, as long as this function takes.
-            T::set_mac(device, wanted, &unsafe { rtnl::Held::assume() })?;
+            T::set_mac(device, wanted, &rtnl)?;
             // SAFETY: As above.
             unsafe { bindings::eth_commit_mac_addr_change(dev, address) };
             Ok(0)

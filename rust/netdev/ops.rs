@@ -59,16 +59,24 @@ impl<T: Driver> Ops<T> {
     /// All that the driver has.
     pub(crate) const ALL: &'static bindings::net_device_ops = &T::OPERATIONS.netdev;
 
+    /// The device that a callback is for, and the proof that the rtnl lock is held.
+    ///
+    /// # Safety
+    ///
+    /// See [`Ops`]. The lock is held for the lifetime, which is that of the call.
+    pub(crate) unsafe fn locked<'a>(dev: *mut bindings::net_device) -> (&'a Device<T>, rtnl::Held) {
+        // SAFETY: By the requirements of this function.
+        unsafe { (Device::<T>::from_raw(dev), rtnl::Held::assume()) }
+    }
+
     /// `ndo_open`.
     ///
     /// # Safety
     ///
     /// As for all callbacks of a device, see [`Ops`].
     unsafe extern "C" fn open(dev: *mut bindings::net_device) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        // SAFETY: The lock is held, as long as this function takes.
-        let rtnl = unsafe { rtnl::Held::assume() };
+        // SAFETY: See the type. The lock is held.
+        let (device, rtnl) = unsafe { Self::locked(dev) };
         if device.context().is_gone(&rtnl) {
             return ENODEV.to_errno();
         }
@@ -119,10 +127,9 @@ impl<T: Driver> Ops<T> {
     ///
     /// See [`Ops`].
     unsafe extern "C" fn stop(dev: *mut bindings::net_device) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
-        // SAFETY: The lock is held, as long as this function takes.
-        if Self::stop_polling(device, &unsafe { rtnl::Held::assume() }) {
+        // SAFETY: See the type. The lock is held.
+        let (device, rtnl) = unsafe { Self::locked(dev) };
+        if Self::stop_polling(device, &rtnl) {
             T::stopped(device);
         }
         0

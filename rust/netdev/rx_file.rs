@@ -102,7 +102,6 @@ impl<T: RxBufferFile> Allocated<T> {
     /// Gives each receive queue the file [`RxBufferFile::RX_BUFFER_FILE`] in sysfs, which shows how long its
     /// buffers are.
     pub fn show_rx_buffer_len(&mut self) {
-        // SAFETY: The device is valid and not registered.
-        unsafe { (*self.as_raw()).sysfs_rx_queue_group = RxFile::<T>::FOLDER };
+        self.fields().sysfs_rx_queue_group = RxFile::<T>::FOLDER;
     }
 }

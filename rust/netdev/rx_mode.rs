@@ -145,11 +145,10 @@ impl<T: SetRxMode> Ops<T> {
         _unicast: *mut bindings::netdev_hw_addr_list,
         _multicast: *mut bindings::netdev_hw_addr_list,
     ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
+        // SAFETY: See the type. The lock is held.
+        let (device, rtnl) = unsafe { Self::locked(dev) };
         from_result(|| {
-            // SAFETY: The lock is held, as long as this function takes.
-            let wanted = device.rx_mode(&unsafe { rtnl::Held::assume() });
+            let wanted = device.rx_mode(&rtnl);
             T::set_rx_mode(device, &wanted)?;
             Ok(0)
         })

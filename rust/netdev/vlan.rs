@@ -58,11 +58,10 @@ impl<T: VlanFilter> Ops<T> {
         _protocol: bindings::__be16,
         vid: u16,
     ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
+        // SAFETY: See the type. The lock is held.
+        let (device, rtnl) = unsafe { Self::locked(dev) };
         from_result(|| {
-            // SAFETY: The lock is held, as long as this function takes.
-            T::add_vlan(device, vid, &unsafe { rtnl::Held::assume() })?;
+            T::add_vlan(device, vid, &rtnl)?;
             Ok(0)
         })
     }
@@ -77,11 +76,10 @@ impl<T: VlanFilter> Ops<T> {
         _protocol: bindings::__be16,
         vid: u16,
     ) -> c_int {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev) };
+        // SAFETY: See the type. The lock is held.
+        let (device, rtnl) = unsafe { Self::locked(dev) };
         from_result(|| {
-            // SAFETY: The lock is held, as long as this function takes.
-            T::remove_vlan(device, vid, &unsafe { rtnl::Held::assume() })?;
+            T::remove_vlan(device, vid, &rtnl)?;
             Ok(0)
         })
     }
@@ -91,7 +89,6 @@ impl<T: VlanFilter> Allocated<T> {
     /// Says that the device receives only packets of VLANs that it has been told, see
     /// [`VlanFilter::add_vlan`].
     pub fn filter_vlans(&mut self) {
-        // SAFETY: The device is valid and not registered.
-        unsafe { (*self.as_raw()).features |= Features::VLAN_FILTER.bits() };
+        self.fields().features |= Features::VLAN_FILTER.bits();
     }
 }

@@ -179,20 +179,22 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
                 binding: UnsafeCell::new(None),
             }))?;
 
-            // SAFETY: The device is valid, and the bus holds changes back until this function returns.
-            // The driver that had the device before, such as C's, may have left them off.
-            unsafe { bindings::virtio_config_driver_enable(vdev) };
-
-            // SAFETY: `release` is called below if the probe fails, else by `remove_callback`.
-            let anchor = unsafe { Anchor::new(device) }?;
+            // The driver that had the device before, such as C's, may have left news of its configuration off.
+            // SAFETY: The device is valid, and the bus holds news back until this function returns. `release` is called
+            // below if the probe fails, else by `remove_callback`.
+            let anchor = unsafe {
+                bindings::virtio_config_driver_enable(vdev);
+                Anchor::new(device)
+            }?;
 
             match T::probe(device, anchor.attach()) {
                 Ok(data) => {
-                    // SAFETY: The data has been set above, and is of this type.
-                    let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
-                    // SAFETY: The bus calls neither `config_changed` nor `remove` before this
-                    // function returns, so nothing else looks at the cell.
-                    unsafe { *private.binding.get() = Some(Binding { data, anchor }) };
+                    // SAFETY: The data has been set above, and is of this type. The bus calls neither
+                    // `config_changed` nor `remove` before this function returns, so nothing else looks at the cell.
+                    unsafe {
+                        let private = device.as_ref().drvdata_borrow::<Private<T>>();
+                        *private.binding.get() = Some(Binding { data, anchor });
+                    }
                     Ok(0)
                 }
                 Err(error) => {
@@ -205,14 +207,15 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
     }
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls with a valid device and the device lock held.
-        let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
-        // SAFETY: `probe_callback` has succeeded, so the data is set.
-        let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
-
-        // SAFETY: The bus has disabled `config_changed` before, under the lock that it is called
-        // with, and calls nothing else beside this function.
-        if let Some(Binding { data, anchor }) = unsafe { (*private.binding.get()).take() } {
+        // SAFETY: The bus calls with a valid device and the device lock held, after `probe_callback` has succeeded, so the data
+        // is set. It has disabled `config_changed` before, under the lock that it is called with, and calls nothing else
+        // beside this function.
+        let (device, binding) = unsafe {
+            let device = &*vdev.cast::<Device<device::CoreInternal<'_>>>();
+            let private = device.as_ref().drvdata_borrow::<Private<T>>();
+            (device, (*private.get_ref().binding.get()).take())
+        };
+        if let Some(Binding { data, anchor }) = binding {
             drop(data);
             anchor.release(device);
         }
@@ -260,15 +263,10 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
     }
 
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls with a valid device, between a successful probe and the remove
-        // callback. The context is used for access to the data only: what is passed on is a bound
-        // device.
-        let device = unsafe { &*vdev.cast::<Device<device::CoreInternal<'_>>>() };
-        // SAFETY: As above, so the data is set.
-        let private = unsafe { device.as_ref().drvdata_borrow::<Private<T>>() };
-
-        // SAFETY: As above: the cell is written to before the first and after the last call.
-        if let Some(binding) = unsafe { &*private.binding.get() } {
+        // SAFETY: The bus calls with a device that is bound, between a successful probe and the remove callback. What is passed
+        // on is a bound device, and no more.
+        let (device, binding) = unsafe { Self::bound(vdev) };
+        if let Some(binding) = binding {
             T::config_changed(device, &binding.data);
         }
     }

@@ -89,8 +89,9 @@ impl Packet {
         let len = usize::from(framing.len);
         // SAFETY: The packet is valid. If its headroom may be written to and has room, the header
         // is put there, aligned; else in `cb`, which has 48 aligned bytes and belongs to whoever
-        // has the packet.
-        let (pushed, header) = unsafe {
+        // has the packet. A short header is a prefix of the long one, and the helper writes the
+        // tunnel's fields only where they have been negotiated.
+        let (pushed, error) = unsafe {
             let pushed = framing.any_layout
                 && bindings::skb_can_push(raw, framing.len(), align_of::<RawHeader>() as u32);
             let place = if pushed {
@@ -98,19 +99,15 @@ impl Packet {
             } else {
                 core::ptr::addr_of_mut!((*raw).cb).cast()
             };
-            (pushed, place)
-        };
-        // SAFETY: `header` points to `len` bytes, as above: a short header is a prefix of the long
-        // one, and the helper writes the tunnel's fields only where they have been negotiated.
-        let error = unsafe {
-            zero_rest(header, len);
-            bindings::virtio_net_hdr_from_skb(
+            zero_rest(place, len);
+            let error = bindings::virtio_net_hdr_from_skb(
                 raw,
-                header.cast(),
+                place.cast(),
                 framing.little_endian,
                 framing.send_tunnel,
                 framing.exact_header_len,
-            )
+            );
+            (pushed, error)
         };
         if error != 0 {
             return Err(skb);

@@ -214,20 +214,20 @@ impl<T: Rss> EthtoolOps<T> {
         dev: *mut kernel::bindings::net_device,
         param: *mut bindings::ethtool_rxfh_param,
     ) -> c_int {
-        // SAFETY: See the type.
-        let (device, param) = unsafe { (Device::<T>::from_raw(dev.cast()), &mut *param) };
-        let sizes = device.context().rss;
-        // SAFETY: By the requirements of this function; the sizes never change. The ones in `param`
-        // are not always filled in. The stack does not use the memory during the call.
-        let (table, key) = unsafe {
+        // SAFETY: See the type. By the requirements of this function the memory is there; the sizes never change. The ones
+        // in `param` are not always filled in. The stack does not use the memory during the call.
+        let (device, table, key) = unsafe {
+            let device = Device::<T>::from_raw(dev.cast());
+            let sizes = device.context().rss;
+            let (table, key) = ((*param).indir, (*param).key);
+            // CAST: It is a bit of the lowest byte.
+            (*param).hfunc = (1 << bindings::ETH_RSS_HASH_TOP_BIT) as u8;
             (
-                (!param.indir.is_null())
-                    .then(|| from_raw_parts_mut(param.indir, sizes.table.into())),
-                (!param.key.is_null()).then(|| from_raw_parts_mut(param.key, sizes.key.into())),
+                device,
+                (!table.is_null()).then(|| from_raw_parts_mut(table, sizes.table.into())),
+                (!key.is_null()).then(|| from_raw_parts_mut(key, sizes.key.into())),
             )
         };
-        // CAST: It is a bit of the lowest byte.
-        param.hfunc = (1 << bindings::ETH_RSS_HASH_TOP_BIT) as u8;
         from_result(|| {
             T::rss(device, table, key)?;
             Ok(0)

@@ -38,22 +38,20 @@ impl<T: Driver> Device<T> {
         }
         // All are stopped before the first one goes, since that resets the device.
         for tx in &context.tx {
-            // SAFETY: The lock is held, and there is no other access.
-            tx.with_lock(|| unsafe {
-                if let Some(mut access) = tx.access(0) {
-                    access.queue.stop();
-                }
-            });
+            tx.with_access(|access| access.queue.stop());
         }
         for tx in &context.tx {
             // Who has it lent holds the rtnl lock, which has been free, until it is back.
             let _ = tx.slot.remove(&rtnl);
-            // SAFETY: The context is disabled, and both locks are held.
-            if let Some(state) = tx.with_lock(|| unsafe { tx.slot.replace(None) }) {
+            // SAFETY: The queue is valid, and nobody sends through it. The context is disabled, and both locks are held where
+            // the state is taken.
+            let state = unsafe {
+                bindings::netdev_tx_reset_queue(tx.queue.as_ptr());
+                tx.with_lock(|| tx.slot.replace(None))
+            };
+            if let Some(state) = state {
                 T::drop_tx(state, tx.stats());
             }
-            // SAFETY: The queue is valid, and nobody sends through it.
-            unsafe { bindings::netdev_tx_reset_queue(tx.queue.as_ptr()) };
         }
         for rx in &context.rx {
             let _ = rx.slot.remove(&rtnl);
@@ -84,21 +82,20 @@ impl<T: Driver> Device<T> {
             return Err(EINVAL);
         }
         for ((rx, tx), (rx_state, tx_state)) in context.rx.iter().zip(&context.tx).zip(pairs) {
-            // SAFETY: `freeze` has disabled the context, and the rtnl lock is held. The queue is gone.
+            // SAFETY: `freeze` has disabled the contexts, and the rtnl lock is held, as is that of the transmit queue. The
+            // queues are gone.
             unsafe {
                 rx.slot.replace(Some(rx_state));
                 rx.slot.insert(&rtnl);
+                tx.with_lock(|| tx.slot.replace(Some(tx_state)));
+                tx.slot.insert(&rtnl);
             }
-            // SAFETY: As above, and the queue's lock is held, too.
-            tx.with_lock(|| unsafe {
-                tx.slot.replace(Some(tx_state));
-                // That of an interface that is up is woken at the end.
-                if let Some(mut access) = tx.access(0).filter(|_| !self.is_up()) {
+            // That of an interface that is up is woken at the end.
+            if !self.is_up() {
+                tx.with_access(|access| {
                     access.queue.wake();
-                }
-            });
-            // SAFETY: As above.
-            unsafe { tx.slot.insert(&rtnl) };
+                });
+            }
         }
         started(self, &rtnl);
         if self.is_up() {

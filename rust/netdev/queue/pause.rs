@@ -69,13 +69,12 @@ impl<T: Driver> Device<T> {
         // SAFETY: The device is registered. The context is disabled then, and the rtnl lock is held.
         let state = unsafe {
             rx.slot.lend(rtnl)?;
+            if let Some(dim) = rx.dim.as_ref().filter(|_| polled) {
+                dim.settle();
+            }
             rx.slot.replace(None)
         };
         let mut state = state.ok_or(EBUSY)?;
-        if let Some(dim) = rx.dim.as_ref().filter(|_| polled) {
-            // SAFETY: The context has just been disabled.
-            unsafe { dim.settle() };
-        }
         let result = action(RxPaused {
             state: &mut state,
             stats: RxSlot::stats(rx),
@@ -114,31 +113,34 @@ impl<T: Driver> Device<T> {
     ) -> Result<R> {
         let tx = self.context().tx.get(usize::from(index)).ok_or(EINVAL)?;
 
-        // SAFETY: The device is registered.
-        unsafe { tx.slot.lend(rtnl) }?;
-        // SAFETY: The context is disabled, and both locks are held. There is no reference to the state once it is taken.
-        let state = tx.with_lock(|| unsafe {
-            if let Some(mut access) = tx.access(0) {
-                settle(&mut access);
-                access.queue.stop();
-            }
-            tx.slot.replace(None)
-        });
+        // SAFETY: The device is registered. The context is disabled then, and both locks are held. There is no reference to the
+        // state once it is taken.
+        let state = unsafe {
+            tx.slot.lend(rtnl)?;
+            tx.with_lock(|| {
+                if let Some(mut access) = tx.access(0) {
+                    settle(&mut access);
+                    access.queue.stop();
+                }
+                tx.slot.replace(None)
+            })
+        };
         let mut state = state.ok_or(EBUSY)?;
         let result = action(TxPaused {
             state: &mut state,
             stats: TxSlot::stats(tx),
             slot: tx,
         });
-        // SAFETY: As above.
-        tx.with_lock(|| unsafe {
-            tx.slot.replace(Some(state));
-            if let Some(mut access) = tx.access(0) {
-                settle(&mut access);
-            }
-        });
-        // SAFETY: The device is registered. The queue is lent, and its state has been put back.
-        unsafe { tx.slot.take_back(rtnl) };
+        // SAFETY: As above. The queue is lent, and its state has been put back.
+        unsafe {
+            tx.with_lock(|| {
+                tx.slot.replace(Some(state));
+                if let Some(mut access) = tx.access(0) {
+                    settle(&mut access);
+                }
+            });
+            tx.slot.take_back(rtnl);
+        }
         Ok(result)
     }
 

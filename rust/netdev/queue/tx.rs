@@ -82,6 +82,16 @@ impl<T: Driver> TxSlot<T> {
         }
     }
 
+    /// Calls `action` with the queue, if its state is in its place. Process context.
+    pub(crate) fn with_access(&self, action: impl FnOnce(&mut TxAccess<'_, T>)) {
+        self.with_lock(|| {
+            // SAFETY: The lock is held, and there is no other access: whoever has the lock has one at a time.
+            if let Some(mut access) = unsafe { self.access(0) } {
+                action(&mut access);
+            }
+        });
+    }
+
     /// The queue, if its state is in its place.
     ///
     /// # Safety
@@ -90,9 +100,19 @@ impl<T: Driver> TxSlot<T> {
     /// 0, the caller is in the poll function of a NAPI context.
     #[inline]
     pub(crate) unsafe fn access(&self, budget: c_int) -> Option<TxAccess<'_, T>> {
-        Some(TxAccess {
-            // SAFETY: By the requirement of this function.
-            state: unsafe { self.slot.state() }?,
+        // SAFETY: By the requirements of this function.
+        unsafe { Some(self.access_to(self.slot.state()?, budget)) }
+    }
+
+    /// The queue, whose state is `state`.
+    ///
+    /// # Safety
+    ///
+    /// As for [`access`](Self::access).
+    #[inline]
+    unsafe fn access_to<'a>(&'a self, state: &'a mut T::Tx, budget: c_int) -> TxAccess<'a, T> {
+        TxAccess {
+            state,
             stats: &self.stats,
             napi: self.napi(),
             queue: TxQueue {
@@ -100,7 +120,7 @@ impl<T: Driver> TxSlot<T> {
                 budget,
                 lifetime: PhantomData,
             },
-        })
+        }
     }
 }
 
@@ -211,19 +231,19 @@ impl<'a, T: Driver> TxGuard<'a, T> {
     #[inline]
     unsafe fn adopt(slot: &'a TxSlot<T>, budget: c_int) -> Option<Self> {
         // SAFETY: The lock is held.
-        match unsafe { slot.slot.state() } {
-            // INVARIANT: By the requirement of this function.
-            Some(state) => Some(Self {
-                slot,
-                state: state.into(),
-                budget,
-            }),
-            None => {
-                // SAFETY: As above.
-                unsafe { bindings::__netif_tx_unlock(slot.queue.as_ptr()) };
-                None
+        let state = unsafe {
+            let state = slot.slot.state().map(NonNull::from);
+            if state.is_none() {
+                bindings::__netif_tx_unlock(slot.queue.as_ptr());
             }
-        }
+            state
+        };
+        // INVARIANT: By the requirement of this function.
+        state.map(|state| Self {
+            slot,
+            state,
+            budget,
+        })
     }
 
     /// Takes the lock, if it is free and the state of the queue is in its place.
@@ -246,17 +266,8 @@ impl<'a, T: Driver> TxGuard<'a, T> {
     /// The queue.
     #[inline]
     pub fn access(&mut self) -> TxAccess<'_, T> {
-        TxAccess {
-            // SAFETY: By the type invariant, and `&mut self` makes it the only access.
-            state: unsafe { self.state.as_mut() },
-            stats: &self.slot.stats,
-            napi: self.slot.napi(),
-            queue: TxQueue {
-                raw: self.slot.queue,
-                budget: self.budget,
-                lifetime: PhantomData,
-            },
-        }
+        // SAFETY: By the type invariant, and `&mut self` makes it the only access.
+        unsafe { self.slot.access_to(self.state.as_mut(), self.budget) }
     }
 }
 

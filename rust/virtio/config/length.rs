@@ -94,12 +94,13 @@ mod pci {
         /// The length of the space of a legacy device. C macro: `VIRTIO_PCI_CONFIG_OFF()`.
         pub(super) fn legacy_length(&self) -> u32 {
             // SAFETY: By the type invariant; there is such a BAR.
-            let bar = unsafe { bindings::pci_resource_len(self.0, 0) };
-            // SAFETY: By the type invariant.
-            let registers = match unsafe { (*self.0).msix_enabled() } {
-                0 => 20,
-                _ => 24,
+            let (bar, msix) = unsafe {
+                (
+                    bindings::pci_resource_len(self.0, 0),
+                    (*self.0).msix_enabled(),
+                )
             };
+            let registers = if msix == 0 { 20 } else { 24 };
             u32::try_from(bar)
                 .unwrap_or(u32::MAX)
                 .saturating_sub(registers)

@@ -112,8 +112,7 @@ impl<B: Buffer> Virtqueue<B> {
             result,
             broken,
         };
-        // SAFETY: By the type invariant.
-        if unsafe { bindings::virtqueue_is_broken(raw) } {
+        if self.is_broken() {
             return unchanged(Err(EIO), true);
         }
         if let Err(error) = fault::point("ring") {
@@ -127,19 +126,24 @@ impl<B: Buffer> Virtqueue<B> {
         released.all.store(false, Relaxed);
 
         // SAFETY: This is process context. An `Armed` may have been kept, and look at the ring, until its
-        // read-side section ends; none is made meanwhile, because of `&mut self`.
-        unsafe { bindings::synchronize_net() };
-        // SAFETY: By the type invariant; `&mut self` serialises. The tokens come from a `B`.
-        let result = check(unsafe {
-            bindings::virtqueue_resize(raw, size, Some(recycle::<B>), Some(recycled))
-        });
-        // SAFETY: By the type invariant. The transport clears the field when the queue is back.
-        let broken = result.is_err() && unsafe { (*raw).reset };
-        if broken {
-            // The ring would take buffers that nobody looks at.
-            // SAFETY: By the type invariant.
-            unsafe { bindings::__virtqueue_break(raw) };
-        }
+        // read-side section ends; none is made meanwhile, because of `&mut self`. By the type invariant the queue is valid, and
+        // `&mut self` serialises. The tokens come from a `B`.
+        let (result, broken) = unsafe {
+            bindings::synchronize_net();
+            let result = check(bindings::virtqueue_resize(
+                raw,
+                size,
+                Some(recycle::<B>),
+                Some(recycled),
+            ));
+            // The transport clears the field when the queue is back.
+            let broken = result.is_err() && (*raw).reset;
+            if broken {
+                // The ring would take buffers that nobody looks at.
+                bindings::__virtqueue_break(raw);
+            }
+            (result, broken)
+        };
         Resized {
             released: released
                 .all

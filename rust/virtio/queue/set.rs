@@ -140,11 +140,10 @@ impl Drop for Set {
 
         self.device.reset();
         // An `Armed` may have been kept until its read-side section ends, see there.
-        // SAFETY: This is process context, where the function may sleep.
-        unsafe { bindings::synchronize_rcu() };
-        // SAFETY: The device is valid and in reset. No handle to a queue is left; the list of
-        // queues is empty if none has been found, and then there is nothing to delete.
+        // SAFETY: This is process context, where the function may sleep. The device is valid and in reset. No handle to a
+        // queue is left; the list of queues is empty if none has been found, and then there is nothing to delete.
         unsafe {
+            bindings::synchronize_rcu();
             let queues = core::ptr::addr_of!((*device).vqs);
             if !core::ptr::eq((*queues).next, queues) {
                 if let Some(del_vqs) = self.device.ops().del_vqs {
