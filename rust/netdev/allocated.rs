@@ -327,7 +327,7 @@ impl<T: Driver> Allocated<T> {
                 tx: tx_slots,
                 service: Service::new(),
                 rss: self.rss,
-                cpus: cpu::Watch::new(Ops::<T>::cpus_changed, dev.cast()),
+                cpus: cpu::Watch::new(T::OPERATIONS.cpus_changed, dev.cast()),
                 device_counters: Default::default(),
                 dev,
             });
@@ -337,18 +337,9 @@ impl<T: Driver> Allocated<T> {
             bindings::netif_carrier_off(dev);
             let guard = rtnl::lock();
             let cpus = core::ptr::addr_of_mut!((*context).cpus);
-            let watches = T::OPERATIONS.cpus_changed.is_some();
-            let watched = if watches {
-                cpu::Watch::add(cpus, &guard)
-            } else {
-                Ok(())
-            };
-            let registered = watched.and_then(|()| {
-                to_result(bindings::register_netdevice(dev)).inspect_err(|_| {
-                    if watches {
-                        cpu::Watch::remove(cpus, &guard);
-                    }
-                })
+            let registered = cpu::Watch::add(cpus, &guard).and_then(|()| {
+                to_result(bindings::register_netdevice(dev))
+                    .inspect_err(|_| cpu::Watch::remove(cpus, &guard))
             });
             if let Err(error) = registered {
                 drop(guard);
@@ -426,9 +417,7 @@ impl<T: Driver> Drop for Registration<T> {
         unsafe {
             let context = Context::<T>::of(dev);
             (*context).service.disable();
-            if T::OPERATIONS.cpus_changed.is_some() {
-                cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
-            }
+            cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
             bindings::unregister_netdev(dev);
             // The queues release what is lent; the byte queue limits forget it.
             for slot in &(*context).tx {

@@ -9,7 +9,10 @@ mod hotplug;
 mod watch;
 
 pub use self::hotplug::Hotplug;
-pub(crate) use self::watch::Watch;
+pub(crate) use self::watch::{
+    Changed,
+    Watch, //
+};
 
 use crate::bindings;
 use core::{

@@ -24,21 +24,19 @@ pub trait Hotplug: Driver {
 impl<T: Hotplug> Operations<T> {
     /// The driver is told when CPUs come and go.
     pub const fn cpu_hotplug(mut self) -> Self {
-        self.cpus_changed = Some(T::cpus_changed);
+        self.cpus_changed = Some(Ops::<T>::cpus_changed);
         self
     }
 }
 
-impl<T: Driver> Ops<T> {
+impl<T: Hotplug> Ops<T> {
     /// The function of the device's [`Watch`](super::Watch).
     ///
     /// # Safety
     ///
     /// `dev` is a device of `T` whose context is initialised.
-    pub(crate) unsafe fn cpus_changed(dev: *mut c_void, online: &Online) {
-        if let Some(changed) = T::OPERATIONS.cpus_changed {
-            // SAFETY: By the requirement of this function.
-            changed(unsafe { Device::<T>::from_raw(dev.cast()) }, online);
-        }
+    unsafe fn cpus_changed(dev: *mut c_void, online: &Online) {
+        // SAFETY: By the requirement of this function.
+        T::cpus_changed(unsafe { Device::<T>::from_raw(dev.cast()) }, online);
     }
 }

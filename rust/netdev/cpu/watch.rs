@@ -27,7 +27,8 @@ pub(crate) type Changed = unsafe fn(*mut c_void, &Online);
 /// It is one of those that are numbered as they are asked for, so it is no other driver's.
 pub(crate) struct Watch {
     node: Opaque<bindings::hlist_node>,
-    changed: Changed,
+    /// None if nobody wants to know: then there is nothing to add.
+    changed: Option<Changed>,
     argument: *mut c_void,
 }
 
@@ -61,7 +62,7 @@ impl UnderRtnl {
 
 impl Watch {
     /// A watch that has not been added.
-    pub(crate) fn new(changed: Changed, argument: *mut c_void) -> Self {
+    pub(crate) fn new(changed: Option<Changed>, argument: *mut c_void) -> Self {
         Self {
             node: Opaque::zeroed(),
             changed,
@@ -84,6 +85,10 @@ impl Watch {
     /// `this` points to a watch that has not been added. It stays there, and `changed` may be
     /// called, until [`remove`](Self::remove), which is called before the module goes.
     pub(crate) unsafe fn add(this: *mut Self, rtnl: &rtnl::Held) -> Result {
+        // SAFETY: By the requirements of this function.
+        if unsafe { (*this).changed.is_none() } {
+            return Ok(());
+        }
         fault::point("CPU hotplug")?;
         STATE.with(rtnl, |state| {
             if state.watches == 0 {
@@ -120,6 +125,10 @@ impl Watch {
     ///
     /// `this` has been added, and not removed.
     pub(crate) unsafe fn remove(this: *mut Self, rtnl: &rtnl::Held) {
+        // SAFETY: By the requirement of this function.
+        if unsafe { (*this).changed.is_none() } {
+            return;
+        }
         STATE.with(rtnl, |state| {
             // SAFETY: By the requirement of this function. So the state has been set up.
             unsafe {
@@ -140,7 +149,9 @@ impl Watch {
         // SAFETY: By the requirement of this function. The core holds the lock of CPU hotplug.
         unsafe {
             let this: *mut Self = container_of!(Opaque::cast_from(node), Self, node).cast_mut();
-            ((*this).changed)((*this).argument, &Online::assume(leaving));
+            if let Some(changed) = (*this).changed {
+                changed((*this).argument, &Online::assume(leaving));
+            }
         }
     }
 }
