@@ -151,7 +151,7 @@ rust_helper_virtio_net_hdr_to_skb(struct sk_buff *skb, struct net_device *dev,
 	return virtio_net_hdr_tnl_to_skb(skb, hdr, tunnel, tunnel_csum, little_endian);
 }
 
-/* A header has one checksum: the inner one of an encapsulated packet, if that is to be cut. */
+/* A header has one checksum: the inner one of an encapsulated packet, if that is a GSO packet. */
 __rust_helper netdev_features_t
 rust_helper_virtio_net_features_check(struct sk_buff *skb, netdev_features_t features)
 {

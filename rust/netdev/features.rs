@@ -35,23 +35,23 @@ impl Features {
     pub const HIGHDMA: Self = Self::of(bindings::NETIF_F_HIGHDMA_BIT);
     /// `NETIF_F_RXCSUM`: the device checks checksums of received packets.
     pub const RXCSUM: Self = Self::of(bindings::NETIF_F_RXCSUM_BIT);
-    /// `NETIF_F_TSO`: the device cuts TCP over IPv4.
+    /// `NETIF_F_TSO`: the device segments TCP over IPv4.
     pub const TSO: Self = Self::of(bindings::NETIF_F_TSO_BIT);
-    /// `NETIF_F_TSO6`: the device cuts TCP over IPv6.
+    /// `NETIF_F_TSO6`: the device segments TCP over IPv6.
     pub const TSO6: Self = Self::of(bindings::NETIF_F_TSO6_BIT);
     /// `NETIF_F_TSO_ECN`: also with explicit congestion notification.
     pub const TSO_ECN: Self = Self::of(bindings::NETIF_F_TSO_ECN_BIT);
-    /// `NETIF_F_GSO_UDP_L4`: the device cuts several UDP datagrams apart.
+    /// `NETIF_F_GSO_UDP_L4`: the device segments several UDP datagrams.
     pub const GSO_UDP_L4: Self = Self::of(bindings::NETIF_F_GSO_UDP_L4_BIT);
-    /// `NETIF_F_GSO_UDP_TUNNEL`: the device cuts what is in a UDP tunnel.
+    /// `NETIF_F_GSO_UDP_TUNNEL`: the device segments what is in a UDP tunnel.
     pub const GSO_UDP_TUNNEL: Self = Self::of(bindings::NETIF_F_GSO_UDP_TUNNEL_BIT);
     /// `NETIF_F_GSO_UDP_TUNNEL_CSUM`: also with an outer checksum.
     pub const GSO_UDP_TUNNEL_CSUM: Self = Self::of(bindings::NETIF_F_GSO_UDP_TUNNEL_CSUM_BIT);
-    /// `NETIF_F_GSO_ROBUST`: the device takes uncut packets of untrusted senders.
+    /// `NETIF_F_GSO_ROBUST`: the device takes GSO packets of untrusted senders.
     pub const GSO_ROBUST: Self = Self::of(bindings::NETIF_F_GSO_ROBUST_BIT);
     /// `NETIF_F_HW_VLAN_CTAG_FILTER`: the device filters packets by their VLAN.
     pub(crate) const VLAN_FILTER: Self = Self::of(bindings::NETIF_F_HW_VLAN_CTAG_FILTER_BIT);
-    /// `NETIF_F_GRO_HW`: the device leaves received packets uncut, or merges them.
+    /// `NETIF_F_GRO_HW`: the device leaves received packets unsegmented, or merges them.
     pub const GRO_HW: Self = Self::of(bindings::NETIF_F_GRO_HW_BIT);
 
     /// `NETIF_F_RXHASH`: the device says what the hash of a received packet is.

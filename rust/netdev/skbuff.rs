@@ -89,7 +89,7 @@ impl SkBuff {
         unsafe { (*self.as_raw()).len }
     }
 
-    /// The number of packets that it is on the wire: 1, or as many as it is cut into (`gso_segs`).
+    /// The number of packets that it is on the wire: 1, or as many as its segments (`gso_segs`).
     #[inline]
     pub fn segments(&self) -> u32 {
         // SAFETY: By the type invariant.

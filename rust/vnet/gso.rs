@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What of a packet may be left uncut: GSO types (`gso_type`).
+//! What may be left unsegmented: GSO types (`gso_type`).
 
 use crate::bindings;
 use core::ops::BitOr;
 
-/// A set of ways in which a packet can be left uncut (the values of `gso_type`).
+/// A set of types of GSO packets (the values of `gso_type`).
 #[derive(Clone, Copy)]
 pub struct GsoTypes(u16);
 
@@ -16,7 +16,7 @@ impl GsoTypes {
     pub const TCP_V4: Self = Self::of(bindings::VIRTIO_NET_HDR_GSO_TCPV4);
     /// TCP over IPv6.
     pub const TCP_V6: Self = Self::of(bindings::VIRTIO_NET_HDR_GSO_TCPV6);
-    /// A UDP datagram to be cut into IP fragments (UFO).
+    /// A UDP datagram to be split into IP fragments (UFO).
     pub const UDP: Self = Self::of(bindings::VIRTIO_NET_HDR_GSO_UDP);
     /// Several UDP datagrams (USO).
     pub const UDP_L4: Self = Self::of(bindings::VIRTIO_NET_HDR_GSO_UDP_L4);

@@ -71,7 +71,7 @@ impl Header {
         }
     }
 
-    /// Whether the packet is uncut (`gso_type`) in a way that has not been negotiated.
+    /// Whether the packet is a GSO packet of a type (`gso_type`) that has not been negotiated.
     #[inline]
     pub fn is_foreign(&self, framing: &Framing) -> bool {
         let gso_type = self.0.hash_hdr.hdr.gso_type;

@@ -66,13 +66,13 @@ pub struct Negotiated {
     pub mergeable: bool,
     /// Received packets come with a hash.
     pub hash: bool,
-    /// What may be received uncut.
+    /// What may be received as GSO packets.
     pub receive: GsoTypes,
-    /// Uncut packets in a UDP tunnel may be received.
+    /// GSO packets in a UDP tunnel may be received.
     pub receive_tunnel: bool,
     /// The outer checksum of such a packet may be partial.
     pub receive_tunnel_checksum: bool,
-    /// Uncut packets in a UDP tunnel may be sent.
+    /// GSO packets in a UDP tunnel may be sent.
     pub send_tunnel: bool,
     /// The device relies on `hdr_len` of a packet that is sent to be the length of its headers.
     pub exact_header_len: bool,

@@ -30,7 +30,7 @@ use netdev::{
 };
 
 /// Of `features`, those that a header can describe for `skb`: see [`CheckFeatures`](netdev::CheckFeatures).
-/// It has one checksum, which is the inner one of an encapsulated packet only if that is to be cut.
+/// It has one checksum, which is the inner one of an encapsulated packet only if that is to be segmented.
 #[inline]
 pub fn features_check(skb: &SkBuff, features: Features) -> Features {
     // SAFETY: The packet is valid.

@@ -10,8 +10,8 @@ from bench import receive, transmit
 LAZY = {"ioeventfd": "off", "tx": "timer", "x-txtimer": "50000"}
 # The guest waits for the device instead, see `Counter.wait`.
 PROMPT = {"ioeventfd": "off"}
-CUT = dict.fromkeys(("guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "guest_uso4", "guest_uso6"), "off")
-SMALL = {"mrg_rxbuf": "off"} | CUT
+NO_GUEST_GSO = dict.fromkeys(("guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "guest_uso4", "guest_uso6"), "off")
+SMALL = {"mrg_rxbuf": "off"} | NO_GUEST_GSO
 
 KINDS = {
     "plain": LAZY,
@@ -19,7 +19,7 @@ KINDS = {
     "small": LAZY | SMALL,
     "queues": LAZY | {"queues": 4},
     "prompt": PROMPT,
-    "prompt, cut": PROMPT | CUT,
+    "prompt, no guest GSO": PROMPT | NO_GUEST_GSO,
     "prompt, small": PROMPT | SMALL,
 }
 
@@ -104,7 +104,7 @@ ALL = (
     Workload("transmit UDP 1400 B", "packet", "prompt", transmit.datagrams, (1_000, 13_000)),
     Workload("transmit TCP with TSO", "KiB", "prompt", transmit.stream, (4 << 10, 132 << 10), runs=5),
     Workload("receive TCP, mergeable buffers", "KiB", "prompt", receive.stream, (4 << 10, 216 << 10)),
-    Workload("receive TCP, guest TSO off", "KiB", "prompt, cut", receive.stream, (2 << 10, 82 << 10)),
+    Workload("receive TCP, guest TSO off", "KiB", "prompt, no guest GSO", receive.stream, (2 << 10, 82 << 10)),
     Workload("receive TCP 1500 B, small buffers", "KiB", "prompt, small", receive.stream, (2 << 10, 82 << 10)),
     Workload("TCP_RR", "transaction", "prompt", receive.transactions("tcp-rr"), (100, 2_100)),
     Workload("UDP_RR", "transaction", "prompt", receive.transactions("udp-rr"), (100, 2_100)),

@@ -74,8 +74,8 @@ RECEIVED = rows(
         ),
     ),
     (
-        "uncut packet with ``gso_size`` 0, without a checksum, or with one that begins behind the packet",
-        r"test_uncut",
+        "GSO packet with ``gso_size`` 0, without a checksum, or with one that begins behind the packet",
+        r"test_gso_fields",
         f"``rx_frame_errors``; {NEXT}",
     ),
     (

@@ -73,14 +73,14 @@ MUTANTS = [
     ),
     # --- Received packets: the header -------------------------------------------------
     Mutant(
-        "a packet may be uncut in any way",
+        "a GSO packet may be of any type",
         DRIVER + "rx/single.rs",
         "if header.is_foreign(&shared.framing) {",
         "if false {",
         RECEIVE + "test_gso_type and mergeable",
     ),
     Mutant(
-        "a packet in a chain may be uncut in any way",
+        "a GSO packet in a chain may be of any type",
         DRIVER + "rx/chained.rs",
         "Some((_, header)) if header.is_foreign(&shared.framing) => Err(Bad::Frame),",
         "",
@@ -105,7 +105,7 @@ MUTANTS = [
         "rust/vnet/header.rs",
         "error == 0",
         "error <= 0",
-        RECEIVE + "(test_checksum or test_uncut)",
+        RECEIVE + "(test_checksum or test_gso_fields)",
     ),
     Mutant(
         "a hash may be of any type",

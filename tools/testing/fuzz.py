@@ -22,16 +22,16 @@ from support.kernel_log import errors
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
 TUNNELS = " GUEST_UDP_TUNNEL_GSO GUEST_UDP_TUNNEL_GSO_CSUM"
-UNCUT = " GUEST_TSO4 GUEST_TSO6 GUEST_USO4 GUEST_USO6"
+GUEST_GSO = " GUEST_TSO4 GUEST_TSO6 GUEST_USO4 GUEST_USO6"
 HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
 DEVICES = {
     "small": (PLAIN, {}),
     "chained": (PLAIN + " GUEST_TSO4 HOST_TSO4 INDIRECT_DESC EVENT_IDX", {}),
     "mergeable, commands": (PLAIN + " MRG_RXBUF EVENT_IDX MQ " + chance.OFFERED, {"pairs": 2, "mtu": 1500}),
     "packed, mergeable, commands": (PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX " + chance.OFFERED, {"mtu": 1500}),
-    "mergeable, uncut, hashes": (PLAIN + " GUEST_TSO4 GUEST_TSO6 MRG_RXBUF HASH_REPORT INDIRECT_DESC", HASHES),
+    "mergeable, GSO, hashes": (PLAIN + " GUEST_TSO4 GUEST_TSO6 MRG_RXBUF HASH_REPORT INDIRECT_DESC", HASHES),
     "mergeable, tunnels, commands, pci": (
-        PLAIN + UNCUT + TUNNELS + " MRG_RXBUF EVENT_IDX " + chance.OFFERED,
+        PLAIN + GUEST_GSO + TUNNELS + " MRG_RXBUF EVENT_IDX " + chance.OFFERED,
         {"way": "vfio-user", "mtu": 1500},
     ),
 }

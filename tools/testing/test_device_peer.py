@@ -20,7 +20,7 @@ RECEIVES = "GUEST_CSUM GUEST_TSO4 GUEST_TSO6 CTRL_GUEST_OFFLOADS"
 DEVICES = {
     "small": (PLAIN, 1, {}),
     "pairs": (PLAIN + " MRG_RXBUF MQ GUEST_CSUM", 2, {}),
-    "packed, uncut, pci": (f"{PLAIN} {RECEIVES} RING_PACKED MRG_RXBUF EVENT_IDX", 1, {"way": "vfio-user"}),
+    "packed, GSO, pci": (f"{PLAIN} {RECEIVES} RING_PACKED MRG_RXBUF EVENT_IDX", 1, {"way": "vfio-user"}),
 }
 NAMES = list(DEVICES)
 CAPTURE = Path(capture.__file__)
@@ -107,7 +107,7 @@ def test_echo_in_the_same_pair(guest, tmp_path):
 
 
 LEFT = {"flags": inject.NEEDS_CSUM, "start": 34, "offset": 16}
-UNCUT = LEFT | {"gso_type": inject.TCPV4, "gso_size": 1000, "hdr_len": 54}
+GSO = LEFT | {"gso_type": inject.TCPV4, "gso_size": 1000, "hdr_len": 54}
 
 
 def sent_back(guest, nic, header, size):
@@ -135,18 +135,18 @@ def sent_back(guest, nic, header, size):
 
 
 def test_echo_of_what_is_negotiated(guest, nic):
-    """A packet whose checksum the driver leaves to the device, and one that the device is to cut."""
+    """A packet whose checksum the driver leaves to the device, and one that the device is to segment."""
     name = NAMES[guest.nics.index(nic)]
     assert sent_back(guest, nic, LEFT, 500) == (name != "small")
-    assert sent_back(guest, nic, UNCUT, 3000) == ("uncut" in name)
+    assert sent_back(guest, nic, GSO, 3000) == ("GSO" in name)
 
 
 def test_echo_of_what_is_turned_off(guest):
-    nic = guest.nics[NAMES.index("packed, uncut, pci")]
-    for state, uncut in (("off", False), ("on", True)):
+    nic = guest.nics[NAMES.index("packed, GSO, pci")]
+    for state, gso in (("off", False), ("on", True)):
         guest.run(["ethtool", "-K", nic.name, "rx-gro-hw", state])
         assert sent_back(guest, nic, LEFT, 500)
-        assert sent_back(guest, nic, UNCUT, 3000) == uncut
+        assert sent_back(guest, nic, GSO, 3000) == gso
 
 
 def tap_received(nic):

@@ -14,11 +14,11 @@ DEVICES = {
     "chained": (PLAIN + " GUEST_TSO4 INDIRECT_DESC", {}),
     "mergeable": (PLAIN + " MRG_RXBUF EVENT_IDX", {}),
     "packed, mergeable": (PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX", {}),
-    "mergeable, uncut, hashes": (PLAIN + " GUEST_TSO4 MRG_RXBUF HASH_REPORT", HASHES),
+    "mergeable, GSO, hashes": (PLAIN + " GUEST_TSO4 MRG_RXBUF HASH_REPORT", HASHES),
 }
 NAMES = list(DEVICES)
 MERGEABLE = [name for name in NAMES if "mergeable" in name]
-UNCUT = ["chained", "mergeable, uncut, hashes"]
+GUEST_GSO = ["chained", "mergeable, GSO, hashes"]
 ETHERNET = 14
 
 
@@ -138,17 +138,17 @@ def test_checksum(guest, name, kind):
     faults.counted(guest, guest.nics[NAMES.index(name)], faults.with_header(**CANNOT_BE[kind]), "rx_frame_errors")
 
 
-UNCUT_WRONG = {
+WRONG_FIELDS = {
     "no size": {"gso_size": 0},
     "no checksum": {"flags": 0},
     "start beyond": {"csum_start": 200},
 }
 
 
-@pytest.mark.parametrize("kind", UNCUT_WRONG)
-@pytest.mark.parametrize("name", UNCUT)
-def test_uncut(guest, name, kind):
-    fields = CHECKSUM | {"gso_type": TCPV4, "gso_size": 1400, "hdr_len": 54} | UNCUT_WRONG[kind]
+@pytest.mark.parametrize("kind", WRONG_FIELDS)
+@pytest.mark.parametrize("name", GUEST_GSO)
+def test_gso_fields(guest, name, kind):
+    fields = CHECKSUM | {"gso_type": TCPV4, "gso_size": 1400, "hdr_len": 54} | WRONG_FIELDS[kind]
     faults.counted(guest, guest.nics[NAMES.index(name)], faults.with_header(**fields), "rx_frame_errors")
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Uncut packets in tunnels, to and from a device of our own: headers of 24 bytes, which say where what is in a packet.
+"""GSO packets in tunnels, to and from a device of our own: headers of 24 bytes, which say where what is in a packet.
 
 That the places are right in what is sent is judged by the device.
 """
@@ -18,23 +18,23 @@ from support.kernel_log import no_errors  # noqa: F401
 from support.tunnels import PORT, tunnel
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
-UNCUT = " HOST_TSO4 HOST_TSO6 HOST_USO GUEST_TSO4 GUEST_TSO6 GUEST_USO4 GUEST_USO6"
+GSO = " HOST_TSO4 HOST_TSO6 HOST_USO GUEST_TSO4 GUEST_TSO6 GUEST_USO4 GUEST_USO6"
 TUNNELS = " GUEST_UDP_TUNNEL_GSO HOST_UDP_TUNNEL_GSO"
 SUMS = " GUEST_UDP_TUNNEL_GSO_CSUM HOST_UDP_TUNNEL_GSO_CSUM"
 HASHES = {"key_size": 40, "table_size": 8, "hash_types": 0x1FF}
 DEVICES = {
-    "mergeable": (PLAIN + UNCUT + TUNNELS + SUMS + " MRG_RXBUF HASH_REPORT CTRL_GUEST_OFFLOADS", HASHES),
-    "packed": (PLAIN + UNCUT + TUNNELS + " MRG_RXBUF RING_PACKED", {}),
-    "chained": (PLAIN + UNCUT + TUNNELS + SUMS + " INDIRECT_DESC GUEST_HDRLEN", {}),
+    "mergeable": (PLAIN + GSO + TUNNELS + SUMS + " MRG_RXBUF HASH_REPORT CTRL_GUEST_OFFLOADS", HASHES),
+    "packed": (PLAIN + GSO + TUNNELS + " MRG_RXBUF RING_PACKED", {}),
+    "chained": (PLAIN + GSO + TUNNELS + SUMS + " INDIRECT_DESC GUEST_HDRLEN", {}),
 }
 NAMES = list(DEVICES)
-# The command that sets what may be left uncut, and the bits that are tunnels there.
+# The command that sets which GSO packets may be received, and the bits that are tunnels there.
 OFFLOADS, MAPPED = (5, 0), [46, 47]
 SEGMENT = 1000
 SEGMENTS = 12
 # From where a packet in a tunnel begins to its own IP header: UDP, VXLAN and Ethernet.
 AROUND = 8 + 8 + 14
-# Sends a datagram that is to be cut to the address that is given.
+# Sends a datagram that is to be segmented to the address that is given.
 SEND = f"""
 import socket, sys
 family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
@@ -65,7 +65,7 @@ def test_traffic(guest, nic):
 
 
 def test_offloads(guest):
-    """Tunnels are among what a device is told not to leave uncut, by bits of their own."""
+    """Tunnels are among the GSO packets that a device is told not to pass on, by bits of their own."""
     nic = guest.nics[NAMES.index("mergeable")]
     for wanted in ("off", "on"):
         ordered.forget_commands(nic)
@@ -102,7 +102,7 @@ def ask_for_tcp(address):
 @pytest.mark.parametrize("checksums", [True, False], ids=["checksums", "no checksums"])
 @pytest.mark.parametrize("six", [False, True], ids=["over ipv4", "over ipv6"])
 def test_sent(guest, nic, six, checksums):
-    """TCP and UDP over both versions of IP stay uncut if the device takes that, also with a checksum around them."""
+    """GSO packets of TCP and UDP over IPv4 and IPv6, if the device takes them; also with a checksum around them."""
     is_whole = not checksums or "HOST_UDP_TUNNEL_GSO_CSUM" in features.negotiated(guest, nic)
     outer = TUNNEL6 if six else TUNNEL4
     flags = NEEDS_CSUM | (UDP_TUNNEL_CSUM if checksums else 0)
@@ -111,7 +111,7 @@ def test_sent(guest, nic, six, checksums):
             exchange.answers(guest.run, other_end(address))
             for kind in (tcp, USO):
                 if not is_whole:
-                    # Such packets are cut by the stack.
+                    # Such packets are segmented by the stack.
                     nic.order("sent")
                     exchange.tcp_from_guest(address, 100_000)
                     assert not any(packet["header"]["gso_type"] for _, packet in nic.order("sent"))
@@ -148,7 +148,7 @@ def in_tunnel(guest, nic, address, six, data):
 
 @pytest.mark.parametrize("six", [False, True], ids=["over ipv4", "over ipv6"])
 def test_received(guest, nic, six):
-    """A datagram that is cut in the guest comes back segment by segment."""
+    """A datagram that is segmented in the guest comes back segment by segment."""
     pieces = [bytes([number + 1]) * SEGMENT for number in range(SEGMENTS)]
     with tunnel(guest, nic, six, False) as addresses:
         for address in addresses:
@@ -182,7 +182,7 @@ CAN_BE = {
 }
 CANNOT_BE = {
     "both kinds": {"gso_type": TUNNEL4 | TUNNEL6 | USO},
-    "nothing to cut": {"gso_type": TUNNEL4},
+    "nothing to segment": {"gso_type": TUNNEL4},
     "fragments": {"gso_type": TUNNEL4 | UFO},
     "no checksum": {"flags": 0},
     "outer header too early": {"outer_th_offset": 33},

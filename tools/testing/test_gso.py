@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What a device says about a packet that it left uncut: taken over where it can be true, else dropped and counted."""
+"""What a device says about a GSO packet: taken over where it can be true, else dropped and counted."""
 
 import hashlib
 import itertools
@@ -71,9 +71,9 @@ TAKEN = {
     "tiny segments": (TCP, 3000, False, checksum(TCP, gso_type=TCPV4, gso_size=1), {"gso_size": 8}),
     "headers of no bytes": (TCP, 3000, False, checksum(TCP, gso_type=TCPV4, gso_size=1400, hdr_len=0), {}),
     "headers of all bytes": (TCP, 3000, False, checksum(TCP, gso_type=TCPV4, gso_size=1400, hdr_len=65535), {}),
-    "not uncut": (UDP, 1000, False, checksum(UDP), {}),
-    "not uncut, checked": (UDP, 1000, False, {"flags": DATA_VALID}, {}),
-    "not uncut, size without a type": (UDP, 1000, False, checksum(UDP, gso_size=10), {"gso_size": 0}),
+    "no GSO": (UDP, 1000, False, checksum(UDP), {}),
+    "no GSO, checked": (UDP, 1000, False, {"flags": DATA_VALID}, {}),
+    "no GSO, size without a type": (UDP, 1000, False, checksum(UDP, gso_size=10), {"gso_size": 0}),
     "unknown flags": (UDP, 1000, False, checksum(UDP, flags=NEEDS_CSUM | 0xF4), {"flags": NEEDS_CSUM}),
 }
 DROPPED = {
@@ -100,7 +100,7 @@ DROPPED = {
     "checksum of a short packet": (UDP, 100, False, checksum(UDP, start=0xFFFF, offset=0xFFFF)),
     "checksum at its end": (UDP, 100, False, checksum(UDP, offset=8 + 100 - 1)),
     "tunnels of two kinds": (UDP, 3000, False, checksum(TCP, gso_type=TUNNEL4 | TUNNEL6 | TCPV4, gso_size=1400)),
-    "tunnel of packets that are not uncut": (UDP, 3000, False, checksum(TCP, gso_type=TUNNEL4, gso_size=1400)),
+    "tunnel of packets without GSO": (UDP, 3000, False, checksum(TCP, gso_type=TUNNEL4, gso_size=1400)),
     "tunnel without a checksum": (UDP, 3000, False, {"gso_type": TUNNEL4 | TCPV4, "gso_size": 1400}),
     "tunnel, checked": (
         UDP,
@@ -220,7 +220,7 @@ def test_not_asked_for(guest, driver, name, protocol, header):
 # The kernel cannot say of such a packet what the device said: the datagram itself has to arrive.
 @pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
 @pytest.mark.parametrize("size", [1473, 3000, 20_000, 65_000])
-def test_datagrams_left_uncut(guest, size, six):
+def test_datagrams_left_unfragmented(guest, size, six):
     header = inject.header(**checksum(UDP, six, gso_type=UFO, gso_size=1480))
     for nic, injector in list(zip(guest.nics, guest.injectors))[: NAMES.index("small")]:
         with socket.socket(socket.AF_INET6 if six else socket.AF_INET, socket.SOCK_DGRAM) as link:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Each receive mode on each ring, with offloads and without, at each MTU, with VLAN tags and without: the full product.
 
-Of each cell: TCP and UDP both ways, IPv4 and IPv6, compared by content; and whether packets were left uncut exactly
-where that has been agreed on.
+Of each cell: TCP and UDP both ways, IPv4 and IPv6, compared by content; and whether there were GSO packets
+exactly where that has been agreed on.
 """
 
 import itertools
@@ -91,18 +91,18 @@ def link(guest, nic, mtu, tag):
 
 
 def datagrams(mtu, header):
-    """Sizes around that of one packet, and of more; some of those that are cut into many are lost on the way."""
+    """Sizes around that of one packet, and of more; some of those that are split into many are lost on the way."""
     largest = min(mtu, TAP_MTU) - header
     return [size for size in (0, 1, largest - 1, largest, largest + 1, min(2 * largest, 20_000)) if size <= 65507]
 
 
-def cut_as_agreed(way, mtu, size, uncut):
-    """TCP leaves its packets uncut if the other side agreed to it, else none is longer than the MTU allows.
+def segmented_as_agreed(way, mtu, size, gso):
+    """TCP leaves its packets unsegmented if the other side agreed to it, else none is longer than the MTU allows.
 
-    If the MTU is so small that IP has to cut them anyway, or the largest, there is nothing to be left uncut.
+    If the MTU is so small that IP has to fragment them anyway, or the largest, there is nothing to segment.
     """
     frame = mtu + 14
-    if not uncut:
+    if not gso:
         assert way.longest <= frame
     elif IPV6_MTU < mtu < TAP_MTU:
         assert way.longest > 2 * frame
@@ -125,7 +125,7 @@ def test_cell(guest, driver, tagger, mode, layout, offloads, mtu, tags):
             size = next(size for limit, size in SIZES if mtu <= limit)
             with Watch(nic) as watch:
                 exchange.tcp_to_guest(address, size)
-            cut_as_agreed(watch.to_guest, mtu, size, f"GUEST_TSO{4 if header == 28 else 6}" in negotiated)
+            segmented_as_agreed(watch.to_guest, mtu, size, f"GUEST_TSO{4 if header == 28 else 6}" in negotiated)
             with Watch(nic) as watch:
                 exchange.tcp_from_guest(address, size)
-            cut_as_agreed(watch.from_guest, mtu, size, f"HOST_TSO{4 if header == 28 else 6}" in negotiated)
+            segmented_as_agreed(watch.from_guest, mtu, size, f"HOST_TSO{4 if header == 28 else 6}" in negotiated)

@@ -10,7 +10,7 @@ from lab import driver as drivers
 from lab import kernel
 from support import binding, commands, counters, exchange, leaks, queues
 from support.kernel_log import errors, no_errors  # noqa: F401
-from support.nics import PACKED, SMALL, tap_is_uncut
+from support.nics import PACKED, SMALL, tap_has_gso
 
 PAIRS = 4
 ROUNDS = kernel.rounds(20)
@@ -312,16 +312,16 @@ def feature(guest, name):
     return re.search(r"^rx-gro-hw: (.*)$", guest.run(["ethtool", "-k", name]).stdout, re.MULTILINE)[1]
 
 
-def test_receive_uncut_or_not(guest, nic):
+def test_receive_gso_or_not(guest, nic):
     """As QEMU passes it on to the TAP."""
     name = guest.interface(nic)
     if nic.properties.get("guest_tso4") == "off":
-        assert (feature(guest, name), tap_is_uncut(nic)) == ("off [fixed]", False)
+        assert (feature(guest, name), tap_has_gso(nic)) == ("off [fixed]", False)
         return
-    assert (feature(guest, name), tap_is_uncut(nic)) == ("on", True)
+    assert (feature(guest, name), tap_has_gso(nic)) == ("on", True)
     for on in (False, True):
         guest.run(["ethtool", "-K", name, "rx-gro-hw", "on" if on else "off"])
-        assert (feature(guest, name), tap_is_uncut(nic)) == ("on" if on else "off", on)
+        assert (feature(guest, name), tap_has_gso(nic)) == ("on" if on else "off", on)
         exchange.everything(guest, nic)
 
 

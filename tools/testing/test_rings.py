@@ -19,7 +19,7 @@ from support.nics import LEGACY, NO_GUEST_CSUM, PACKED, SMALL, queue_size
 from support.rings import resize, sizes
 
 BYPASS = Path(bypass.__file__)
-# Buffers that hold uncut packets, and buffers that need not.
+# Buffers that hold GSO packets, and buffers that need not.
 BIG, ONE_PAGE = SMALL, SMALL | NO_GUEST_CSUM
 # A device that looks for packets now and then only (every 10 ms), so that some are in the ring when it is resized.
 LAZY = {"tx": "timer", "x-txtimer": "10000000"}

@@ -9,7 +9,7 @@ import pytest
 from lab import driver as drivers
 from support import binding, commands, counters, exchange, leaks, queues, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
-from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_is_uncut
+from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_has_gso
 
 DEVICES = [{"queues": 2}, {"queues": 2} | PACKED | SMALL, LEGACY, NO_CONTROL_QUEUE]
 WAYS = {"idle": suspend.to_idle, "memory": suspend.to_memory, "disk": suspend.to_disk}
@@ -120,16 +120,16 @@ def test_contexts_stay(guest, driver):
     exchange.everything(guest, nic)
 
 
-def test_uncut_packets_stay_off(guest, driver):
+def test_guest_gso_stays_off(guest, driver):
     if driver is drivers.C:
         pytest.skip("the C driver loses it")
     nic = guest.nics[0]
     name = guest.interface(nic)
     guest.run(["ethtool", "-K", name, "rx-gro-hw", "off"])
     suspend.to_memory(guest)
-    assert not tap_is_uncut(nic)
+    assert not tap_has_gso(nic)
     guest.run(["ethtool", "-K", name, "rx-gro-hw", "on"])
-    assert tap_is_uncut(nic)
+    assert tap_has_gso(nic)
 
 
 def test_interface_that_is_down(guest):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Traffic in VXLAN tunnels: its packets stay uncut where the device takes tunnels, and are cut in time elsewhere."""
+"""Traffic in VXLAN tunnels: GSO packets where the device takes tunnels, which are segmented in time elsewhere."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from support.nics import LEGACY, NO_CSUM, NO_TUNNEL, PACKED
 from support.tunnels import MTU, tunnel
 from support.watch import Watch
 
-# QEMU 11.1 does not hand on where the headers are in an uncut packet that is for the guest.
+# QEMU 11.1 does not hand on where the headers are in a GSO packet that is for the guest.
 WHOLE = {"guest_tunnel": "off", "guest_tunnel_csum": "off"}
 DEVICES = {
     "split": WHOLE,
@@ -39,8 +39,8 @@ def guest(boot, driver):
             yield guest
 
 
-def is_uncut(negotiated, checksums):
-    """Whether packets in a tunnel leave the guest uncut. Those with a checksum around them need a feature more."""
+def is_gso(negotiated, checksums):
+    """Whether GSO packets in a tunnel leave the guest. Those with a checksum around them need a feature more."""
     return "HOST_UDP_TUNNEL_GSO" in negotiated and (not checksums or "HOST_UDP_TUNNEL_GSO_CSUM" in negotiated)
 
 
@@ -57,4 +57,4 @@ def test_traffic(guest, device, six, checksums):
             exchange.tcp_to_guest(address, SIZE)
             with Watch(nic) as watch:
                 exchange.tcp_from_guest(address, SIZE)
-            assert (watch.from_guest.longest > FRAME) == is_uncut(negotiated, checksums)
+            assert (watch.from_guest.longest > FRAME) == is_gso(negotiated, checksums)

@@ -17,19 +17,19 @@ pub(crate) const CTRL_GUEST_OFFLOADS: Feature = Feature::new(2);
 pub(crate) const MTU: Feature = Feature::new(3);
 /// `VIRTIO_NET_F_MAC`: the device has a MAC address.
 pub(crate) const MAC: Feature = Feature::new(5);
-/// `VIRTIO_NET_F_GSO`: a legacy device cuts TCP packets of any kind.
+/// `VIRTIO_NET_F_GSO`: a legacy device segments TCP packets of any kind.
 pub(crate) const GSO: Feature = Feature::new(6);
-/// `VIRTIO_NET_F_GUEST_TSO4`: TCP packets over IPv4 may be received uncut.
+/// `VIRTIO_NET_F_GUEST_TSO4`: TCP packets over IPv4 may be received as GSO packets.
 pub(crate) const GUEST_TSO4: Feature = Feature::new(7);
-/// `VIRTIO_NET_F_GUEST_TSO6`: TCP packets over IPv6 may be received uncut.
+/// `VIRTIO_NET_F_GUEST_TSO6`: TCP packets over IPv6 may be received as GSO packets.
 pub(crate) const GUEST_TSO6: Feature = Feature::new(8);
 /// `VIRTIO_NET_F_GUEST_ECN`: also those with explicit congestion notification.
 pub(crate) const GUEST_ECN: Feature = Feature::new(9);
 /// `VIRTIO_NET_F_GUEST_UFO`: UDP datagrams may be received before they are made IP fragments.
 pub(crate) const GUEST_UFO: Feature = Feature::new(10);
-/// `VIRTIO_NET_F_HOST_TSO4`: the device cuts TCP packets over IPv4.
+/// `VIRTIO_NET_F_HOST_TSO4`: the device segments TCP packets over IPv4.
 pub(crate) const HOST_TSO4: Feature = Feature::new(11);
-/// `VIRTIO_NET_F_HOST_TSO6`: the device cuts TCP packets over IPv6.
+/// `VIRTIO_NET_F_HOST_TSO6`: the device segments TCP packets over IPv6.
 pub(crate) const HOST_TSO6: Feature = Feature::new(12);
 /// `VIRTIO_NET_F_HOST_ECN`: also those with explicit congestion notification.
 pub(crate) const HOST_ECN: Feature = Feature::new(13);
@@ -64,22 +64,22 @@ pub(crate) const NOTF_COAL: Feature = Feature::new(53);
 pub(crate) const GUEST_USO4: Feature = Feature::new(54);
 /// `VIRTIO_NET_F_GUEST_USO6`: several UDP datagrams over IPv6 may be received as one packet.
 pub(crate) const GUEST_USO6: Feature = Feature::new(55);
-/// `VIRTIO_NET_F_HOST_USO`: the device cuts several UDP datagrams apart.
+/// `VIRTIO_NET_F_HOST_USO`: the device segments several UDP datagrams.
 pub(crate) const HOST_USO: Feature = Feature::new(56);
 /// `VIRTIO_NET_F_HASH_REPORT`: packets are received with a hash.
 pub(crate) const HASH_REPORT: Feature = Feature::new(57);
-/// `VIRTIO_NET_F_GUEST_HDRLEN`: the device relies on the length of the headers that is given with
-/// an uncut packet.
+/// `VIRTIO_NET_F_GUEST_HDRLEN`: the device relies on the length of the headers that is given with a
+/// GSO packet.
 pub(crate) const GUEST_HDRLEN: Feature = Feature::new(59);
 /// `VIRTIO_NET_F_RSS`: the device chooses a receive queue by a hash and a table that it is given.
 pub(crate) const RSS: Feature = Feature::new(60);
 /// `VIRTIO_NET_F_SPEED_DUPLEX`: the device says how fast the link is.
 pub(crate) const SPEED_DUPLEX: Feature = Feature::new(63);
-/// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO`: packets in a UDP tunnel may be received uncut.
+/// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO`: GSO packets in a UDP tunnel may be received.
 pub(crate) const GUEST_UDP_TUNNEL_GSO: Feature = Feature::new(65);
 /// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO_CSUM`: also with an outer checksum.
 pub(crate) const GUEST_UDP_TUNNEL_GSO_CSUM: Feature = Feature::new(66);
-/// `VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO`: the device cuts packets in a UDP tunnel.
+/// `VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO`: the device segments packets in a UDP tunnel.
 pub(crate) const HOST_UDP_TUNNEL_GSO: Feature = Feature::new(67);
 /// `VIRTIO_NET_F_HOST_UDP_TUNNEL_GSO_CSUM`: also with an outer checksum.
 pub(crate) const HOST_UDP_TUNNEL_GSO_CSUM: Feature = Feature::new(68);

@@ -17,7 +17,7 @@ virtio::module_parameters! {
     csum: bool = virtio_net::parameters::CSUM, ReadOnly,
         "Let the device complete checksums of packets that are sent";
     gso: bool = virtio_net::parameters::GSO, ReadOnly,
-        "Let the device cut large packets that are sent";
+        "Let the device segment large packets that are sent";
     napi_tx: bool = virtio_net::parameters::NAPI_TX, Writable,
         "Free packets when the device has sent them; else when further ones are sent";
     control_timeout: uint = virtio_net::parameters::CONTROL_TIMEOUT, Writable,

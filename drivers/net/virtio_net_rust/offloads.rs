@@ -51,7 +51,7 @@ impl net::SetFeatures for VirtioNet {
     }
 }
 
-/// What may be received uncut.
+/// What may be received as GSO packets.
 const RECEIVE: &[(Feature, GsoTypes)] = &[
     (features::GUEST_TSO4, GsoTypes::TCP_V4),
     (features::GUEST_TSO6, GsoTypes::TCP_V6),
@@ -94,7 +94,7 @@ pub(crate) fn framing(device: &Device) -> Framing {
 
 /// Whether packets may be received that are longer than the MTU. C function:
 /// `virtnet_check_guest_gso()`.
-pub(crate) fn receives_uncut(device: &Device) -> bool {
+pub(crate) fn receives_gso(device: &Device) -> bool {
     RECEIVE.iter().any(|(feature, _)| device.has(*feature))
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device) {
     let mut changeable = Features::NONE;
     let mut encapsulated = Features::NONE;
 
-    // Cutting a packet takes completing the checksums of its parts.
+    // Segmentation takes completing the checksums of the segments.
     if device.has(features::CSUM) {
         let checksums = Features::HW_CSUM | Features::SG;
         changeable = SEND

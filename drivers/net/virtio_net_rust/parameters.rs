@@ -12,8 +12,8 @@ pub static NAPI_WEIGHT: Parameter<i32> = Parameter::<i32>::new(64);
 /// on, with `ethtool -K`.
 pub static CSUM: Parameter<bool> = Parameter::<bool>::new(true);
 
-/// `gso`: whether the stack leaves cutting to a device that cuts large packets. It can be told later
-/// on, with `ethtool -K`.
+/// `gso`: whether the stack leaves segmentation to a device that segments large packets. It can
+/// be told later on, with `ethtool -K`.
 pub static GSO: Parameter<bool> = Parameter::<bool>::new(true);
 
 /// `napi_tx`: whether packets are kept until NAPI finds that the device has sent them. Else they are

@@ -14,7 +14,7 @@
 //! | number of queues         | `Device::num_queues`                                        |
 //! | hashes and their queues  | [`Rss`](crate::rss::Rss)                                     |
 //! | interrupts               | [`Moderations`](crate::coalesce::Moderations)                |
-//! | whether packets are uncut| `Device::features`                                          |
+//! | receiving GSO packets    | `Device::features`                                          |
 //! | sizes of the rings       | [`Rings`](crate::rings::Rings)                              |
 
 use crate::{

@@ -47,7 +47,7 @@ const NEEDS: &[(&[Feature], &[Feature])] = &[
     (&[GUEST_TSO4, GUEST_TSO6], &[GUEST_ECN]),
     (&[CSUM], &[HOST_TSO4, HOST_TSO6, HOST_UFO, HOST_USO]),
     (&[HOST_TSO4, HOST_TSO6], &[HOST_ECN]),
-    // A packet in a tunnel may be any that can be uncut outside of one.
+    // A GSO packet in a tunnel may be of any type that there is outside of one.
     (&[GUEST_TSO4], &[GUEST_UDP_TUNNEL_GSO]),
     (&[GUEST_TSO6], &[GUEST_UDP_TUNNEL_GSO]),
     (&[GUEST_USO4], &[GUEST_UDP_TUNNEL_GSO]),

@@ -144,7 +144,7 @@ reported! {
         csum_none,
         /// Packets whose checksum was.
         needs_csum,
-        /// Packets that the device has cut.
+        /// Packets that the device has segmented.
         hw_gso_packets,
         /// Bytes of these.
         hw_gso_bytes,

@@ -30,7 +30,7 @@ pub struct Count {
     valid: u64,
     needs_csum: u64,
     none: u64,
-    /// What has been left uncut.
+    /// GSO packets.
     gso_packets: u64,
     gso_bytes: u64,
     /// Commands that were done.
@@ -38,7 +38,7 @@ pub struct Count {
 }
 
 impl Count {
-    /// This has gone where it was to go. Nothing is cut or put together on its way.
+    /// This has gone where it was to go. Nothing is segmented or put together on its way.
     pub fn packet(&mut self, packet: &Packet) {
         let (header, bytes) = (&packet.header, packet.bytes.len() as u64);
         self.packets += 1;

@@ -93,8 +93,8 @@ pub const GUEST_OFFLOADS: &[(u32, u32)] =
 /// What makes headers have places in tunnels.
 pub const TUNNELS: &[u32] = &[GUEST_UDP_TUNNEL_GSO, HOST_UDP_TUNNEL_GSO];
 
-/// What packets may be received uncut by.
-pub const UNCUT: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6];
+/// By which GSO packets may be received.
+pub const GUEST_GSO: &[u32] = &[GUEST_TSO4, GUEST_TSO6, GUEST_UFO, GUEST_USO4, GUEST_USO6];
 
 /// Whether a feature is in a mask.
 pub fn has(mask: u128, feature: u32) -> bool {

@@ -3,12 +3,12 @@
 //! What the driver must not do, and has done.
 
 mod commands;
+pub mod gso;
 mod hashes;
 mod packets;
 mod statistics;
 #[cfg(test)]
 mod tests;
-pub mod uncut;
 
 use serde::Serialize;
 

@@ -9,7 +9,7 @@ use crate::{
     features,
     header::{Header, Packet, NEEDS_CSUM},
     judge::{
-        uncut::{self, ECN, TCPV4, TCPV6, TUNNELS, TUNNEL_CSUM, UDP, UDP_L4, WITH},
+        gso::{self, ECN, TCPV4, TCPV6, TUNNELS, TUNNEL_CSUM, UDP, UDP_L4, WITH},
         Violation,
     },
     others::Others,
@@ -108,13 +108,13 @@ fn answer(packet: &Packet, world: &World) -> Option<Packet> {
         header.csum_offset = sent.csum_offset;
     }
     if sent.gso_type != 0 {
-        takes(uncut_by(packet)?)?;
+        takes(guest_feature(packet)?)?;
         if sent.gso_type & ECN != 0 {
             takes(features::GUEST_ECN)?;
         }
         if sent.gso_type & TUNNELS != 0 {
             takes(features::GUEST_UDP_TUNNEL_GSO)?;
-            if uncut::wrong_tunnel(packet).is_some() {
+            if gso::wrong_tunnel(packet).is_some() {
                 return None;
             }
             header.outer_th_offset = sent.outer_th_offset;
@@ -139,13 +139,13 @@ fn answer(packet: &Packet, world: &World) -> Option<Packet> {
     Some(Packet { header, bytes })
 }
 
-/// The feature of a driver that takes such a packet uncut, if its type is that of the packet.
-fn uncut_by(packet: &Packet) -> Option<u32> {
+/// The feature of a driver that takes such a GSO packet, if its type is that of the packet.
+fn guest_feature(packet: &Packet) -> Option<u32> {
     let kind = packet.header.gso_type & !WITH;
-    if !uncut::is_of_type(packet, kind) {
+    if !gso::is_of_type(packet, kind) {
         return None;
     }
-    match (kind, uncut::version(packet)?) {
+    match (kind, gso::version(packet)?) {
         (TCPV4, _) => Some(features::GUEST_TSO4),
         (TCPV6, _) => Some(features::GUEST_TSO6),
         (UDP, _) => Some(features::GUEST_UFO),

@@ -8,7 +8,7 @@ use std::{fs::File, io, os::fd::AsFd};
 pub const HEADER: usize = 12;
 
 /// The TAP device, which whoever started the program has opened as its standard input: without
-/// blocking, with virtio headers of [`HEADER`] bytes, and with nothing that comes uncut.
+/// blocking, with virtio headers of [`HEADER`] bytes, and without GSO packets that come.
 pub fn inherited() -> io::Result<File> {
     Ok(io::stdin().as_fd().try_clone_to_owned()?.into())
 }

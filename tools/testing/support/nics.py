@@ -17,7 +17,7 @@ NO_CONTROL_QUEUE = {
     )
 }
 
-# A device that completes no checksums cuts no packets, and one that has to complete them gets no uncut ones.
+# A device that completes no checksums segments no packets, and one that has to complete them gets no GSO packets.
 NO_CSUM = {
     name: "off"
     for name in (
@@ -32,7 +32,7 @@ NO_CSUM = {
     )
 }
 
-# The guest gets no packets that were left uncut.
+# The guest gets no GSO packets.
 NO_GUEST_GSO = {
     name: "off"
     for name in (
@@ -59,8 +59,8 @@ MODERN = {"disable-legacy": "on"}
 PACKED = {"packed": "on"}
 
 
-def tap_is_uncut(nic):
-    """Whether the host may send uncut packets to a guest."""
+def tap_has_gso(nic):
+    """Whether the host may send GSO packets to a guest."""
     return "tcp-segmentation-offload: on" in host.run("ethtool", "-k", nic.tap).stdout
 
 

@@ -2,7 +2,7 @@
 """Sends from the guest what a usual socket does not. The last argument is JSON and says what to send.
 
 sender.py frames ...     whole frames, each with a virtio header for the driver
-sender.py datagram ...   a UDP datagram that the kernel is asked to cut
+sender.py datagram ...   a UDP datagram that the kernel is asked to segment
 sender.py zerocopy ...   a TCP stream from memory that nobody copies; prints what became of it
 """
 

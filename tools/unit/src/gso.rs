@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which packets may be received uncut.
+//! Which GSO packets may be received.
 
 #[path = "../../../rust/vnet/gso.rs"]
 mod source;

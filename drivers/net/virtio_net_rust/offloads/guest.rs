@@ -24,7 +24,7 @@ use kernel::{
 };
 
 /// What goes on and off with [`Features::GRO_HW`]. C constant: `GUEST_OFFLOAD_GRO_HW_MASK`.
-const UNCUT: &[Feature] = &[
+const GUEST_GSO: &[Feature] = &[
     features::GUEST_TSO4,
     features::GUEST_TSO6,
     features::GUEST_ECN,
@@ -54,11 +54,11 @@ fn bits(device: &Device, list: &[Feature]) -> u64 {
         .fold(0, |all, feature| all | bit(*feature))
 }
 
-/// Whether the device can be told to cut packets after all.
+/// Whether the device can be told to segment packets after all.
 pub(super) fn can_change(device: &Device) -> bool {
     device.has(features::CTRL_VQ)
         && device.has(features::CTRL_GUEST_OFFLOADS)
-        && bits(device, UNCUT) != 0
+        && bits(device, GUEST_GSO) != 0
 }
 
 /// Tells the device what may be received, if that is different with the features `wanted`.
@@ -69,11 +69,11 @@ pub(super) fn can_change(device: &Device) -> bool {
 ///
 /// What [`Access::send`](crate::control::Access::send) says; nothing has changed then.
 pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Result {
-    let uncut = wanted.contains(Features::GRO_HW);
-    if uncut == device.features().contains(Features::GRO_HW) {
+    let gro_hw = wanted.contains(Features::GRO_HW);
+    if gro_hw == device.features().contains(Features::GRO_HW) {
         return Ok(());
     }
-    tell(device, uncut)
+    tell(device, gro_hw)
 }
 
 /// Tells a device that has been reset what may be received: all, unless that has been changed.
@@ -98,20 +98,20 @@ pub(crate) fn repeat(device: &net::Device<VirtioNet>) -> Result {
 
 /// Takes back a change to `wanted`, since the device has refused something else of it.
 pub(crate) fn restore(device: &net::Device<VirtioNet>, wanted: Features) {
-    let uncut = device.features().contains(Features::GRO_HW);
+    let gro_hw = device.features().contains(Features::GRO_HW);
 
-    if uncut != wanted.contains(Features::GRO_HW) {
+    if gro_hw != wanted.contains(Features::GRO_HW) {
         // One that fails has said so.
-        let _ = tell(device, uncut);
+        let _ = tell(device, gro_hw);
     }
 }
 
-/// Tells the device whether packets may be received uncut.
-fn tell(device: &net::Device<VirtioNet>, uncut: bool) -> Result {
+/// Tells the device whether GSO packets may be received.
+fn tell(device: &net::Device<VirtioNet>, gro_hw: bool) -> Result {
     let shared = device.shared();
     let mut offloads = bits(&shared.device, ALWAYS);
-    if uncut {
-        offloads |= bits(&shared.device, UNCUT);
+    if gro_hw {
+        offloads |= bits(&shared.device, GUEST_GSO);
     }
     // The stack does not change a feature that cannot be changed.
     let control = Access::new(device, features::CTRL_GUEST_OFFLOADS).ok_or(EINVAL)?;
@@ -120,7 +120,7 @@ fn tell(device: &net::Device<VirtioNet>, uncut: bool) -> Result {
         .inspect_err(|error| {
             dev_warn!(
                 shared.device,
-                "device does not change what is received uncut: {error:?}\n"
+                "device does not change which GSO packets are received: {error:?}\n"
             );
         })
 }

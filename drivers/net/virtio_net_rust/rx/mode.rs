@@ -22,9 +22,9 @@ use kernel::{
 /// The largest MTU that the stack knows (`ETH_MAX_MTU`), in bytes.
 const MAX_MTU: u32 = 65535;
 
-/// The longest packet that a device leaves uncut, without its Ethernet header, in bytes: an IPv6
+/// The longest GSO packet that is received, without its Ethernet header, in bytes: an IPv6
 /// header, and the most that its length field can say.
-const LONGEST_UNCUT: u32 = 40 + 65535;
+const MAX_GSO_LEN: u32 = 40 + 65535;
 
 /// How packets are received from a device.
 pub(crate) struct Mode {
@@ -63,11 +63,11 @@ impl Mode {
         } else {
             None
         };
-        let uncut = offloads::receives_uncut(device);
+        let gso = offloads::receives_gso(device);
 
         let kind = if device.has(features::MRG_RXBUF) {
             Kind::Mergeable
-        } else if uncut || device_mtu.is_some_and(|mtu| mtu > PoolBuffer::WHOLE_PAGE - around) {
+        } else if gso || device_mtu.is_some_and(|mtu| mtu > PoolBuffer::WHOLE_PAGE - around) {
             Kind::Chained
         } else {
             Kind::Small
@@ -79,12 +79,12 @@ impl Mode {
         } else {
             MAX_MTU
         });
-        let longest = if uncut {
-            LONGEST_UNCUT.max(max_mtu)
+        let longest = if gso {
+            MAX_GSO_LEN.max(max_mtu)
         } else {
             max_mtu
         };
-        const { assert!(MAX_MTU + LONGEST_UNCUT < 2 * Chain::MAX_CAPACITY) };
+        const { assert!(MAX_MTU + MAX_GSO_LEN < 2 * Chain::MAX_CAPACITY) };
         Ok(Self {
             kind,
             device_mtu,

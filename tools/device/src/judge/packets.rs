@@ -3,7 +3,7 @@
 //! What the driver must keep to in receive and transmit queues.
 
 use super::{
-    uncut::{self, ECN, TUNNELS, TUNNEL_CSUM, WITH},
+    gso::{self, ECN, TUNNELS, TUNNEL_CSUM, WITH},
     Judge,
 };
 use crate::{
@@ -13,16 +13,16 @@ use crate::{
     terms::Terms,
 };
 
-/// Types of packets that are to be cut, and the features that they need.
+/// Types of GSO packets, and the features that they need.
 const TYPES: [(u8, u32); 4] = [
-    (uncut::TCPV4, features::HOST_TSO4),
-    (uncut::UDP, features::HOST_UFO),
-    (uncut::TCPV6, features::HOST_TSO6),
-    (uncut::UDP_L4, features::HOST_USO),
+    (gso::TCPV4, features::HOST_TSO4),
+    (gso::UDP, features::HOST_UFO),
+    (gso::TCPV6, features::HOST_TSO6),
+    (gso::UDP_L4, features::HOST_USO),
 ];
-/// The longest packet, and the longest uncut one, in bytes.
+/// The longest packet, and the longest GSO packet, in bytes.
 const LONGEST: usize = 1514;
-const LONGEST_UNCUT: usize = 65_589;
+const MAX_GSO_LEN: usize = 65_589;
 
 const SENDING: &str = "5.1.6.2.1";
 const BUFFERS: &str = "5.1.6.3.1";
@@ -36,8 +36,8 @@ impl Judge {
         let length = header::length(terms.accepted);
         let least = if terms.has(features::MRG_RXBUF) {
             length
-        } else if terms.has_any(features::UNCUT) {
-            length + LONGEST_UNCUT
+        } else if terms.has_any(features::GUEST_GSO) {
+            length + MAX_GSO_LEN
         } else if terms.has(features::MTU) {
             length + LONGEST.max(ETHERNET + usize::from(terms.space.mtu()))
         } else {
@@ -64,7 +64,7 @@ impl Judge {
         };
         let header = &packet.header;
         if header.gso_type & !ECN == 0 && terms.has(features::MTU) {
-            let most = uncut::ethernet(packet) + usize::from(terms.space.mtu());
+            let most = gso::ethernet(packet) + usize::from(terms.space.mtu());
             self.check(packet.bytes.len() <= most, SPACE, || {
                 format!("a packet of {} bytes, {most} at most", packet.bytes.len())
             });
@@ -108,7 +108,7 @@ impl Judge {
                 header.flags & TUNNEL_CSUM == 0 || terms.has(features::HOST_UDP_TUNNEL_GSO_CSUM),
                 "a checksum of a tunnel, which is not negotiated",
             );
-            let wrong = uncut::wrong_tunnel(packet);
+            let wrong = gso::wrong_tunnel(packet);
             rule(wrong.is_none(), wrong.unwrap_or_default());
         } else {
             rule(
@@ -133,18 +133,18 @@ impl Judge {
             "ECN, which is not negotiated",
         );
         rule(
-            header.gso_type & ECN != 0 || !uncut::is_reduced(packet),
+            header.gso_type & ECN != 0 || !gso::is_reduced(packet),
             "a reduced window without ECN",
         );
         if let Some((kind, _)) = kind {
             rule(
-                uncut::is_of_type(packet, *kind),
+                gso::is_of_type(packet, *kind),
                 "a type that is not the packet's",
             );
         }
         rule(header.gso_size != 0, "segments without a size");
         rule(header.flags & NEEDS_CSUM != 0, "segments without checksums");
-        let headers = uncut::headers(packet);
+        let headers = gso::headers(packet);
         if terms.has(features::GUEST_HDRLEN) {
             rule(
                 header.hdr_len == headers,

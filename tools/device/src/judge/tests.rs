@@ -189,8 +189,8 @@ fn receive_buffers() {
     assert_eq!(see(12 + 14 + 8999), ["5.1.6.3.1"]);
 }
 
-/// What a packet to be cut has, of 100 bytes, whose TCP header is 20 bytes long.
-const UNCUT: Header = Header {
+/// What a GSO packet has, of 100 bytes, whose TCP header is 20 bytes long.
+const GSO: Header = Header {
     flags: 1,
     gso_type: 1,
     hdr_len: 54,
@@ -205,7 +205,7 @@ const UNCUT: Header = Header {
 };
 
 /// What it has before its TCP header: types of Ethernet, the version of IP, and the protocol.
-fn uncut() -> Vec<u8> {
+fn gso_packet() -> Vec<u8> {
     let mut bytes = vec![0; 100];
     bytes[12] = 8;
     bytes[14 + 9] = 6;
@@ -219,10 +219,10 @@ fn sent_bytes(header: Header, bytes: Vec<u8>, features: &[u32]) -> Vec<&'static 
 }
 
 fn sent(header: Header, features: &[u32]) -> Vec<&'static str> {
-    sent_bytes(header, uncut(), features)
+    sent_bytes(header, gso_packet(), features)
 }
 
-/// A TCP packet that is to be cut, in a VXLAN tunnel, both over IPv4.
+/// A TCP packet that is to be segmented, in a VXLAN tunnel, both over IPv4.
 fn tunneled() -> (Header, Vec<u8>) {
     let mut bytes = vec![0; 2000];
     for (ip, protocol) in [(14, 17), (64, 6)] {
@@ -324,10 +324,10 @@ fn packets() {
     let all = [CSUM, HOST_TSO4, HOST_ECN];
     let good = [
         zero,
-        UNCUT,
+        GSO,
         Header {
             gso_type: 0x81,
-            ..UNCUT
+            ..GSO
         },
     ];
     for header in good {
@@ -363,31 +363,19 @@ fn packets() {
             csum_offset: 65,
             gso_type: 0,
             gso_size: 0,
-            ..UNCUT
+            ..GSO
         },
         Header {
             csum_offset: 0xffff,
             csum_start: 0xffff,
             gso_type: 0,
             gso_size: 0,
-            ..UNCUT
+            ..GSO
         },
-        Header {
-            gso_type: 2,
-            ..UNCUT
-        },
-        Header {
-            gso_type: 4,
-            ..UNCUT
-        },
-        Header {
-            gso_size: 0,
-            ..UNCUT
-        },
-        Header {
-            hdr_len: 53,
-            ..UNCUT
-        },
+        Header { gso_type: 2, ..GSO },
+        Header { gso_type: 4, ..GSO },
+        Header { gso_size: 0, ..GSO },
+        Header { hdr_len: 53, ..GSO },
     ];
     for header in bad {
         assert_eq!(sent(header, &all), ["5.1.6.2.1"], "{header:?}");
@@ -397,18 +385,18 @@ fn packets() {
             Header {
                 gso_type: 0,
                 gso_size: 0,
-                ..UNCUT
+                ..GSO
             },
             &[]
         ),
         ["5.1.6.2.1"]
     );
-    assert_eq!(sent(UNCUT, &[CSUM]), ["5.1.6.2.1"]);
+    assert_eq!(sent(GSO, &[CSUM]), ["5.1.6.2.1"]);
     assert_eq!(
         sent(
             Header {
                 gso_type: 0x81,
-                ..UNCUT
+                ..GSO
             },
             &[CSUM, HOST_TSO4]
         ),
@@ -416,10 +404,7 @@ fn packets() {
     );
     assert_eq!(
         sent(
-            Header {
-                hdr_len: 55,
-                ..UNCUT
-            },
+            Header { hdr_len: 55, ..GSO },
             &[CSUM, HOST_TSO4, GUEST_HDRLEN]
         ),
         ["5.1.6.2.1"]
@@ -442,13 +427,13 @@ fn packets() {
 #[test]
 fn types_of_packets() {
     let see = |kind: u8, ethernet: [u8; 2], at: usize, protocol: u8| {
-        let mut bytes = uncut();
+        let mut bytes = gso_packet();
         bytes[12..14].copy_from_slice(&ethernet);
         bytes[14 + 9] = 0;
         bytes[14 + at] = protocol;
         let header = Header {
             gso_type: kind,
-            ..UNCUT
+            ..GSO
         };
         sent_bytes(
             header,
@@ -477,29 +462,29 @@ fn types_of_packets() {
         assert_eq!(see(kind, six, 6, protocol), ["5.1.6.2.1"], "{kind}");
     }
     assert_eq!(see(1, [0x08, 0x06], 9, tcp), ["5.1.6.2.1"]);
-    let mut tagged = uncut();
+    let mut tagged = gso_packet();
     tagged.splice(12..12, [0x88, 0xa8, 0, 1, 0x81, 0, 0, 2]);
     let header = Header {
         csum_start: 42,
         hdr_len: 62,
-        ..UNCUT
+        ..GSO
     };
     assert!(sent_bytes(header, tagged, &[CSUM, HOST_TSO4]).is_empty());
     assert_eq!(
-        sent_bytes(UNCUT, vec![0; 60], &[CSUM, HOST_TSO4]),
+        sent_bytes(GSO, vec![0; 60], &[CSUM, HOST_TSO4]),
         ["5.1.6.2.1"]
     );
 }
 
 #[test]
 fn congestion() {
-    let mut bytes = uncut();
+    let mut bytes = gso_packet();
     bytes[34 + 13] = 0x80;
     let all = [CSUM, HOST_TSO4, HOST_ECN];
-    assert_eq!(sent_bytes(UNCUT, bytes.clone(), &all), ["5.1.6.2.1"]);
+    assert_eq!(sent_bytes(GSO, bytes.clone(), &all), ["5.1.6.2.1"]);
     let header = Header {
         gso_type: 0x81,
-        ..UNCUT
+        ..GSO
     };
     assert!(sent_bytes(header, bytes, &all).is_empty());
 }
@@ -514,9 +499,9 @@ fn longest_packet() {
     let mut tagged = vec![0; 1518];
     tagged[12] = 0x81;
     assert!(sent_bytes(zero, tagged, &[MTU]).is_empty());
-    let mut long = uncut();
+    let mut long = gso_packet();
     long.resize(4000, 0);
-    assert!(sent_bytes(UNCUT, long, &[MTU, CSUM, HOST_TSO4]).is_empty());
+    assert!(sent_bytes(GSO, long, &[MTU, CSUM, HOST_TSO4]).is_empty());
 }
 
 #[test]

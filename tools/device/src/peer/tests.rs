@@ -22,7 +22,7 @@ fn world(features: &[u32]) -> World {
 }
 
 /// What is behind the Ethernet header of a packet that is left to the device whole: IP and the protocol.
-fn uncut(kind: u8, version: u8, protocol: u8) -> Packet {
+fn gso_packet(kind: u8, version: u8, protocol: u8) -> Packet {
     let mut bytes: Vec<u8> = (0..200).collect();
     let ethernet = if version == 4 { [8, 0] } else { [0x86, 0xdd] };
     bytes[12..14].copy_from_slice(&ethernet);
@@ -42,7 +42,7 @@ fn uncut(kind: u8, version: u8, protocol: u8) -> Packet {
 
 /// The same in a tunnel over IPv4.
 fn tunneled() -> Packet {
-    let mut packet = uncut(TCPV4 | uncut::TUNNEL4, 4, 17);
+    let mut packet = gso_packet(TCPV4 | gso::TUNNEL4, 4, 17);
     packet.bytes[40..42].copy_from_slice(&[0, 0]);
     packet.bytes[64] = 0x45;
     packet.bytes[73] = 6;
@@ -90,7 +90,7 @@ fn addresses() {
 /// What only the one who sends may have said is not in the answer.
 #[test]
 fn said_for_nothing() {
-    let mut packet = uncut(0, 4, 6);
+    let mut packet = gso_packet(0, 4, 6);
     packet.header = Header {
         flags: 2,
         num_buffers: 7,
@@ -105,7 +105,7 @@ fn said_for_nothing() {
 
 #[test]
 fn checksums() {
-    let mut packet = uncut(0, 4, 6);
+    let mut packet = gso_packet(0, 4, 6);
     packet.header.gso_size = 0;
     packet.header.hdr_len = 0;
     needs(&packet, &[GUEST_CSUM]);
@@ -117,7 +117,7 @@ fn checksums() {
 }
 
 #[test]
-fn uncut_packets() {
+fn gso_packets() {
     for (kind, version, protocol, feature) in [
         (TCPV4, 4, 6, GUEST_TSO4),
         (TCPV6, 6, 6, GUEST_TSO6),
@@ -125,13 +125,13 @@ fn uncut_packets() {
         (UDP_L4, 4, 17, GUEST_USO4),
         (UDP_L4, 6, 17, GUEST_USO6),
     ] {
-        needs(&uncut(kind, version, protocol), &[GUEST_CSUM, feature]);
+        needs(&gso_packet(kind, version, protocol), &[GUEST_CSUM, feature]);
     }
-    let ecn = uncut(TCPV4 | ECN, 4, 6);
+    let ecn = gso_packet(TCPV4 | ECN, 4, 6);
     needs(&ecn, &[GUEST_CSUM, GUEST_TSO4, GUEST_ECN]);
 
     let all = world(&[GUEST_CSUM, GUEST_TSO4, GUEST_TSO6, GUEST_USO4]);
-    let good = uncut(TCPV4, 4, 6);
+    let good = gso_packet(TCPV4, 4, 6);
     let header = good.header;
     for wrong in [
         // Of another kind than the packet is.
@@ -178,7 +178,7 @@ fn tunnels() {
 #[test]
 fn turned_off() {
     let mut world = world(&[GUEST_CSUM, GUEST_TSO4]);
-    let packet = uncut(TCPV4, 4, 6);
+    let packet = gso_packet(TCPV4, 4, 6);
     assert!(answer(&packet, &world).is_some());
     world.offloads.obey((5, 0), &2u64.to_le_bytes());
     assert!(answer(&packet, &world).is_none());
@@ -199,7 +199,7 @@ fn peers() {
     let mut traffic = Traffic::default();
     // It cannot be written.
     let tap = File::open("/dev/null").unwrap();
-    let mut packet = uncut(0, 4, 6);
+    let mut packet = gso_packet(0, 4, 6);
     let mut taken = |peer, packet: &Packet| {
         traffic.peer = peer;
         let is_taken = traffic.hand_over(packet, 0, &mut others, &tap, &mut world);

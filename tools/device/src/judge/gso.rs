@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What there is in a packet that the device is to cut.
+//! What there is in a GSO packet.
 
 use crate::header::Packet;
 
@@ -76,7 +76,7 @@ fn inner(packet: &Packet) -> Option<Ip> {
     ip(packet.bytes.get(start)? >> 4, &packet.bytes, start)
 }
 
-/// That of the packet that is to be cut.
+/// That of the packet that is to be segmented.
 fn own(packet: &Packet) -> Option<Ip> {
     let is_in_tunnel = packet.header.gso_type & TUNNELS != 0;
     if is_in_tunnel {
@@ -86,7 +86,7 @@ fn own(packet: &Packet) -> Option<Ip> {
     }
 }
 
-/// The version of IP of the packet that is to be cut, which may be in a tunnel.
+/// The version of IP of the packet that is to be segmented, which may be in a tunnel.
 pub fn version(packet: &Packet) -> Option<u8> {
     own(packet).map(|(version, ..)| version)
 }

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Packets that leave the guest uncut, from all who may send such: they and what is said about them arrive, or their
-segments where the device takes no uncut ones."""
+"""GSO packets that leave the guest, from all who may send such: they and what is said about them arrive, or their
+segments where the device takes no GSO packets."""
 
 import hashlib
 import itertools
@@ -111,9 +111,9 @@ def test_packets_from_user_space(guest, tap_capture, device, kind):
     frames = [(size, arguments(nic, protocol, six)) for size in LENGTHS]
     headers_length = fields["start"] + (20 if protocol == TCP else 8)
     head = inject.header(hdr_len=headers_length, **fields).hex()
-    uncut = feature in guest.features[number]
+    is_gso = feature in guest.features[number]
     segments = sum(-(-size // SEGMENT) for size in LENGTHS)
-    count = len(LENGTHS) if uncut else segments
+    count = len(LENGTHS) if is_gso else segments
     before = len(lines_of(tap_capture, 1))
 
     guest.run(send("frames", interface=name, sent=[(head, *frame) for frame in frames]))
@@ -121,7 +121,7 @@ def test_packets_from_user_space(guest, tap_capture, device, kind):
 
     assert {line["interface"] for line in found} == {nic.tap}
     assert len(found) == count
-    if uncut:
+    if is_gso:
         for line, (size, wanted) in zip(found, frames):
             data = packets.frame(data=peer.content(size, size), **wanted)
             assert (line["length"], line["hash"]) == (len(data), hashlib.sha256(data).hexdigest())
@@ -145,8 +145,8 @@ def receiver(six, kind=socket.SOCK_DGRAM):
 
 @pytest.mark.parametrize("six", [False, True], ids=["ipv4", "ipv6"])
 @pytest.mark.parametrize("device", NAMES)
-def test_datagrams_cut_by_the_other_side(guest, device, six):
-    """UDP_SEGMENT both ways: each segment comes as a datagram, and no earlier than where it is cut."""
+def test_datagrams_segmented_by_the_other_side(guest, device, six):
+    """UDP_SEGMENT both ways: each segment comes as a datagram, and no earlier than where it is segmented."""
     number = NAMES.index(device)
     nic, size, segment = guest.nics[number], 20_000, 1000
     pieces = [peer.content(size, size)[start : start + segment] for start in range(0, size, segment)]
