@@ -166,7 +166,7 @@ OTHER_QUEUES = rows(
 HANGS = r"not done within \d+ s"
 DONE = r"Result\(rc=0|it says \[\]"
 REFUSED = "fails with ``EINVAL``; all is as it was"
-TOLD = "the device is told again what holds"
+RESYNC = "the device is resynchronised"
 # Of a device that reports no hashes, C remembers the types and tells it nothing.
 TO_DEVICE = "(mac|pairs|offloads|vlan|interrupts)"
 
@@ -200,7 +200,7 @@ COMMANDS = (
         (
             "answered late",
             r"test_late",
-            f"fails with ``ETIMEDOUT``, one line; packets flow; other commands fail at once; {TOLD} once it has answered",
+            f"fails with ``ETIMEDOUT``, one line; packets flow; other commands fail at once; {RESYNC} once it has answered",
             Otherwise("hangs until then, with the rtnl lock", HANGS, r"test_commands.py::test_late\[(mac|vlan)\]"),
         ),
         (
@@ -224,13 +224,13 @@ COMMANDS = (
         (
             "refused: interrupts, the first command of several",
             r"test_refused_interrupts(_of_a_queue)?\[0\]",
-            f"{REFUSED}, and {TOLD}",
-            Otherwise("the same, but the device is not told", r"assert \[\] == \[|in \[\]"),
+            f"{REFUSED}, also in the device",
+            Otherwise("the same, but it is not restored in the device", r"assert \[\] == \[|in \[\]"),
         ),
         (
             "refused: interrupts, a later one",
             r"test_refused_interrupts(_of_a_queue)?\[1\]",
-            f"{REFUSED}, and {TOLD}",
+            f"{REFUSED}, also in the device",
             Otherwise("fails with ``EINVAL``; what was done of it stays", r"\[10, 4, 98, 8\] != |\[99, 4, 20, 8\] != "),
         ),
     ),
@@ -253,7 +253,7 @@ QUIET = rows(
     (
         "answered late",
         r"test_late",
-        "a line; nobody waits, and packets flow; the device is told again once it has answered",
+        "a line; nobody waits, and packets flow; the device is resynchronised once it has answered",
         Otherwise("what needs the rtnl lock hangs until then", HANGS, r"test_quiet_commands.py::test_late\[promiscuous\]"),
     ),
     (
@@ -283,16 +283,16 @@ MANY_COMMANDS = rows(
         Otherwise("asks once, and waits, with the rtnl lock", r"assert \[\(8, 1\)\] == ", also=UBSAN, alone=True),
     ),
     (
-        "all settings, told again after one had no answer",
+        "resync of all settings, after one had no answer",
         r"test_others_come_between",
         "others have the rtnl lock in between",
         Otherwise("hangs at the one, with the rtnl lock", HANGS, alone=True),
     ),
     (
-        "all settings, told again when the machine wakes up",
+        "all settings, restored when the machine wakes up",
         r"test_resume",
-        "it is awake before all are told, and the rest comes later",
-        Otherwise("VLANs are not told again", r"the device has not been told", also=UBSAN, alone=True),
+        "it is awake before all are restored, and the rest comes later",
+        Otherwise("VLANs are not restored", r"the device has not been told", also=UBSAN, alone=True),
     ),
 )
 STATISTICS = rows(

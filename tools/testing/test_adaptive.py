@@ -163,7 +163,7 @@ def test_interface_down_and_up(guest, nic):
 
 
 def test_device_that_refuses(guest, nic):
-    """It stays as it was, and the next thing that is found is told again."""
+    """It stays as it was, and the next thing that is found is sent again."""
     change(guest, nic, "adaptive-rx on")
     nic.order("script", answers=[REFUSES] * 100)
     adapts(guest, nic)

@@ -23,8 +23,8 @@ REFUSED = 1
 # What a device may say that the length of an answer of one byte is: also that with the header and what follows it, of 2.
 LENGTHS = (0, 2, 5, 0xFFFF, 0xFFFFFFFF)
 SAID_OF_LENGTHS = "its lengths mean nothing"
-# When the device is told again what is set, filters come after the number of queues, and interrupts last.
-FIRST_AGAIN, LAST_AGAIN = (1, 1), ((6, 2), f"{2 * PAIRS - 1:02x}000000")
+# When the device is resynchronised, filters come after the number of queues, and interrupts last.
+FIRST_RESYNC, LAST_RESYNC = (1, 1), ((6, 2), f"{2 * PAIRS - 1:02x}000000")
 MESSAGES = {errno.EINVAL: "Invalid argument", errno.ETIMEDOUT: "timed out", errno.EIO: "Input/output error"}
 
 
@@ -44,7 +44,7 @@ class Command:
     # How many of these the device is told; the last one has the body.
     count: int = 1
     # What undoes it if the device may have done it although it counts as failed; by default the same command.
-    again: tuple[int, int] | None = None
+    undone_by: tuple[int, int] | None = None
 
 
 COMMANDS = {
@@ -70,7 +70,7 @@ COMMANDS = {
         (2, 0),
         "0700",
         "ip -br link show type vlan",
-        again=(2, 1),
+        undone_by=(2, 1),
     ),
     "hashes": Command(
         "ethtool -N NIC rx-flow-hash tcp4 sd",
@@ -134,33 +134,33 @@ def answer(nic, code, count=1, **how):
 
 def after(nic, code):
     """What the device has been told after the first command of this kind."""
-    all_told = ordered.commands(nic)
-    return all_told[[one for one, _ in all_told].index(code) + 1 :]
+    sent = ordered.commands(nic)
+    return sent[[one for one, _ in sent].index(code) + 1 :]
 
 
-def all_again(nic, already=(), first=FIRST_AGAIN):
-    """Waits until the device has been told all that is set, as it may have done what counts as failed; returns that."""
-    limit, all_told = time.monotonic() + exchange.TIMEOUT, list(already)
+def resync(nic, already=(), first=FIRST_RESYNC):
+    """Waits until the device has been resynchronised, as it may have done what counts as failed; returns what was sent."""
+    limit, sent = time.monotonic() + exchange.TIMEOUT, list(already)
 
     def complete():
-        codes = [code for code, _ in all_told]
+        codes = [code for code, _ in sent]
         if first not in codes:
             return False
-        rest = all_told[codes.index(first) :]
-        return any(code == LAST_AGAIN[0] and body.startswith(LAST_AGAIN[1]) for code, body in rest)
+        rest = sent[codes.index(first) :]
+        return any(code == LAST_RESYNC[0] and body.startswith(LAST_RESYNC[1]) for code, body in rest)
 
     while not complete():
-        assert time.monotonic() < limit, f"the device has not been told again: {all_told}"
+        assert time.monotonic() < limit, f"the device has not been resynchronised: {sent}"
         time.sleep(0.1)
-        all_told += ordered.commands(nic)
-    return all_told
+        sent += ordered.commands(nic)
+    return sent
 
 
-def told_again(nic, command, already=()):
+def undone_by_resync(nic, command, already=()):
     """Waits for that, and looks whether it undoes the command."""
-    all_told = all_again(nic, already)
-    assert (command.again or command.code) in [code for code, _ in all_told]
-    assert not any(code == command.code and body.startswith(command.body) for code, body in all_told), all_told
+    sent = resync(nic, already)
+    assert (command.undone_by or command.code) in [code for code, _ in sent]
+    assert not any(code == command.code and body.startswith(command.body) for code, body in sent), sent
 
 
 def run(guest, nic, command, check=True):
@@ -251,8 +251,8 @@ def test_odd_lengths_are_said_once(guest, driver, nics, hashes):
 
 
 def test_late(guest, nic, command):
-    """No command waits for another one's answer, and packets flow. The device may have done it; when it has answered, it
-    is told that this is not so."""
+    """No command waits for another one's answer, and packets flow. The device may have done it; when it has answered,
+    it is resynchronised."""
     answer(nic, command.code, withheld=True)
     fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
     ordered.forget_commands(nic)
@@ -262,25 +262,25 @@ def test_late(guest, nic, command):
     assert ordered.commands(nic) == []
     exchange.everything(guest, nic)
     nic.order("release")
-    told_again(nic, command)
+    undone_by_resync(nic, command)
     works(guest, nic, command)
 
 
 def test_late_twice(guest, nics):
-    """Also when it is told again: what it may have done by then and nobody wants is not forgotten over that. It goes on with
+    """Also of a resync: what it may have done by then and nobody wants is not forgotten over that. It goes on with
     what was left open."""
     nic, command = nics[0], COMMANDS["vlan"]
     answer(nic, command.code, withheld=True)
     fails(guest, nic, command, errno.ETIMEDOUT, f"within {LIMIT} ms")
     ordered.forget_commands(nic)
-    answer(nic, command.again, withheld=True)
+    answer(nic, command.undone_by, withheld=True)
     nic.order("release")
     log = f"dmesg --notime | grep 'does not forget VLAN {int.from_bytes(bytes.fromhex(command.body), 'little')}'"
     guest.run(f"until {log}; do sleep 0.1; done", timeout=limit.HANGS)
-    assert FIRST_AGAIN in [code for code, _ in ordered.commands(nic)]
+    assert FIRST_RESYNC in [code for code, _ in ordered.commands(nic)]
     nic.order("release")
-    codes = [code for code, _ in all_again(nic, first=command.again)]
-    assert FIRST_AGAIN not in codes and codes.count(command.again) == 1
+    codes = [code for code, _ in resync(nic, first=command.undone_by)]
+    assert FIRST_RESYNC not in codes and codes.count(command.undone_by) == 1
     errors(guest)
     works(guest, nic, command)
 
@@ -308,7 +308,7 @@ def test_fewer_queues_without_an_answer(guest, nics, hashes):
     assert done.rc != 0 and MESSAGES[errno.ETIMEDOUT] in done.stderr
     assert queues.used(guest, name)[0] == 1
     exchange.everything(guest, nic)
-    all_again(nic, after(nic, (4, 1) if hashes else (4, 0)))
+    resync(nic, after(nic, (4, 1) if hashes else (4, 0)))
     run(guest, nic, f"ethtool -L NIC combined {PAIRS}")
     assert queues.used(guest, name)[0] == PAIRS
     exchange.everything(guest, nic)

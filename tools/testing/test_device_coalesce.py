@@ -104,7 +104,7 @@ def test_time(guest, nic):
 
 
 def test_queue_that_was_reset(guest, driver):
-    """The device forgets what was set for a queue that is reset, and is told again."""
+    """The device forgets what was set for a queue that is reset, and it is restored."""
     if driver is drivers.C:
         pytest.skip("the C driver has the queue get what is set for all")
     nic = guest.nics[NAMES.index("queues that are reset")]

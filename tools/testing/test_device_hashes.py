@@ -180,7 +180,7 @@ def test_device_refuses(guest, what):
 
 
 def test_device_bound_again(guest, driver, nic):
-    """A reset has the device forget all, and the driver tells it again."""
+    """A reset has the device forget all, and the driver sends it again."""
     virtio = guest.virtio_device(nic)
     binding.unbind(guest, driver, virtio)
     binding.bind(guest, driver, virtio)

@@ -39,25 +39,25 @@ def slow(nic, milliseconds):
     nic.order("script", answers=[{"delay_ms": milliseconds}] * 1000)
 
 
-def until_told(nic, all_told, wanted, at_most=60):
+def until_sent(nic, sent, wanted, at_most=60):
     """Waits for a command, and returns all until then."""
     end = time.monotonic() + at_most
-    while not any(code == wanted[0] and body.startswith(wanted[1]) for code, body in all_told):
-        assert time.monotonic() < end, f"the device has not been told: {all_told}"
+    while not any(code == wanted[0] and body.startswith(wanted[1]) for code, body in sent):
+        assert time.monotonic() < end, f"the device has not been told: {sent}"
         time.sleep(0.02)
-        all_told += ordered.commands(nic)
-    return all_told
+        sent += ordered.commands(nic)
+    return sent
 
 
-def vlans(all_told):
-    return {int.from_bytes(bytes.fromhex(body), "little") for code, body in all_told if code == VLAN_ADD}
+def vlans(sent):
+    return {int.from_bytes(bytes.fromhex(body), "little") for code, body in sent if code == VLAN_ADD}
 
 
-def is_told_all(guest, nic, told):
+def rest_is_sent(guest, nic, sent):
     """What is left of the settings comes, and packets flow."""
-    until_told(nic, told, LAST)
+    until_sent(nic, sent, LAST)
     nic.order("script", answers=[])
-    assert vlans(told) >= set(VLANS)
+    assert vlans(sent) >= set(VLANS)
     errors(guest)
     exchange.pings(guest, nic)
 
@@ -77,26 +77,26 @@ def test_counters(guest):
 
 
 def test_others_come_between(guest):
-    """What a device is told again goes on where it has stopped, and who wants the lock does not wait for all of it."""
+    """A resync goes on where it has stopped, and who wants the lock does not wait for all of it."""
     nic = guest.nics[0]
     nic.order("script", answers=[{"command": ADDRESS, "withheld": True}])
     guest.run(f"ip link set {nic.name} address 02:00:00:00:00:55", check=False)
     ordered.forget_commands(nic)
     slow(nic, LIMIT // 10)
     nic.order("release")
-    told = until_told(nic, [], (VLAN_ADD, ""))
+    sent = until_sent(nic, [], (VLAN_ADD, ""))
     guest.run(f"ip link set {nic.name} alias something")
-    told += ordered.commands(nic)
-    assert not vlans(told) >= set(VLANS), "the lock was held until all was told"
-    is_told_all(guest, nic, told)
+    sent += ordered.commands(nic)
+    assert not vlans(sent) >= set(VLANS), "the lock was held until all was sent"
+    rest_is_sent(guest, nic, sent)
 
 
 def test_resume(guest):
-    """It is told what is left when the machine is awake, and all has been told in the end."""
+    """What is left is restored when the machine is awake, and all has been in the end."""
     nic = guest.nics[0]
     ordered.forget_commands(nic)
     slow(nic, LIMIT // 4)
     to_sleep(guest)
-    told = ordered.commands(nic)
-    assert not vlans(told) >= set(VLANS), "the machine was awake only when all was told"
-    is_told_all(guest, nic, told)
+    sent = ordered.commands(nic)
+    assert not vlans(sent) >= set(VLANS), "the machine was awake only when all was restored"
+    rest_is_sent(guest, nic, sent)

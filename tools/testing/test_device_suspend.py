@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""After the machine has slept, a device is told again all that it had been told, and nothing else; and all that can be set
+"""After the machine has slept, all that was set in a device is restored, and nothing else; and all that can be set
 is as it was, in whatever order it was set."""
 
 import random

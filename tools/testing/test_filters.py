@@ -219,7 +219,7 @@ def test_mode_is_not_answered(faulty):
         assert "within 300 ms" in "\n".join(errors(faulty))
         exchange.pings(faulty, nic)
         becomes(faulty, nic, promiscuous=wanted == "on")
-        commands.settled(faulty)
+        commands.resynced(faulty)
     assert errors(faulty) == []
     commands.parameter(faulty, "control_timeout", 5000)
     exchange.everything(faulty, nic)

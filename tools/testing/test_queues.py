@@ -392,7 +392,7 @@ def test_device_does_not_answer(faulty, driver):
     said = errors(faulty)
     assert len(said) == 1 and "VIRTIO_NET_CTRL_MQ_VQ_PAIRS_SET" in said[0], said
     queues.flows(faulty, nic.host4)
-    commands.settled(faulty)
+    commands.resynced(faulty)
     queues.use(faulty, name, PAIRS - 1)
     assert errors(faulty) == []
     queues.use(faulty, name, PAIRS)
@@ -412,7 +412,7 @@ def test_limit_of_commands(faulty, driver):
     said = errors(faulty)
     assert len(said) == 1 and "within 300 ms" in said[0], said
     faulty.run(f"echo 5000 >{path}")
-    commands.settled(faulty)
+    commands.resynced(faulty)
     queues.use(faulty, name, PAIRS)
 
 

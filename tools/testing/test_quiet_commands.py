@@ -167,7 +167,7 @@ def test_refused(guest, nic, command, answer):
 
 @pytest.mark.parametrize("written", LENGTHS)
 def test_length_of_answer(guest, nic, command, written):
-    """What it says counts: the command is done, and nothing is told again."""
+    """What it says counts: the command is done, and there is no resync."""
     answered(guest, nic, command, {"written": written})
     told(nic, command)
     told_nothing_more(guest, nic)

@@ -6,8 +6,8 @@ use crate::{
     config,
     control::{
         commands::SetQueuePairs,
-        is_open,
-        together,
+        outcome_unknown,
+        with_deadline,
         Access, //
     },
     features,
@@ -70,7 +70,7 @@ pub(crate) fn at_first(pairs: u16) -> u16 {
 pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     if !rss::start(device, rtnl) {
         let wanted = device.num_queues();
-        let used = match tell(device, wanted, rtnl) {
+        let used = match set_pairs(device, wanted, rtnl) {
             Ok(()) => wanted,
             Err(EINVAL) => find(device, wanted).unwrap_or(1),
             Err(_) => 1,
@@ -89,12 +89,12 @@ fn find(device: &Device<VirtioNet>, wanted: u16) -> Option<u16> {
     let control = Access::new(device, features::MQ)?;
     let above = wanted.saturating_add(1)..=device.max_queues();
     // The search ends without an answer in time, too.
-    let (pairs, told) = together(device, || {
+    let (pairs, result) = with_deadline(device, || {
         Iterator::chain((1..wanted).rev(), above.rev())
             .map(|pairs| (pairs, control.send(&SetQueuePairs(pairs))))
-            .find(|(_, told)| told.is_ok() || is_open(told))
+            .find(|(_, result)| result.is_ok() || outcome_unknown(result))
     })?;
-    told.ok()?;
+    result.ok()?;
     dev_info!(
         device.shared().device,
         "device takes {pairs} pairs of queues\n"
@@ -102,19 +102,19 @@ fn find(device: &Device<VirtioNet>, wanted: u16) -> Option<u16> {
     Some(pairs)
 }
 
-/// Tells the device again how many pairs to use, and what to hash.
+/// Resynchronises how many pairs the device uses, and what it hashes.
 ///
 /// Process context. May sleep.
 ///
 /// # Errors
 ///
 /// What [`Access::send`] says; `ENOMEM`.
-pub(crate) fn repeat(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
-    rss::replay(device, rtnl)?;
+pub(crate) fn resync(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+    rss::apply(device, rtnl)?;
     if rss::steers(device.shared()) {
         return Ok(());
     }
-    tell(device, device.num_queues(), rtnl)
+    set_pairs(device, device.num_queues(), rtnl)
 }
 
 /// Changes the number of pairs that are used. C functions: `virtnet_set_channels()`,
@@ -133,20 +133,20 @@ pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> 
 
     if pairs <= before {
         device.set_num_queues(pairs, rtnl)?;
-        let told = tell(device, pairs, rtnl);
+        let result = set_pairs(device, pairs, rtnl);
         // Without an answer it may do it at any time. What is sent through the others is lost then.
-        if told.is_ok() || is_open(&told) {
+        if result.is_ok() || outcome_unknown(&result) {
             spread(device, pairs);
         } else {
-            restore(device, before, rtnl);
+            revert(device, before, rtnl);
         }
-        return told;
+        return result;
     }
-    tell(device, pairs, rtnl)?;
+    set_pairs(device, pairs, rtnl)?;
     spread(device, pairs);
     device.set_num_queues(pairs, rtnl).inspect_err(|_| {
-        // If this fails too, `tell` has said so. The stack receives from all queues.
-        let _ = tell(device, before, rtnl);
+        // If this fails too, `set_pairs` has said so. The stack receives from all queues.
+        let _ = set_pairs(device, before, rtnl);
         spread(device, before);
     })
 }
@@ -158,7 +158,7 @@ fn spread(device: &Device<VirtioNet>, pairs: u16) {
 }
 
 /// Has the stack use as many queues again as the device does.
-fn restore(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
+fn revert(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
     if let Err(error) = device.set_num_queues(pairs, rtnl) {
         dev_err!(
             device.shared().device,
@@ -173,7 +173,7 @@ fn restore(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
 
 /// Tells the device how many pairs to use: as the queues to choose from if it chooses by a hash. A
 /// command for the number alone would end that.
-fn tell(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+fn set_pairs(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
     let shared = device.shared();
     if rss::steers(shared) {
         return rss::spread(device, pairs, rtnl);

@@ -169,8 +169,8 @@ pub(crate) fn set(
         .switch(device, &chosen, napi, rtnl)
         .and_then(|()| match (control, queue) {
             (None, _) => Ok(()),
-            (Some(control), None) => state.tell_all(device, control, wanted),
-            (Some(control), Some(queue)) => state.tell_pair(device, control, queue, wanted),
+            (Some(control), None) => state.set_all(device, control, wanted),
+            (Some(control), Some(queue)) => state.set_pair(device, control, queue, wanted),
         })
         .inspect_err(|_| state.switch_back(device, &chosen, napi, rtnl))?;
     for index in chosen {
@@ -195,39 +195,39 @@ fn check_immediate(wanted: Coalesce) -> Result {
     Ok(())
 }
 
-/// Tells the device again what has been set.
+/// Restores what has been set in a device that has been reset.
 ///
 /// Process context. May sleep.
 ///
 /// # Errors
 ///
 /// What [`Access::send`](crate::control::Access::send) says.
-pub(crate) fn replay(device: &Device<VirtioNet>) -> Result {
-    device.shared().moderation.0.lock().replay(device)
+pub(crate) fn restore(device: &Device<VirtioNet>) -> Result {
+    device.shared().moderation.0.lock().restore(device)
 }
 
-/// Tells the device again what has been set for all queues. It forgets by that what it had been told of single ones.
+/// Resynchronises what has been set for all queues. The device forgets by that what was set for single ones.
 ///
-/// As for [`replay`].
-pub(crate) fn repeat(device: &Device<VirtioNet>) -> Result {
-    device.shared().moderation.0.lock().replay_all(device)
+/// As for [`restore`].
+pub(crate) fn resync(device: &Device<VirtioNet>) -> Result {
+    device.shared().moderation.0.lock().restore_all(device)
 }
 
-/// Whether there is a pair with the number `index`, and the device is told about single queues.
+/// Whether there is a pair with the number `index`, and the device has settings for single queues.
 pub(crate) fn has_own(device: &Device<VirtioNet>, index: u16) -> bool {
     Access::new(device, features::VQ_NOTF_COAL).is_some() && index < device.max_queues()
 }
 
-/// Tells the device again what has been set for the queues of a pair.
+/// Resynchronises what has been set for the queues of a pair.
 ///
-/// As for [`replay`].
-pub(crate) fn repeat_own(device: &Device<VirtioNet>, index: u16) -> Result {
+/// As for [`restore`].
+pub(crate) fn resync_own(device: &Device<VirtioNet>, index: u16) -> Result {
     device
         .shared()
         .moderation
         .0
         .lock()
-        .replay_own(device, index)
+        .restore_own(device, index)
 }
 
 /// Puts off the interrupts of the receive queue `index` as the kernel has found to be best, unless
@@ -255,14 +255,14 @@ pub(crate) fn adapt_rx(device: &Device<VirtioNet>, index: u16, found: Moderation
     }
 }
 
-/// Tells the device about the receive queue `index` again, which has been reset: it has the setting
-/// of all queues now, at best.
+/// Restores the setting of the receive queue `index`, which has been reset: it has that of all queues
+/// now, at best.
 ///
 /// # Errors
 ///
 /// What [`Access::send`](crate::control::Access::send) says; then it keeps that.
 pub(crate) fn restore_rx(device: &Device<VirtioNet>, index: u16) -> Result {
-    restore(device, index, virtqueues(index).0, |coalesce| {
+    restore_queue(device, index, virtqueues(index).0, |coalesce| {
         &mut coalesce.rx
     })
 }
@@ -273,12 +273,12 @@ pub(crate) fn restore_rx(device: &Device<VirtioNet>, index: u16) -> Result {
 ///
 /// As there.
 pub(crate) fn restore_tx(device: &Device<VirtioNet>, index: u16) -> Result {
-    restore(device, index, virtqueues(index).1, |coalesce| {
+    restore_queue(device, index, virtqueues(index).1, |coalesce| {
         &mut coalesce.tx
     })
 }
 
-fn restore(
+fn restore_queue(
     device: &Device<VirtioNet>,
     index: u16,
     virtqueue: u16,

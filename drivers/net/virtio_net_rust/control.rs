@@ -9,19 +9,19 @@
 mod access;
 pub(crate) mod commands;
 mod deadline;
-mod doubt;
+mod resync;
 
 pub(crate) use self::{
     access::{
-        settle,
-        together,
+        resync,
+        with_deadline,
         Access, //
     },
-    doubt::is_open,
+    resync::outcome_unknown,
 };
 use self::{
     deadline::Deadline,
-    doubt::Doubt, //
+    resync::Resync, //
 };
 use crate::settings::Part;
 use kernel::{
@@ -53,7 +53,7 @@ const FIRST_PAUSE: i64 = 5;
 /// The longest pause, in microseconds.
 const LONGEST_PAUSE: i64 = 1000;
 
-/// `VIRTIO_NET_OK`: the device has done what it was told.
+/// `VIRTIO_NET_OK`: the device has done the command.
 const OK: u8 = 0;
 
 /// A command to the device.
@@ -109,20 +109,20 @@ struct State {
     queue: Virtqueue<Exchange>,
     /// Whether the queue still has a command that nobody waits for any more.
     overdue: bool,
-    /// Whether the device may have done a command that counts as failed, or was not told one that counts.
-    doubt: Doubt,
+    /// Whether the device may have done a command that counts as failed, or was not sent one that counts.
+    resync: Resync,
     /// Until when all commands have to be done that are sent now, if that is not each one's own limit.
     deadline: Option<Deadline>,
 }
 
-/// Whether the device has to be told again what is set.
-enum Repeat {
+/// Whether the device has to be resynchronised.
+enum ResyncState {
     /// It has not.
-    No,
+    InSync,
     /// It has: when it has answered what it owes, if it owes that, and some time after the last time.
-    Later,
+    Pending,
     /// It has, from here on, and takes commands.
-    Now(Part),
+    Begun(Part),
 }
 
 impl Control {
@@ -147,30 +147,30 @@ impl Control {
         *self.state.lock() = Some(State::new(queue));
     }
 
-    /// Whether the device has to be told again what is set. If that is now, whoever asks tells it, and says so
-    /// with [`repeated`](Self::repeated) afterwards. Process context. May sleep, but does not wait for a command
-    /// that is under way.
-    fn repeat(&self) -> Repeat {
+    /// Begins to resynchronise the device, if it has to be and that is now: whoever calls this does it, and says
+    /// so with [`end_resync`](Self::end_resync) afterwards. Process context. May sleep, but does not wait for a
+    /// command that is under way.
+    fn begin_resync(&self) -> ResyncState {
         let Some(mut guard) = self.state.try_lock() else {
-            return Repeat::Later;
+            return ResyncState::Pending;
         };
         match &mut *guard {
-            Some(state) if state.doubt.exists && !state.queue.is_broken() => {
-                if state.settle().is_err() || !state.doubt.is_due() {
-                    return Repeat::Later;
+            Some(state) if state.resync.pending && !state.queue.is_broken() => {
+                if state.reap_overdue().is_err() || !state.resync.is_due() {
+                    return ResyncState::Pending;
                 }
-                Repeat::Now(state.doubt.begin())
+                ResyncState::Begun(state.resync.begin())
             }
-            _ => Repeat::No,
+            _ => ResyncState::InSync,
         }
     }
 
-    /// The device has been told again what is set, from a part on, up to that where it did not answer in time if
-    /// there was one. Says whether it has, as far as it can be known, taken or refused all of that. Process context. May
+    /// The device has been resynchronised, from a part on, up to that where it did not answer in time if there was
+    /// one. Returns whether it has, as far as it can be known, taken or refused all of that. Process context. May
     /// sleep.
-    fn repeated(&self, began: Part, stopped: Option<Part>) -> bool {
+    fn end_resync(&self, began: Part, stopped: Option<Part>) -> bool {
         match &mut *self.state.lock() {
-            Some(state) => state.doubt.end(began, stopped),
+            Some(state) => state.resync.end(began, stopped),
             None => false,
         }
     }
@@ -231,9 +231,9 @@ impl Control {
         let mut guard = self.state.lock();
         let state = Option::as_mut(&mut *guard).ok_or(ENODEV)?;
 
-        if let Err(error) = state.settle().and_then(|()| state.in_time()) {
+        if let Err(error) = state.reap_overdue().and_then(|()| state.check_deadline()) {
             // Not all who have something set look what becomes of it.
-            state.doubt(request);
+            state.request_resync(request);
             return Err(error);
         }
         let mut message = Message::new(state.queue.device());
@@ -249,8 +249,8 @@ impl Control {
         }
 
         let answered = state.answer(request, &self.odd);
-        if is_open(&answered) {
-            state.doubt(request);
+        if outcome_unknown(&answered) {
+            state.request_resync(request);
         }
         answered
     }
@@ -261,19 +261,19 @@ impl State {
         Self {
             queue,
             overdue: false,
-            doubt: Doubt::default(),
+            resync: Resync::default(),
             deadline: None,
         }
     }
 
     /// Notes that it is not known whether the device has done what the request says.
-    fn doubt(&mut self, request: &Request<'_>) {
+    fn request_resync(&mut self, request: &Request<'_>) {
         if request.sets {
-            self.doubt.arise(self.deadline.is_some());
+            self.resync.request(self.deadline.is_some());
         }
     }
 
-    fn in_time(&self) -> Result {
+    fn check_deadline(&self) -> Result {
         match self.deadline {
             Some(deadline) if deadline.is_over() => Err(ETIMEDOUT),
             _ => Ok(()),
@@ -281,7 +281,7 @@ impl State {
     }
 
     /// Looks for the answer that is overdue, if one is.
-    fn settle(&mut self) -> Result {
+    fn reap_overdue(&mut self) -> Result {
         if !self.overdue {
             return Ok(());
         }

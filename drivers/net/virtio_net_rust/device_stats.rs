@@ -16,7 +16,7 @@ use crate::{
             GetStats,
             QueryStats, //
         },
-        together,
+        with_deadline,
         Access, //
     },
     features,
@@ -260,7 +260,7 @@ fn ask(
             ask_at_once(control, &some, &mut take)?;
         }
     };
-    if let Err(error) = together(device, ask_all) {
+    if let Err(error) = with_deadline(device, ask_all) {
         dev_err!(
             device.shared().device,
             "device does not say what it has counted: {error:?}\n"

@@ -6,9 +6,9 @@ mod guest;
 
 pub(crate) use self::guest::{
     change,
-    repeat,
-    replay,
-    restore, //
+    restore,
+    resync,
+    revert, //
 };
 
 use crate::{
@@ -47,7 +47,7 @@ impl net::CheckFeatures for VirtioNet {
 impl net::SetFeatures for VirtioNet {
     fn set_features(device: &net::Device<Self>, wanted: Features) -> Result {
         change(device, wanted)?;
-        rss::change(device, wanted).inspect_err(|_| restore(device, wanted))
+        rss::change(device, wanted).inspect_err(|_| revert(device, wanted))
     }
 }
 

@@ -196,7 +196,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> bool {
     let Some(rss) = &shared.rss else {
         return false;
     };
-    if replay(device, rtnl).is_err() {
+    if apply(device, rtnl).is_err() {
         rss.state.lock().refused = true;
         dev_warn!(
             shared.device,
@@ -207,14 +207,14 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> bool {
     steers(shared)
 }
 
-/// Tells the device again what has been set: with as many queues as the stack uses.
+/// Sends the device what has been set: with as many queues as the stack uses.
 ///
 /// Process context. May sleep.
 ///
 /// # Errors
 ///
 /// What [`Access::send`](crate::control::Access::send) says; `ENOMEM`.
-pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+pub(crate) fn apply(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     if usable(device.shared()).is_err() {
         return Ok(());
     }
@@ -229,7 +229,7 @@ pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
 ///
 /// # Errors
 ///
-/// As for [`replay`]; `EINVAL` if the table has a queue that is not among them. All is as before.
+/// As for [`apply`]; `EINVAL` if the table has a queue that is not among them. All is as before.
 pub(crate) fn spread(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
     let shared = device.shared();
     let rss = usable(shared)?;
@@ -260,7 +260,7 @@ pub(crate) fn get(shared: &Shared, table: Option<&mut [u32]>, key: Option<&mut [
 /// # Errors
 ///
 /// `EOPNOTSUPP` if the device has no table or does not hash; `EINVAL` if the table has a queue that
-/// is not used; as for [`replay`]. All is as before.
+/// is not used; as for [`apply`]. All is as before.
 pub(crate) fn set(device: &Device<VirtioNet>, table: Option<&[u32]>, key: Option<&[u8]>) -> Result {
     if table.is_none() && key.is_none() {
         return Ok(());
@@ -296,7 +296,7 @@ pub(crate) fn fields(shared: &Shared, flow: Flow) -> HashFields {
 ///
 /// # Errors
 ///
-/// `EINVAL` if the device has no such hash; as for [`replay`]. All is as before.
+/// `EINVAL` if the device has no such hash; as for [`apply`]. All is as before.
 pub(crate) fn set_fields(device: &Device<VirtioNet>, flow: Flow, fields: HashFields) -> Result {
     let shared = device.shared();
     let Ok(rss) = usable(shared) else {
@@ -332,7 +332,7 @@ pub(crate) fn set_fields(device: &Device<VirtioNet>, flow: Flow, fields: HashFie
 ///
 /// # Errors
 ///
-/// As for [`replay`]; `EOPNOTSUPP` if the device does not hash. All is as before.
+/// As for [`apply`]; `EOPNOTSUPP` if the device does not hash. All is as before.
 pub(crate) fn change(device: &Device<VirtioNet>, wanted: Features) -> Result {
     let (shared, now) = (device.shared(), device.features());
     if wanted.contains(Features::RXHASH) == now.contains(Features::RXHASH) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What has been set, and telling it to a device that has been reset, or that may have understood
-//! otherwise.
+//! What has been set, and sending it to a device that has been reset (restore), or that may have something
+//! else set (resync).
 //!
 //! Nothing is kept twice, so nothing can differ. What the stack knows is asked of the stack when it is
 //! needed:
@@ -40,7 +40,7 @@ use kernel::{
 impl net::Serviced for VirtioNet {
     fn service(device: &Device<Self>) {
         link::update(device);
-        control::settle(device);
+        control::resync(device);
     }
 }
 
@@ -61,66 +61,66 @@ pub(crate) enum Part {
     InterruptsOf(u16),
 }
 
-/// Tells a device that has started all that has been set, but for the sizes of the rings. What it
+/// Restores all that has been set in a device that has started, but for the sizes of the rings. What it
 /// does not take is in the log; the rest counts all the same. It has as long for all of that as for a single
-/// command otherwise; what is left then is told later, when others can have the rtnl lock in between.
+/// command otherwise; what is left then is resynchronised later, when others can have the rtnl lock in between.
 ///
 /// Process context. May sleep.
-pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
-    control::together(device, || {
+pub(crate) fn restore(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+    control::with_deadline(device, || {
         channels::start(device, rtnl);
-        report(device, "offloads", &offloads::replay(device));
+        report(device, "offloads", &offloads::restore(device));
         let address = address::set(device, device.mac(rtnl));
         report(device, "MAC address", &address);
         let mode = rx_mode::set(device, &device.rx_mode(rtnl));
         report(device, "filter of addresses", &mode);
-        report(device, "filter of VLANs", &vlan::replay(device, rtnl));
-        report(device, "interrupts", &coalesce::replay(device));
+        report(device, "filter of VLANs", &vlan::restore(device, rtnl));
+        report(device, "interrupts", &coalesce::restore(device));
     });
 }
 
-/// Tells a device that may have done what counts as failed a part of what is set, as far as there are commands for
-/// it. Returns what has become of that, and the next part if there is one. As [`replay`].
-pub(crate) fn repeat(
+/// Resynchronises a device that may have done what counts as failed: sends a part of what is set, as far as there are
+/// commands for it. Returns what has become of that, and the next part if there is one. As [`restore`].
+pub(crate) fn resync(
     device: &Device<VirtioNet>,
     part: Part,
     rtnl: &rtnl::Held,
 ) -> (Result, Option<Part>) {
-    let (what, told, next) = match part {
+    let (what, result, next) = match part {
         Part::Queues => (
             "queues",
-            channels::repeat(device, rtnl),
+            channels::resync(device, rtnl),
             Some(Part::Offloads),
         ),
-        Part::Offloads => ("offloads", offloads::repeat(device), Some(Part::Address)),
+        Part::Offloads => ("offloads", offloads::resync(device), Some(Part::Address)),
         Part::Address => {
-            let told = address::set(device, device.mac(rtnl));
-            ("MAC address", told, Some(Part::Filter))
+            let result = address::set(device, device.mac(rtnl));
+            ("MAC address", result, Some(Part::Filter))
         }
         Part::Filter => {
-            let told = rx_mode::set(device, &device.rx_mode(rtnl));
-            ("filter of addresses", told, Some(Part::Vlan(0)))
+            let result = rx_mode::set(device, &device.rx_mode(rtnl));
+            ("filter of addresses", result, Some(Part::Vlan(0)))
         }
-        Part::Vlan(from) => match vlan::repeat(device, from, rtnl) {
-            Some((vid, told)) => {
+        Part::Vlan(from) => match vlan::resync(device, from, rtnl) {
+            Some((vid, result)) => {
                 let next = Part::Vlan(vid.saturating_add(1));
-                ("filter of VLANs", told, Some(next))
+                ("filter of VLANs", result, Some(next))
             }
             None => ("filter of VLANs", Ok(()), Some(Part::Interrupts)),
         },
         Part::Interrupts => {
             let next = coalesce::has_own(device, 0).then_some(Part::InterruptsOf(0));
-            ("interrupts", coalesce::repeat(device), next)
+            ("interrupts", coalesce::resync(device), next)
         }
         Part::InterruptsOf(pair) => {
             let next = pair.saturating_add(1);
-            let told = coalesce::repeat_own(device, pair);
+            let result = coalesce::resync_own(device, pair);
             let next = coalesce::has_own(device, next).then_some(Part::InterruptsOf(next));
-            ("interrupts", told, next)
+            ("interrupts", result, next)
         }
     };
-    report(device, what, &told);
-    (told, next)
+    report(device, what, &result);
+    (result, next)
 }
 
 #[inline(never)]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Suspending the machine, and saving it to disk: the device loses its queues and all that it has
-//! been told, and gets them back. The interface stays.
+//! Suspending the machine, and saving it to disk: the device loses its queues and all that is set
+//! in it, and gets them back. The interface stays.
 
 use crate::{
     link,
@@ -65,13 +65,13 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
     netdev
         .thaw(queues.pairs, |netdev, rtnl| {
             device.ready();
-            settings::replay(netdev, rtnl);
+            settings::restore(netdev, rtnl);
         })
         .inspect_err(|_| freeze(netdev))?;
     // The rings are as large as can be now. What cannot be done is in the log; they work all the
     // same.
     let _ = rings::set(netdev, sizes, &rtnl::lock());
-    // If the device has left something open of what it was told, it is told that when others have the lock too.
+    // If the outcome of a command is unknown, the device is resynchronised when others have the lock too.
     link::changed(netdev);
     Ok(())
 }

@@ -8,7 +8,7 @@ use crate::{
             AddVlan,
             RemoveVlan, //
         },
-        is_open,
+        outcome_unknown,
         Access, //
     },
     features,
@@ -63,9 +63,9 @@ fn entry(known: &mut KVec<Vlan>, vid: u16) -> Result<&mut Vlan> {
     known.get_mut(index).ok_or(EINVAL)
 }
 
-/// Forgets a VLAN, unless the device may have it: a command about it has ended like that.
-fn settle(known: &mut KVec<Vlan>, vid: u16, told: &Result) {
-    if !is_open(told) {
+/// Records how a command about a VLAN has ended: it is forgotten, unless the device may have it.
+fn record(known: &mut KVec<Vlan>, vid: u16, result: &Result) {
+    if !outcome_unknown(result) {
         known.retain(|vlan| vlan.vid != vid || vlan.wanted);
     }
 }
@@ -83,10 +83,10 @@ pub(crate) fn add(device: &Device<VirtioNet>, vid: u16, rtnl: &rtnl::Held) -> Re
     let control = Access::new(device, features::CTRL_VLAN).ok_or(EINVAL)?;
     device.shared().vlans.0.with(rtnl, |known| {
         let vlan = entry(known, vid)?;
-        let told = tell(device, control, vid, true);
-        vlan.wanted = told.is_ok();
-        settle(known, vid, &told);
-        told
+        let result = send(device, control, vid, true);
+        vlan.wanted = result.is_ok();
+        record(known, vid, &result);
+        result
     })
 }
 
@@ -100,14 +100,14 @@ pub(crate) fn remove(device: &Device<VirtioNet>, vid: u16, rtnl: &rtnl::Held) ->
     let control = Access::new(device, features::CTRL_VLAN).ok_or(EINVAL)?;
     device.shared().vlans.0.with(rtnl, |known| {
         entry(known, vid)?.wanted = false;
-        let told = tell(device, control, vid, false);
-        settle(known, vid, &told);
-        told
+        let result = send(device, control, vid, false);
+        record(known, vid, &result);
+        result
     })
 }
 
-/// Tells the device about a VLAN, and the log if the device does not take that.
-fn tell(device: &Device<VirtioNet>, control: Access<'_>, vid: u16, wanted: bool) -> Result {
+/// Sends the command that adds or removes a VLAN. If the device does not take that it is in the log.
+fn send(device: &Device<VirtioNet>, control: Access<'_>, vid: u16, wanted: bool) -> Result {
     let virtio = &device.shared().device;
     if wanted {
         control.send(&AddVlan(vid)).inspect_err(|error| {
@@ -120,9 +120,9 @@ fn tell(device: &Device<VirtioNet>, control: Access<'_>, vid: u16, wanted: bool)
     }
 }
 
-/// Tells the device about the first VLAN from the number `from` on, as [`replay`] about all. Returns its number, and
-/// what has become of that, if there is one.
-pub(crate) fn repeat(
+/// Resynchronises the first VLAN from the number `from` on, as [`restore`] sends all. Returns its number, and what has
+/// become of that, if there is one.
+pub(crate) fn resync(
     device: &Device<VirtioNet>,
     from: u16,
     rtnl: &rtnl::Held,
@@ -131,29 +131,29 @@ pub(crate) fn repeat(
     device.shared().vlans.0.with(rtnl, |known| {
         let others = known.iter().filter(|vlan| vlan.vid >= from);
         let &Vlan { vid, wanted } = others.min_by_key(|vlan| vlan.vid)?;
-        let told = tell(device, control, vid, wanted);
-        settle(known, vid, &told);
-        Some((vid, told))
+        let result = send(device, control, vid, wanted);
+        record(known, vid, &result);
+        Some((vid, result))
     })
 }
 
-/// Tells the device about all VLANs: to forget those too that it may have although nobody wants them.
+/// Restores all VLANs: has the device forget those too that it may have although nobody wants them.
 ///
 /// Process context, rtnl held, may sleep.
 ///
 /// # Errors
 ///
 /// As for [`add`]: that of the last VLAN that is not taken. It stays wanted.
-pub(crate) fn replay(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+pub(crate) fn restore(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
     let Some(control) = Access::new(device, features::CTRL_VLAN) else {
         return Ok(());
     };
     device.shared().vlans.0.with(rtnl, |known| {
         let mut result = Ok(());
         known.retain(|vlan| {
-            let told = tell(device, control, vlan.vid, vlan.wanted);
-            let stays = vlan.wanted || is_open(&told);
-            result = told.and(result);
+            let sent = send(device, control, vlan.vid, vlan.wanted);
+            let stays = vlan.wanted || outcome_unknown(&sent);
+            result = sent.and(result);
             stays
         });
         result

@@ -15,8 +15,8 @@ CTRL_VLAN = 19
 COUNT = 4
 # In milliseconds.
 LIMIT = 500
-# In seconds: the longest pause until the driver tells it again.
-AGAIN = 64 + exchange.TIMEOUT
+# In seconds: the longest pause until the driver resynchronises it.
+RESYNC = 64 + exchange.TIMEOUT
 # What the log says of what such a device does.
 SAID = re.compile(r"virtio\d+: (device|control queue) |set_features\(\) failed|not as before: |rx_mode retry")
 REFUSED = re.compile(r"probe with driver \S+ failed|failed to bind")
@@ -119,14 +119,14 @@ def step(guest, nic, chance):
 
 
 def behave(guest, nic):
-    """The device does as it is told from now on, and comes to be told all that is so in the guest."""
+    """The device does as it is told from now on, and is resynchronised with all that is so in the guest."""
     nic.order("script", answers=[])
     nic.order("release")
     nic.order("configure", bytes=nic.config.hex())
     run(guest, nic, f"ip link delete NIC.{VLAN}")
     for command in FIRST:
         faults.wait(lambda command=command: run(guest, nic, command), f"{nic.name} does not take: {command}")
-    filters.becomes(lambda: nic.order("filters"), AGAIN, promiscuous=False, all_multicast=False, vlans=[0])
+    filters.becomes(lambda: nic.order("filters"), RESYNC, promiscuous=False, all_multicast=False, vlans=[0])
     guest.wait_for_carrier(nic.name, True)
 
 

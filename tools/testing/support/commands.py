@@ -29,8 +29,8 @@ def withhold(guest, kind):
     parameter(guest, "fault_kicks", 1)
 
 
-def settled(guest):
-    """Waits until the device, which did not answer in time, has been told again what is set."""
+def resynced(guest):
+    """Waits until the device, which did not answer in time, has been resynchronised."""
     log = "dd if=/dev/kmsg bs=8192 iflag=nonblock 2>/dev/null"
-    last = f"{log} | grep -E 'has not answered|told again' | tail -n 1"
-    guest.run(f"until {last} | grep -q 'told again'; do sleep 0.2; done")
+    last = f"{log} | grep -E 'has not answered|resynchronised' | tail -n 1"
+    guest.run(f"until {last} | grep -q resynchronised; do sleep 0.2; done")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What has been set of interrupts, and telling the device.
+//! What has been set of interrupts, and setting it in the device.
 
 use crate::{
     control::{
@@ -101,18 +101,18 @@ impl State {
         }
     }
 
-    /// Tells the device what holds for all queues. C function: `virtnet_send_notf_coal_cmds()`.
-    pub(super) fn tell_all(
+    /// Sets what holds for all queues. C function: `virtnet_send_notf_coal_cmds()`.
+    pub(super) fn set_all(
         &mut self,
         device: &Device<VirtioNet>,
         control: Access<'_>,
         wanted: Coalesce,
     ) -> Result {
-        let told = match wanted.adaptive_rx {
+        let result = match wanted.adaptive_rx {
             true => control.send(&SetTxModeration(wanted.tx)),
             false => send_all(control, wanted),
         };
-        told.inspect_err(|error| self.refused(device, *error))?;
+        result.inspect_err(|error| self.refused(device, *error))?;
         self.all = wanted;
         for pair in &mut self.pairs {
             let rx = match wanted.adaptive_rx {
@@ -124,8 +124,8 @@ impl State {
         Ok(())
     }
 
-    /// Tells the device what holds for one pair. C function: `virtnet_send_notf_coal_vq_cmds()`.
-    pub(super) fn tell_pair(
+    /// Sets what holds for one pair. C function: `virtnet_send_notf_coal_vq_cmds()`.
+    pub(super) fn set_pair(
         &mut self,
         device: &Device<VirtioNet>,
         control: Access<'_>,
@@ -139,31 +139,31 @@ impl State {
         Ok(())
     }
 
-    /// Has the device forget about what it has taken of a setting that it has refused.
+    /// Restores what was set before in a device that has taken a part of a setting, and refused the rest.
     fn refused(&self, device: &Device<VirtioNet>, error: Error) {
         dev_warn!(
             device.shared().device,
             "device does not change when it raises interrupts: {error:?}\n"
         );
         // If it refuses this too there is nothing that could be done.
-        let _ = self.replay(device);
+        let _ = self.restore(device);
     }
 
-    pub(super) fn replay(&self, device: &Device<VirtioNet>) -> Result {
-        self.replay_all(device)?;
-        (0..device.max_queues()).try_for_each(|index| self.replay_own(device, index))
+    pub(super) fn restore(&self, device: &Device<VirtioNet>) -> Result {
+        self.restore_all(device)?;
+        (0..device.max_queues()).try_for_each(|index| self.restore_own(device, index))
     }
 
-    /// Tells the device again what holds for all queues.
-    pub(super) fn replay_all(&self, device: &Device<VirtioNet>) -> Result {
+    /// Sends the device again what holds for all queues.
+    pub(super) fn restore_all(&self, device: &Device<VirtioNet>) -> Result {
         match Access::new(device, features::NOTF_COAL) {
             Some(control) => send_all(control, self.all),
             None => Ok(()),
         }
     }
 
-    /// Tells the device again what holds for the queues of a pair.
-    pub(super) fn replay_own(&self, device: &Device<VirtioNet>, index: u16) -> Result {
+    /// Sends the device again what holds for the queues of a pair.
+    pub(super) fn restore_own(&self, device: &Device<VirtioNet>, index: u16) -> Result {
         let pair = self.pairs.get(usize::from(index)).ok_or(EINVAL)?;
         match Access::new(device, features::VQ_NOTF_COAL) {
             Some(control) => send_pair(control, index, pair.own),

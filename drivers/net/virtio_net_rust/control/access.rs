@@ -3,15 +3,15 @@
 //! The control queue in the hands of those who have the network device.
 //!
 //! A command that has failed because there was no answer, or none that can be, may have been done all
-//! the same. Then the device is told again what is set, as soon as it answers, until it has either taken or
-//! refused all of it.
+//! the same. Then the device is resynchronised as soon as it answers: all that is set is sent again, until it has
+//! either taken or refused all of it.
 
 use super::{
     deadline::Deadline,
-    is_open,
+    outcome_unknown,
     Command,
     Control,
-    Repeat, //
+    ResyncState, //
 };
 use crate::{
     settings::{
@@ -54,13 +54,13 @@ impl<'a> Access<'a> {
     ///
     /// # Errors
     ///
-    /// As there. [`is_open`] says of which the device may have done it all the same.
+    /// As there. [`outcome_unknown`] says of which the device may have done it all the same.
     pub(crate) fn send<C: Command>(&self, command: &C) -> Result {
-        let told = self.control.send(command);
-        if is_open(&told) {
+        let result = self.control.send(command);
+        if outcome_unknown(&result) {
             self.device.schedule_service_in(PAUSE);
         }
-        told
+        result
     }
 
     /// Sends a command that is answered with more than whether it has been done, see [`Control::ask`].
@@ -77,24 +77,24 @@ impl<'a> Access<'a> {
 /// [`Control::within`].
 ///
 /// Process context, rtnl held. May sleep.
-pub(crate) fn together<R>(device: &Device<VirtioNet>, f: impl FnOnce() -> R) -> R {
+pub(crate) fn with_deadline<R>(device: &Device<VirtioNet>, f: impl FnOnce() -> R) -> R {
     match &device.shared().control {
         Some(control) => control.within(Deadline::new(), f),
         None => f(),
     }
 }
 
-/// Tells the device again what is set, from a part on, until it does not answer in time: all of it together has as
-/// long as a single command. Returns the part that was left open then.
-fn tell_again(device: &Device<VirtioNet>, control: &Control, first: Part) -> Option<Part> {
+/// Sends again what is set, from a part on, until the device does not answer in time: all of it together has as
+/// long as a single command. Returns the part whose outcome is unknown then.
+fn resync_from(device: &Device<VirtioNet>, control: &Control, first: Part) -> Option<Part> {
     let deadline = Deadline::new();
     let mut part = Some(first);
 
     while let Some(current) = part {
         // Others get the lock between two parts.
         let rtnl = rtnl::lock();
-        let (told, next) = control.within(deadline, || settings::repeat(device, current, &rtnl));
-        if is_open(&told) {
+        let (result, next) = control.within(deadline, || settings::resync(device, current, &rtnl));
+        if outcome_unknown(&result) {
             break;
         }
         part = next;
@@ -102,22 +102,19 @@ fn tell_again(device: &Device<VirtioNet>, control: &Control, first: Part) -> Opt
     part
 }
 
-/// Looks whether the device has answered, if it owes that, and tells it again what is set. Process
-/// context. May sleep. Takes the rtnl lock.
-pub(crate) fn settle(device: &Device<VirtioNet>) {
+/// Looks whether the device has answered, if it owes that, and resynchronises it. Process context. May
+/// sleep. Takes the rtnl lock.
+pub(crate) fn resync(device: &Device<VirtioNet>) {
     let Some(control) = &device.shared().control else {
         return;
     };
-    match control.repeat() {
-        Repeat::No => (),
-        Repeat::Later => device.schedule_service_in(PAUSE),
-        Repeat::Now(first) => {
-            let stopped = tell_again(device, control, first);
-            if control.repeated(first, stopped) {
-                dev_info!(
-                    device.shared().device,
-                    "device has been told again what is set\n"
-                );
+    match control.begin_resync() {
+        ResyncState::InSync => (),
+        ResyncState::Pending => device.schedule_service_in(PAUSE),
+        ResyncState::Begun(first) => {
+            let stopped = resync_from(device, control, first);
+            if control.end_resync(first, stopped) {
+                dev_info!(device.shared().device, "device has been resynchronised\n");
             } else {
                 device.schedule_service_in(PAUSE);
             }

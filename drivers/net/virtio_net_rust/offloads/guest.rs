@@ -73,41 +73,41 @@ pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Resul
     if gro_hw == device.features().contains(Features::GRO_HW) {
         return Ok(());
     }
-    tell(device, gro_hw)
+    set_guest_offloads(device, gro_hw)
 }
 
-/// Tells a device that has been reset what may be received: all, unless that has been changed.
+/// Restores what may be received in a device that has been reset: all, unless that has been changed.
 ///
 /// As for [`change`]; C function: `virtnet_restore_guest_offloads()`.
-pub(crate) fn replay(device: &net::Device<VirtioNet>) -> Result {
+pub(crate) fn restore(device: &net::Device<VirtioNet>) -> Result {
     if device.features().contains(Features::GRO_HW) {
         return Ok(());
     }
-    repeat(device)
+    resync(device)
 }
 
-/// Tells the device again what may be received.
+/// Resynchronises what may be received.
 ///
 /// As for [`change`].
-pub(crate) fn repeat(device: &net::Device<VirtioNet>) -> Result {
+pub(crate) fn resync(device: &net::Device<VirtioNet>) -> Result {
     if !can_change(&device.shared().device) {
         return Ok(());
     }
-    tell(device, device.features().contains(Features::GRO_HW))
+    set_guest_offloads(device, device.features().contains(Features::GRO_HW))
 }
 
 /// Takes back a change to `wanted`, since the device has refused something else of it.
-pub(crate) fn restore(device: &net::Device<VirtioNet>, wanted: Features) {
+pub(crate) fn revert(device: &net::Device<VirtioNet>, wanted: Features) {
     let gro_hw = device.features().contains(Features::GRO_HW);
 
     if gro_hw != wanted.contains(Features::GRO_HW) {
         // One that fails has said so.
-        let _ = tell(device, gro_hw);
+        let _ = set_guest_offloads(device, gro_hw);
     }
 }
 
 /// Tells the device whether GSO packets may be received.
-fn tell(device: &net::Device<VirtioNet>, gro_hw: bool) -> Result {
+fn set_guest_offloads(device: &net::Device<VirtioNet>, gro_hw: bool) -> Result {
     let shared = device.shared();
     let mut offloads = bits(&shared.device, ALWAYS);
     if gro_hw {
