@@ -50,7 +50,7 @@ unsafe impl Sync for Hold {}
 
 impl Hold {
     /// One holder is gone. Returns whether it was the last one.
-    fn let_go(&self) -> bool {
+    fn put(&self) -> bool {
         let last = self.holders.dec_and_test();
         if last {
             self.released.complete_all();
@@ -68,7 +68,7 @@ impl Clone for Attached {
 
 impl Drop for Attached {
     fn drop(&mut self) {
-        self.0.let_go();
+        self.0.put();
     }
 }
 
@@ -123,7 +123,7 @@ impl Anchor {
 
     /// Waits until no [`Attached`] is left. Process context. May sleep.
     pub fn release(self, device: &Device<Bound>) {
-        if !self.0.let_go() {
+        if !self.0.put() {
             dev_warn!(
                 device,
                 "unbinding waits for a user of the device that the driver has not let go\n"

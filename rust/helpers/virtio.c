@@ -28,7 +28,7 @@ __rust_helper const char *rust_helper_virtio_bus_name(struct virtio_device *vdev
 
 /*
  * The interrupt of a queue of @vdev: of @count that have one it comes after @before others. Transports
- * say it to nobody, but deal them out in this order: virtio_pci has vector 0 for the configuration, then
+ * say it to nobody, but assign them in this order: virtio_pci has vector 0 for the configuration, then
  * one for each queue, or one for all. Without vectors, and with virtio_mmio, there is one for everything.
  * Fails with any other transport.
  */

@@ -108,7 +108,7 @@ impl Dim {
             return Ok(None);
         }
         // INVARIANT: It is set up below, in its place. The work is scheduled by a poll function,
-        // which only a registered device has, and `settle` is called when that has ended.
+        // which only a registered device has, and `cancel` is called when that has ended.
         let dim = KBox::new(
             Self {
                 raw: Opaque::zeroed(),
@@ -155,7 +155,7 @@ impl Dim {
     }
 
     /// Has the library start again with what it measures.
-    fn start_again(&self) {
+    fn restart(&self) {
         let start = bindings::dim_state_DIM_START_MEASURE;
         // SAFETY: The field is valid. While the work may run the library reads it, but does not
         // write to it.
@@ -164,17 +164,17 @@ impl Dim {
         state.store(start as u8, Relaxed);
     }
 
-    /// Waits until the work has run, or takes it back. Process context. May sleep; the work must not
+    /// Cancels the work, or waits until it has run. Process context. May sleep; the work must not
     /// need a lock that the caller holds.
     ///
     /// # Safety
     ///
     /// The context of the queue is disabled.
-    pub(crate) unsafe fn settle(&self) {
+    pub(crate) unsafe fn cancel(&self) {
         // SAFETY: By the type invariant.
         unsafe { bindings::net_dim_work_cancel(self.raw.get()) };
-        // If the work has been taken back the library still waits for it.
-        self.start_again();
+        // If the work has been cancelled the library still waits for it.
+        self.restart();
     }
 }
 
@@ -209,7 +209,7 @@ extern "C" fn work<T: AdaptiveRx>(work: *mut bindings::work_struct) {
             frames: found.pkts.into(),
         },
     );
-    dim.start_again();
+    dim.restart();
 }
 
 /// A driver that can put off the interrupts of single receive queues, so that the stack finds out for how long.

@@ -151,7 +151,7 @@ impl<T: Driver> Ops<T> {
         if any {
             for dim in context.rx.iter().filter_map(|rx| rx.dim.as_ref()) {
                 // SAFETY: The contexts have just been disabled.
-                unsafe { dim.settle() };
+                unsafe { dim.cancel() };
             }
         }
         any

@@ -73,7 +73,7 @@ impl Header {
 
     /// Whether the packet is a GSO packet of a type (`gso_type`) that has not been negotiated.
     #[inline]
-    pub fn is_foreign(&self, framing: &Framing) -> bool {
+    pub fn has_unnegotiated_gso(&self, framing: &Framing) -> bool {
         let gso_type = self.0.hash_hdr.hdr.gso_type;
         u32::from(gso_type) != bindings::VIRTIO_NET_HDR_GSO_NONE && !framing.receive.has(gso_type)
     }

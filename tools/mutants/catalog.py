@@ -75,14 +75,14 @@ MUTANTS = [
     Mutant(
         "a GSO packet may be of any type",
         DRIVER + "rx/single.rs",
-        "if header.is_foreign(&shared.framing) {",
+        "if header.has_unnegotiated_gso(&shared.framing) {",
         "if false {",
         RECEIVE + "test_gso_type and mergeable",
     ),
     Mutant(
         "a GSO packet in a chain may be of any type",
         DRIVER + "rx/chained.rs",
-        "Some((_, header)) if header.is_foreign(&shared.framing) => Err(Bad::Frame),",
+        "Some((_, header)) if header.has_unnegotiated_gso(&shared.framing) => Err(Bad::Frame),",
         "",
         RECEIVE + "test_gso_type and chained",
     ),

@@ -68,7 +68,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
     }
 }
 
-/// Changes the address. A device that cannot be told its own has it in its filter, as that of a
+/// Changes the address. A device whose own cannot be set has it in its filter, as that of a
 /// station which the guest wants to receive for; the C driver receives nothing then.
 ///
 /// Process context, rtnl held. May sleep. C function: `virtnet_set_mac_address()`.
@@ -79,7 +79,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 pub(crate) fn change(device: &Device<VirtioNet>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
     let shared = device.shared();
     set(device, address)?;
-    if can_be_told(&shared.device) {
+    if can_be_set(&shared.device) {
         return Ok(());
     }
     let mut wanted = device.rx_mode(rtnl);
@@ -87,8 +87,8 @@ pub(crate) fn change(device: &Device<VirtioNet>, address: [u8; 6], rtnl: &rtnl::
     rx_mode::set(device, &wanted)
 }
 
-/// Whether there is a way to tell the device its address.
-pub(crate) fn can_be_told(device: &virtio::Device) -> bool {
+/// Whether there is a way to set the device's address.
+pub(crate) fn can_be_set(device: &virtio::Device) -> bool {
     device.has(features::CTRL_MAC_ADDR)
         || (device.has(features::MAC) && !device.has(Feature::VERSION_1))
 }
@@ -104,7 +104,7 @@ pub(crate) fn set(device: &Device<VirtioNet>, address: [u8; 6]) -> Result {
     let virtio = &device.shared().device;
     match Access::new(device, features::CTRL_MAC_ADDR) {
         Some(control) => control.send(&SetMac(address)),
-        None if can_be_told(virtio) => virtio.write_config(&config::MAC, address),
+        None if can_be_set(virtio) => virtio.write_config(&config::MAC, address),
         None => Ok(()),
     }
 }

@@ -2,7 +2,7 @@
 
 //! Which CPU sends through which queue, and takes the interrupts of which queue.
 //!
-//! The CPUs that are online are dealt out to the pairs of queues that are used: each pair gets some
+//! The CPUs that are online are assigned to the pairs of queues that are used: each pair gets some
 //! that follow one another, and if there are more pairs than CPUs, a CPU gets several pairs.
 
 use crate::VirtioNet;
@@ -35,12 +35,12 @@ pub(crate) struct Affinity(Pin<KBox<Mutex<State>>>);
 struct State {
     /// None while the device is frozen.
     vectors: Option<Vectors>,
-    /// How many pairs the CPUs are dealt out to.
+    /// How many pairs the CPUs are assigned to.
     pairs: u16,
 }
 
 impl Affinity {
-    /// Nothing is dealt out yet.
+    /// Nothing is assigned yet.
     pub(crate) fn new(vectors: Vectors) -> Result<Self> {
         let state = State {
             vectors: Some(vectors),
@@ -54,32 +54,32 @@ impl Affinity {
         self.0.lock().vectors = None;
     }
 
-    /// Takes other vectors for those that [`freeze`](Self::freeze) has dropped. Nothing is dealt out
+    /// Takes other vectors for those that [`freeze`](Self::freeze) has dropped. Nothing is assigned
     /// to them yet. Process context. May sleep.
     pub(crate) fn thaw(&self, vectors: Vectors) {
         self.0.lock().vectors = Some(vectors);
     }
 
-    /// Deals the CPUs out to `pairs` pairs of queues. Those of other pairs stay as they are.
+    /// Assigns the CPUs to `pairs` pairs of queues. Those of other pairs stay as they are.
     ///
     /// Process context. May sleep.
     pub(crate) fn set_pairs(&self, device: &Device<VirtioNet>, pairs: u16, online: &Online) {
         let mut state = self.0.lock();
         state.pairs = pairs;
-        state.deal(device, online);
+        state.assign(device, online);
     }
 
-    /// Deals the CPUs out again, as some have come or gone.
+    /// Assigns the CPUs again, as some have come or gone.
     ///
     /// Process context. May sleep.
     pub(crate) fn update(&self, device: &Device<VirtioNet>, online: &Online) {
-        self.0.lock().deal(device, online);
+        self.0.lock().assign(device, online);
     }
 }
 
 impl State {
-    fn deal(&mut self, device: &Device<VirtioNet>, online: &Online) {
-        if let Err(error) = self.try_deal(device, online) {
+    fn assign(&mut self, device: &Device<VirtioNet>, online: &Online) {
+        if let Err(error) = self.try_assign(device, online) {
             dev_warn!(
                 device.shared().device,
                 "queues of {} are not spread over the CPUs: {error:?}\n",
@@ -89,7 +89,7 @@ impl State {
     }
 
     /// C function: `virtnet_set_affinity()`.
-    fn try_deal(&mut self, device: &Device<VirtioNet>, online: &Online) -> Result {
+    fn try_assign(&mut self, device: &Device<VirtioNet>, online: &Online) -> Result {
         let (Some(vectors), Some(pairs)) =
             (&mut self.vectors, NonZero::new(usize::from(self.pairs)))
         else {

@@ -151,7 +151,7 @@ pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> 
     })
 }
 
-/// Deals the CPUs out to that many pairs.
+/// Assigns the CPUs to that many pairs.
 fn spread(device: &Device<VirtioNet>, pairs: u16) {
     let shared = device.shared();
     shared.affinity.set_pairs(device, pairs, &cpu::lock());

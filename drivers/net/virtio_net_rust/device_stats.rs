@@ -216,19 +216,19 @@ fn reported<Q: Default>(
 ) -> Q {
     let mut to = Q::default();
     let types = device.shared().device_stats.0.copy().unwrap_or(0);
-    let types = subset(all, types, |kind| !kind.told.is_empty());
-    let told = || all.iter().filter(|kind| kind.is_in(types));
+    let types = subset(all, types, |kind| !kind.reported.is_empty());
+    let kinds = || all.iter().filter(|kind| kind.is_in(types));
 
     match queue {
         Some(queue) => ask(device, [(queue, types)], |_, entry| {
-            for kind in told().filter(|kind| kind.number == entry.number) {
-                for (place, field) in kind.told {
+            for kind in kinds().filter(|kind| kind.number == entry.number) {
+                for (place, field) in kind.reported {
                     *field(&mut to) = entry.counter(*place);
                 }
             }
         }),
         None => {
-            for (_, field) in told().flat_map(|kind| kind.told) {
+            for (_, field) in kinds().flat_map(|kind| kind.reported) {
                 *field(&mut to) = Some(0);
             }
         }

@@ -5,7 +5,7 @@
 use crate::{
     config,
     control::{
-        commands::AnnounceDone,
+        commands::AnnounceAck,
         Access, //
     },
     features,
@@ -90,7 +90,7 @@ fn announce(device: &Device<VirtioNet>) {
         return;
     };
     device.notify_peers();
-    if let Err(error) = control.send(&AnnounceDone) {
+    if let Err(error) = control.send(&AnnounceAck) {
         dev_warn!(
             shared.device,
             "device does not take that its place was announced: {error:?}\n"

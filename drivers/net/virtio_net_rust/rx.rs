@@ -194,11 +194,11 @@ impl Queue {
     /// Of the queues of a TAP, QEMU reads each again when the receive queue of the same number is notified, and no
     /// sooner. Once a packet of one of them has come to the ring of another, it asks for no notification of that one.
     pub(crate) fn notify(&mut self, stats: &stats::Rx) {
-        let told = match &mut self.0 {
+        let kicked = match &mut self.0 {
             Kinds::Single(ring) => ring.queue.notify(),
             Kinds::Chained(ring) => ring.queue.notify(),
         };
-        if told {
+        if kicked {
             stats.kicks.add(1);
         }
     }

@@ -50,7 +50,7 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: &RxMode) -> Result {
         return Ok(());
     };
     let mut with_own = KVec::new();
-    let unicast = if address::can_be_told(&shared.device) {
+    let unicast = if address::can_be_set(&shared.device) {
         wanted.unicast.as_deref()
     } else {
         add_own(wanted, &mut with_own)
@@ -60,13 +60,13 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: &RxMode) -> Result {
         unicast: unicast.unwrap_or_default(),
         multicast: multicast.unwrap_or_default(),
     };
-    let taken = tell(control, shared, &table)?;
+    let taken = send(control, shared, &table)?;
     let covers = |addresses: Option<&[_]>| addresses.is_some_and(|it| taken || it.is_empty());
 
     let promiscuous = wanted.promiscuous || !covers(unicast);
     let all_multicast = wanted.all_multicast || !covers(multicast);
-    tell(control, shared, &SetPromiscuous(promiscuous))?;
-    tell(control, shared, &SetAllMulticast(all_multicast))?;
+    send(control, shared, &SetPromiscuous(promiscuous))?;
+    send(control, shared, &SetAllMulticast(all_multicast))?;
     Ok(())
 }
 
@@ -79,7 +79,7 @@ fn add_own<'a>(wanted: &RxMode, list: &'a mut KVec<[u8; 6]>) -> Option<&'a [[u8;
 }
 
 /// Sends a command, and says whether the device has done it.
-fn tell<C: Command>(control: Access<'_>, shared: &Shared, command: &C) -> Result<bool> {
+fn send<C: Command>(control: Access<'_>, shared: &Shared, command: &C) -> Result<bool> {
     match control.send(command) {
         Ok(()) => Ok(true),
         Err(EINVAL) => {

@@ -175,13 +175,13 @@ pub(crate) fn start_xmit(
     }
     // Also after an error: packets that were added before may wait for it.
     if stack.sent(sent, more) {
-        tell(state, stats, napi);
+        kick(state, stats, napi);
     }
 }
 
-/// Tells the device about packets, and asks for an interrupt when it has sent most of them.
+/// Kicks the device, and asks for an interrupt when it has sent most of the packets.
 #[inline(always)]
-fn tell(state: &mut Queue, stats: &stats::Tx, napi: &Napi) {
+fn kick(state: &mut Queue, stats: &stats::Tx, napi: &Napi) {
     if state.queue.kick() {
         stats.kicks.add(1);
     }
@@ -193,7 +193,7 @@ fn tell(state: &mut Queue, stats: &stats::Tx, napi: &Napi) {
 /// Tells the device about packets that it has not been told of, as more were to follow.
 pub(crate) fn flush(tx: TxAccess<'_, VirtioNet>) {
     if !tx.state.orphan {
-        tell(tx.state, tx.stats, tx.napi);
+        kick(tx.state, tx.stats, tx.napi);
     } else if tx.state.queue.kick() {
         tx.stats.kicks.add(1);
     }

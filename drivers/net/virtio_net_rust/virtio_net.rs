@@ -76,8 +76,8 @@ use rss::Rss;
 /// The driver.
 pub struct VirtioNet;
 
-/// What is kept for a bound device.
-pub struct Bond {
+/// What is kept for a bound device: its driver data.
+pub struct DrvData {
     netdev: Registration<VirtioNet>,
 }
 
@@ -101,7 +101,7 @@ pub struct Shared {
 }
 
 impl virtio::Driver for VirtioNet {
-    type Data = Bond;
+    type Data = DrvData;
 
     const FEATURES: &'static [Feature] = features::MODERN;
     const LEGACY_FEATURES: &'static [Feature] = features::LEGACY;
@@ -110,23 +110,23 @@ impl virtio::Driver for VirtioNet {
         validate::validate(device)
     }
 
-    fn probe(device: &virtio::Device<Core<'_>>, attached: Attached) -> Result<Bond> {
-        Ok(Bond {
+    fn probe(device: &virtio::Device<Core<'_>>, attached: Attached) -> Result<DrvData> {
+        Ok(DrvData {
             netdev: probe::probe(device, attached)?,
         })
     }
 
-    fn freeze(_device: &virtio::Device<Core<'_>>, bond: &Bond) {
-        suspend::freeze(&bond.netdev);
+    fn freeze(_device: &virtio::Device<Core<'_>>, data: &DrvData) {
+        suspend::freeze(&data.netdev);
     }
 
-    fn restore(device: &virtio::Device<Core<'_>>, bond: &Bond) -> Result {
-        suspend::restore(device, &bond.netdev)
+    fn restore(device: &virtio::Device<Core<'_>>, data: &DrvData) -> Result {
+        suspend::restore(device, &data.netdev)
     }
 
-    fn config_changed(_device: &virtio::Device<Bound>, bond: &Bond) {
+    fn config_changed(_device: &virtio::Device<Bound>, data: &DrvData) {
         // Reading the configuration may sleep.
-        link::changed(&bond.netdev);
+        link::changed(&data.netdev);
     }
 }
 

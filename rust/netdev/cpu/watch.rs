@@ -97,7 +97,7 @@ impl Watch {
                     bindings::cpuhp_setup_state_multi_dyn(
                         c"virtio/net_rust:online".as_char_ptr(),
                         Some(online),
-                        Some(leaving),
+                        Some(down_prep),
                     )
                 })?;
             }
@@ -191,7 +191,7 @@ unsafe extern "C" fn online(_cpu: c_uint, node: *mut bindings::hlist_node) -> c_
 /// # Safety
 ///
 /// See [`Watch::call`].
-unsafe extern "C" fn leaving(cpu: c_uint, node: *mut bindings::hlist_node) -> c_int {
+unsafe extern "C" fn down_prep(cpu: c_uint, node: *mut bindings::hlist_node) -> c_int {
     // SAFETY: By the requirement of this function.
     unsafe { Watch::call(node, Some(cpu)) };
     0

@@ -70,7 +70,7 @@ impl<T: Driver> Device<T> {
         let state = unsafe {
             rx.slot.lend(rtnl)?;
             if let Some(dim) = rx.dim.as_ref().filter(|_| polled) {
-                dim.settle();
+                dim.cancel();
             }
             rx.slot.replace(None)
         };
@@ -95,7 +95,7 @@ impl<T: Driver> Device<T> {
     /// Has `action` called while the transmit queue `index` is paused. Packets wait meanwhile:
     /// whoever sends one is told to try again.
     ///
-    /// `settle` is called before and after that, with the queue's lock held. After it has been
+    /// `reclaim` is called before and after that, with the queue's lock held. After it has been
     /// called for the second time the stack sends packets if the queue has been woken by it.
     ///
     /// Process context. May sleep, as `action` may. C functions: `virtnet_tx_pause()`,
@@ -108,7 +108,7 @@ impl<T: Driver> Device<T> {
         &self,
         index: u16,
         rtnl: &rtnl::Held,
-        settle: impl Fn(&mut TxAccess<'_, T>),
+        reclaim: impl Fn(&mut TxAccess<'_, T>),
         action: impl FnOnce(TxPaused<'_, T>) -> R,
     ) -> Result<R> {
         let tx = self.context().tx.get(usize::from(index)).ok_or(EINVAL)?;
@@ -119,7 +119,7 @@ impl<T: Driver> Device<T> {
             tx.slot.lend(rtnl)?;
             tx.with_lock(|| {
                 if let Some(mut access) = tx.access(0) {
-                    settle(&mut access);
+                    reclaim(&mut access);
                     access.queue.stop();
                 }
                 tx.slot.replace(None)
@@ -136,7 +136,7 @@ impl<T: Driver> Device<T> {
             tx.with_lock(|| {
                 tx.slot.replace(Some(state));
                 if let Some(mut access) = tx.access(0) {
-                    settle(&mut access);
+                    reclaim(&mut access);
                 }
             });
             tx.slot.take_back(rtnl);

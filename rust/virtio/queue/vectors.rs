@@ -61,8 +61,8 @@ impl Vectors {
         Self { queues, set }
     }
 
-    /// The interrupt of the queue `index`, if it has one and it is known how the transport deals them
-    /// out. Queues may share one.
+    /// The interrupt of the queue `index`, if it has one and it is known how the transport assigns them.
+    /// Queues may share one.
     ///
     /// Process context.
     pub fn irq(&self, index: usize) -> Option<Irq> {

@@ -134,9 +134,9 @@ impl Command for RemoveVlan {
 
 /// `VIRTIO_NET_CTRL_ANNOUNCE_ACK`: the neighbours have been told. With
 /// [`GUEST_ANNOUNCE`](crate::features::GUEST_ANNOUNCE).
-pub(crate) struct AnnounceDone;
+pub(crate) struct AnnounceAck;
 
-impl Command for AnnounceDone {
+impl Command for AnnounceAck {
     const NAME: &'static str = "VIRTIO_NET_CTRL_ANNOUNCE_ACK";
     const CLASS: u8 = 3;
     const CODE: u8 = 0;

@@ -22,8 +22,8 @@ pub(super) struct Type<Q: 'static> {
     pub(super) counters: usize,
     /// The counters that `ethtool -S` shows, by their places.
     pub(super) named: &'static [(usize, &'static str)],
-    /// The counters that the stack wants to know.
-    pub(super) told: &'static [Field<Q>],
+    /// The counters that are reported to the stack.
+    pub(super) reported: &'static [Field<Q>],
 }
 
 impl<Q> Type<Q> {
@@ -49,13 +49,13 @@ pub(super) const RX: &[Type<RxReported>] = &[
             (0, "hw_notifications"),
             (3, "hw_interrupts"),
         ],
-        told: &[(4, |q| &mut q.hw_drops), (5, |q| &mut q.hw_drop_overruns)],
+        reported: &[(4, |q| &mut q.hw_drops), (5, |q| &mut q.hw_drop_overruns)],
     },
     Type {
         number: 1,
         counters: 4,
         named: &[(1, "hw_needs_csum")],
-        told: &[
+        reported: &[
             (0, |q| &mut q.csum_unnecessary),
             (2, |q| &mut q.csum_none),
             (3, |q| &mut q.csum_bad),
@@ -65,7 +65,7 @@ pub(super) const RX: &[Type<RxReported>] = &[
         number: 2,
         counters: 4,
         named: &[],
-        told: &[
+        reported: &[
             (0, |q| &mut q.hw_gro_packets),
             (1, |q| &mut q.hw_gro_bytes),
             (2, |q| &mut q.hw_gro_wire_packets),
@@ -76,7 +76,7 @@ pub(super) const RX: &[Type<RxReported>] = &[
         number: 3,
         counters: 2,
         named: &[(1, "hw_ratelimit_bytes")],
-        told: &[(0, |q| &mut q.hw_drop_ratelimits)],
+        reported: &[(0, |q| &mut q.hw_drop_ratelimits)],
     },
 ];
 
@@ -91,19 +91,19 @@ pub(super) const TX: &[Type<TxReported>] = &[
             (0, "hw_notifications"),
             (3, "hw_interrupts"),
         ],
-        told: &[(4, |q| &mut q.hw_drops), (5, |q| &mut q.hw_drop_errors)],
+        reported: &[(4, |q| &mut q.hw_drops), (5, |q| &mut q.hw_drop_errors)],
     },
     Type {
         number: 17,
         counters: 2,
         named: &[],
-        told: &[(0, |q| &mut q.csum_none), (1, |q| &mut q.needs_csum)],
+        reported: &[(0, |q| &mut q.csum_none), (1, |q| &mut q.needs_csum)],
     },
     Type {
         number: 18,
         counters: 6,
         named: &[(4, "hw_gso_packets_noseg"), (5, "hw_gso_bytes_noseg")],
-        told: &[
+        reported: &[
             (0, |q| &mut q.hw_gso_packets),
             (1, |q| &mut q.hw_gso_bytes),
             (2, |q| &mut q.hw_gso_wire_packets),
@@ -114,7 +114,7 @@ pub(super) const TX: &[Type<TxReported>] = &[
         number: 19,
         counters: 2,
         named: &[(1, "hw_ratelimit_bytes")],
-        told: &[(0, |q| &mut q.hw_drop_ratelimits)],
+        reported: &[(0, |q| &mut q.hw_drop_ratelimits)],
     },
 ];
 
@@ -123,5 +123,5 @@ pub(super) const CONTROL: &[Type<()>] = &[Type {
     number: 32,
     counters: 2,
     named: &[(0, "hw_command_num"), (1, "hw_ok_num")],
-    told: &[],
+    reported: &[],
 }];

@@ -159,7 +159,7 @@ impl Ring for Chained {
         };
         let result = match received {
             None => Err(Bad::Length),
-            Some((_, header)) if header.is_foreign(&shared.framing) => Err(Bad::Frame),
+            Some((_, header)) if header.has_unnegotiated_gso(&shared.framing) => Err(Bad::Frame),
             Some((len, header)) => chain
                 .take(polling, header_len, len)
                 .map(|skb| (skb, header))

@@ -211,7 +211,7 @@ impl Ring for Single {
         } else {
             0
         };
-        if header.is_foreign(&shared.framing) {
+        if header.has_unnegotiated_gso(&shared.framing) {
             self.skip(more);
             return Err(Bad::Frame);
         }
