@@ -120,7 +120,7 @@ class Guest:
         for left in reversed(range(BOOTS)):
             self._launch(folder, command)
             try:
-                return self._told(lambda: self.agent.hello(BOOT))
+                return self._with_console(lambda: self.agent.hello(BOOT))
             except GuestDied as error:
                 if not left or not self._kernel_started():
                     raise
@@ -133,7 +133,7 @@ class Guest:
         later = [nic for nic in self.nics if nic.bus and nic.plugged]
         command = self._command(folder, saved.drive(state), [nic for nic in self.nics if nic not in later])
         self._launch(folder, command + saved.arguments(state))
-        while self._told(lambda: self.qmp("query-status"))["status"] != "running":
+        while self._with_console(lambda: self.qmp("query-status"))["status"] != "running":
             time.sleep(0.02)
         self.resume()
         for nic in later:
@@ -175,8 +175,8 @@ class Guest:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self.qmp = self._told(lambda: Qmp(self._socket(folder / "qmp")))
-        self.agent = self._told(lambda: Agent(self._socket(folder / "agent")))
+        self.qmp = self._with_console(lambda: Qmp(self._socket(folder / "qmp")))
+        self.agent = self._with_console(lambda: Agent(self._socket(folder / "agent")))
 
     def _kernel_started(self):
         """Otherwise QEMU has ended over one of its options, and would again."""
@@ -216,7 +216,7 @@ class Guest:
         lines = lines[max(start, 0) :] + self.output.read().splitlines()[1:]
         return "\n".join(lines) + f"\n(the whole console is in {shown(self.console)})"
 
-    def _told(self, action):
+    def _with_console(self, action):
         """Does `action`; if the guest is gone, the error has the end of its console."""
         try:
             return action()
@@ -228,7 +228,7 @@ class Guest:
 
     def _asked(self, action):
         with timing.of("guest"):
-            return self._told(action)
+            return self._with_console(action)
 
     def ask(self, operation, *arguments, limit=60):
         """Asks the agent for one of its operations."""
@@ -240,8 +240,8 @@ class Guest:
 
     def save(self, path):
         """Writes the state of the guest to a file. It does not go on after that."""
-        self._told(lambda: self.qmp("migrate", uri=f"file:{path}"))
-        while (found := self._told(lambda: self.qmp("query-migrate")))["status"] != "completed":
+        self._with_console(lambda: self.qmp("migrate", uri=f"file:{path}"))
+        while (found := self._with_console(lambda: self.qmp("query-migrate")))["status"] != "completed":
             if found["status"] in ("failed", "cancelled"):
                 raise GuestDied(f"the guest cannot be saved: {found}")
             time.sleep(0.02)
@@ -251,14 +251,14 @@ class Guest:
         file yet.
 
         The kernel's driver of the agent's port has no buffer for it when QEMU says that the host is there, after the guest has slept:
-        it is told again.
+        QEMU says it again.
         """
         self.agent.reconnect()
         try:
             return self.agent.ask("get", path, 0, CHUNK, limit=1)[0].decode()
         except (CommandFailed, GuestDied):
             if self.process.poll() is not None:
-                self._told(lambda: self.qmp("query-status"))
+                self._with_console(lambda: self.qmp("query-status"))
             return None
 
     def nudge(self):
@@ -361,9 +361,9 @@ class Guest:
     @contextmanager
     def paused(self):
         """For so long no processor of the guest runs: it does not see what the host does in the order that it is done."""
-        self._told(lambda: self.qmp("stop"))
+        self._with_console(lambda: self.qmp("stop"))
         yield
-        self._told(lambda: self.qmp("cont"))
+        self._with_console(lambda: self.qmp("cont"))
 
     def disk(self, serial):
         """The device of a disk that was given this serial number in `extra`."""
@@ -377,17 +377,17 @@ class Guest:
 
     def plug(self, nic):
         """Plugs a NIC into its bus. What was unplugged can be plugged again."""
-        self._told(lambda: self.qmp.execute("device_add", nic.device()))
+        self._with_console(lambda: self.qmp.execute("device_add", nic.device()))
         nic.plugged = True
 
     def unplug(self, nic, timeout=60):
         """Asks the guest to let go of a NIC and waits until it has."""
-        self._told(lambda: self.qmp("device_del", id=nic.id))
-        self._told(lambda: self.qmp.wait_event("DEVICE_DELETED", kernel.patient(timeout), device=nic.id))
+        self._with_console(lambda: self.qmp("device_del", id=nic.id))
+        self._with_console(lambda: self.qmp.wait_event("DEVICE_DELETED", kernel.patient(timeout), device=nic.id))
         nic.plugged = False
 
     def set_link(self, nic, up):
-        self._told(lambda: self.qmp("set_link", name=nic.id, up=up))
+        self._with_console(lambda: self.qmp("set_link", name=nic.id, up=up))
 
     def wait_for_carrier(self, name, up):
         """Waits until an interface follows what its device says of the link."""

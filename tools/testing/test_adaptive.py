@@ -45,11 +45,11 @@ def nic(guest):
     """With the settings that it has at first."""
     nic = guest.nics[0]
     change(guest, nic, "adaptive-rx off rx-usecs 0 rx-frames 0", check=False)
-    told(nic)
+    commands(nic)
     return nic
 
 
-def told(nic):
+def commands(nic):
     """The commands since the last call that are about interrupts."""
     return [(code, bytes.fromhex(body)) for code, body in ordered.commands(nic) if code[0] == 6]
 
@@ -82,14 +82,14 @@ def receive(guest, nic, size=56):
 
 def found(nic):
     """What the device has been told of its first receive queue, which nobody set."""
-    told_of = [struct.unpack("<HHII", body) for code, body in told(nic) if code == VQ_SET]
-    assert all(number == 0 and reserved == 0 for number, reserved, _, _ in told_of), told_of
-    return [(usecs, frames) for _, _, frames, usecs in told_of]
+    changes = [struct.unpack("<HHII", body) for code, body in commands(nic) if code == VQ_SET]
+    assert all(number == 0 and reserved == 0 for number, reserved, _, _ in changes), changes
+    return [(usecs, frames) for _, _, frames, usecs in changes]
 
 
 def adapts(guest, nic):
     """It may rest at what it likes best, but not for ever, and not while what it gets becomes another thing."""
-    told(nic)
+    commands(nic)
     for round in range(10):
         receive(guest, nic, (56, 1400)[round % 2])
         steps = found(nic)
@@ -101,7 +101,7 @@ def adapts(guest, nic):
 
 def test_it_adapts(guest, nic):
     change(guest, nic, "adaptive-rx on")
-    assert RX_SET not in [code for code, _ in told(nic)]
+    assert RX_SET not in [code for code, _ in commands(nic)]
     assert setting(guest, nic) == (True, 0, 0)
     assert of_queues(guest, nic) == [(True, 0, 0)] * PAIRS
     steps = adapts(guest, nic)
@@ -113,7 +113,7 @@ def test_it_adapts(guest, nic):
 
 def test_it_does_not_unless_it_is_on(guest, nic):
     receive(guest, nic)
-    assert told(nic) == []
+    assert commands(nic) == []
 
 
 def test_turned_off(guest, nic):
@@ -121,10 +121,10 @@ def test_turned_off(guest, nic):
     change(guest, nic, "adaptive-rx on")
     adapts(guest, nic)
     change(guest, nic, "adaptive-rx off")
-    assert (RX_SET, bytes(8)) in told(nic)
+    assert (RX_SET, bytes(8)) in commands(nic)
     assert of_queues(guest, nic) == [(False, 0, 0)] * PAIRS
     receive(guest, nic)
-    assert told(nic) == []
+    assert commands(nic) == []
 
 
 def test_one_queue(guest, nic):
@@ -133,9 +133,9 @@ def test_one_queue(guest, nic):
     assert of_queues(guest, nic) == [(True, 0, 0), (False, 0, 0)]
     adapts(guest, nic)
     change(guest, nic, "adaptive-rx off", queue=0)
-    told(nic)
+    commands(nic)
     receive(guest, nic)
-    assert told(nic) == []
+    assert commands(nic) == []
 
 
 @pytest.mark.parametrize("queue", [None, 0])
@@ -155,7 +155,7 @@ def test_interface_down_and_up(guest, nic):
     name = guest.interface(nic)
     change(guest, nic, "adaptive-rx on")
     for _ in range(3):
-        told(nic)
+        commands(nic)
         guest.run(f"ping -q -A -c 100 {nic.host4}; ip link set {name} down; ip link set {name} up")
         guest.run(f"ip address replace {nic.guest6}/64 dev {name} nodad")
     guest.run(f"until ping -q -c 1 {nic.host4}; do sleep 0.1; done")
@@ -180,7 +180,7 @@ def test_device_that_cannot(guest, driver):
     for nic, queue in ((guest.nics[1], None), (guest.nics[1], 0), (guest.nics[2], None)):
         done = change(guest, nic, "adaptive-rx on", check=False, queue=queue)
         assert "not supported" in done.stderr
-    assert told(guest.nics[1]) == [] and setting(guest, guest.nics[1])[0] is False
+    assert commands(guest.nics[1]) == [] and setting(guest, guest.nics[1])[0] is False
 
 
 def test_queues_alone(guest):

@@ -69,7 +69,7 @@ def announce(guest, nic):
     guest.qmp("announce-self", interfaces=[nic.id], id=nic.id, **ONCE)
 
 
-def test_device_is_told(guest):
+def test_device_gets_the_ack(guest):
     """Its status says that it asks until it has been told that it was done."""
     nic = guest.nics[1]
     with arp_of(nic) as count:

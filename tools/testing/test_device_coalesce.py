@@ -75,11 +75,11 @@ def receive(nic, count):
 def none_came(guest, nic, wanted):
     guest.run("sleep 0.2")
     came = [bytes.fromhex(packet["bytes"]) for _, packet in nic.order("sent")]
-    assert not set(came) & set(wanted), "the guest knows of what it has not been told"
+    assert not set(came) & set(wanted), "the guest knows of what it has not been notified of"
 
 
 def test_enough_packets(guest, put_off):
-    """Too few are not told; when there are enough, all of them are, with one interrupt."""
+    """The guest is not notified of too few; when there are enough it is of all of them, with one interrupt."""
     before = put_off.order("interrupts", queue=0)
     first = receive(put_off, TOO_FEW)
     none_came(guest, put_off, first)
@@ -88,7 +88,7 @@ def test_enough_packets(guest, put_off):
 
 
 def test_less_is_put_off(guest, put_off):
-    """What is due by a new setting is told at once."""
+    """The guest is notified at once of what is due by a new setting."""
     wanted = receive(put_off, TOO_FEW)
     none_came(guest, put_off, wanted)
     setting(guest, put_off, f"rx-frames {TOO_FEW // 2}")
@@ -96,7 +96,7 @@ def test_less_is_put_off(guest, put_off):
 
 
 def test_time(guest, nic):
-    """Few packets are told as soon as the time is over, both ways."""
+    """Of few packets a notification comes as soon as the time is over, both ways."""
     setting(guest, nic, "rx-usecs 2000 rx-frames 100000 tx-usecs 2000 tx-frames 100000")
     for length in (60, 1514):
         ordered.echo(nic, length)

@@ -105,7 +105,7 @@ def test_announce_that_is_refused(guest, nic):
     faults.wait(lambda: commands(nic) == [ACK], "the device is not told that it has been announced")
     assert status(nic) == UP | ANNOUNCE
     nic.order("configure")
-    faults.wait(lambda: status(nic) == UP, "the device is not told again")
+    faults.wait(lambda: status(nic) == UP, "the device is not told that it has been announced when it asks again")
     exchange.everything(guest, nic)
 
 

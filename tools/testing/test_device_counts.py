@@ -109,11 +109,11 @@ def test_commands(guest, nic):
         nic.order("script", answers=[{"command": [0, 0], "ack": 1}])
         guest.run(f"ip link set {nic.name} promisc on; ip link set {nic.name} promisc off")
         # Nobody waits for these.
-        faults.wait(lambda: len(told) >= 2 or told.extend(ordered.commands(nic)), "the device is not told")
+        faults.wait(lambda: len(found) >= 2 or found.extend(ordered.commands(nic)), "the device is not told")
 
-    told = []
+    found = []
     commands, done = grows(guest, nic, names, change)
-    assert commands >= 3 and commands - done == 1, told
+    assert commands >= 3 and commands - done == 1, found
     errors(guest)
 
 

@@ -84,7 +84,7 @@ def arrive(nic, destination, vlan=None, own=None):
     return arrived == COUNT
 
 
-def told(nic):
+def codes(nic):
     """What the device has been told since the last call: classes with codes."""
     return [code for code, _ in ordered.commands(nic)]
 
@@ -156,10 +156,10 @@ def test_vlans(guest, nic):
 def test_vlan_that_is_refused(guest, nic):
     """What the device does not take does not count."""
     name = f"{nic.name}.{VLAN}"
-    told(nic)
+    codes(nic)
     nic.order("script", answers=[{"command": VLAN_ADD, "ack": 1}])
     guest.run(["ip", "link", "add", "link", nic.name, "name", name, "type", "vlan", "id", VLAN], check=False)
-    assert VLAN_ADD in told(nic)
+    assert VLAN_ADD in codes(nic)
     assert nic.order("filters")["vlans"] == [0]
     assert not arrive(nic, nic.mac, VLAN)
     # With C it is there nevertheless.
@@ -168,10 +168,10 @@ def test_vlan_that_is_refused(guest, nic):
 
 def test_mode_that_is_withheld(guest, nic):
     """It counts when the driver has the answer."""
-    told(nic)
+    codes(nic)
     nic.order("script", answers=[{"command": PROMISC, "withheld": True}])
     link_set(guest, nic, "promisc", "on")
-    faults.wait(lambda: PROMISC in told(nic), "the device is not told")
+    faults.wait(lambda: PROMISC in codes(nic), "the device is not told")
     found = nic.order("filters")
     nic.order("release")
     assert not found["promiscuous"]

@@ -64,7 +64,7 @@ def hash_of(nic, key, six, protocol, ports):
 
 def expect(guest, nic, hash_of=hash_of, each=3, extension=b""):
     """Packets of each kind have the hash that `hash_of` says, None for no hash."""
-    table, key = device_hashes.told(guest, nic)
+    table, key = device_hashes.rxfh(guest, nic)
     sent, wanted = [], []
     for six, protocol in [kind for kind in KINDS if kind[0] or not extension] * each:
         ports = 3000 + 7 * len(sent), 9
@@ -110,7 +110,7 @@ def received(guest, name):
 def test_counters_of_queues(guest, steering):
     """All packets of a flow count in its queue."""
     name = guest.interface(steering)
-    table, key = device_hashes.told(guest, steering)
+    table, key = device_hashes.rxfh(guest, steering)
     seen = set()
     for port in range(2000, 2012):
         flow = False, UDP, (port, 9)
@@ -135,7 +135,7 @@ TABLES = {
 def test_tables(guest, steering):
     for words, table in TABLES.items():
         ethtool(guest, steering, "-X", *words.split())
-        assert device_hashes.told(guest, steering)[0] == table
+        assert device_hashes.rxfh(guest, steering)[0] == table
         expect(guest, steering, each=2)
     ethtool(guest, steering, "-X", "default")
 
@@ -143,14 +143,14 @@ def test_tables(guest, steering):
 def test_fewer_queues(guest, steering):
     for pairs in (2, PAIRS):
         ethtool(guest, steering, "-L", "combined", pairs)
-        assert set(device_hashes.told(guest, steering)[0]) == set(range(pairs))
+        assert set(device_hashes.rxfh(guest, steering)[0]) == set(range(pairs))
         expect(guest, steering, each=2)
 
 
 def test_key(guest, nic):
-    _, before = device_hashes.told(guest, nic)
+    _, before = device_hashes.rxfh(guest, nic)
     ethtool(guest, nic, "-X", "hkey", NEW_KEY.hex(":"))
-    assert device_hashes.told(guest, nic)[1] == NEW_KEY != before
+    assert device_hashes.rxfh(guest, nic)[1] == NEW_KEY != before
     expect(guest, nic, each=2)
     ethtool(guest, nic, "-X", "hkey", before.hex(":"))
 

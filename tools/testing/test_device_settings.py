@@ -51,7 +51,7 @@ def guest(boot, driver, nics):
         driver.load(guest)
         guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines(keepends=True)
         guest.first_errors = errors(guest)
-        guest.at_first = told(nics[0])
+        guest.at_first = commands(nics[0])
         guest.bring_up(nics[0])
         with exchange.peer_in(guest):
             yield guest
@@ -59,13 +59,13 @@ def guest(boot, driver, nics):
 
 @pytest.fixture
 def nic(guest, nics):
-    told(nics[0])
+    commands(nics[0])
     # A driver that does not send what a test waits for leaves the answer.
     nics[0].order("script", answers=[])
     return nics[0]
 
 
-def told(nic):
+def commands(nic):
     """The commands since the last call: class and code, and what follows."""
     return [(code, bytes.fromhex(body)) for code, body in ordered.commands(nic)]
 
@@ -92,7 +92,7 @@ def test_numbers_that_cannot_be(guest, nics, bad):
     assert queues.used(guest, guest.interface(nic)) == (config.get("pairs", PAIRS),) * 2
     if "CTRL_VQ" not in without:
         ethtool(guest, nic, "-C NIC rx-usecs 7")
-        assert told(nic)[-1][0] == RX_SET
+        assert commands(nic)[-1][0] == RX_SET
     exchange.reaches(nic)
 
 
@@ -125,15 +125,15 @@ def test_hashes_at_first(guest, nic):
 def test_hashes(guest, nic):
     key = key_of(guest, nic)
     ethtool(guest, nic, "-X NIC equal 1")
-    assert told(nic) == [rss([0] * TABLE, key, PAIRS)]
+    assert commands(nic) == [rss([0] * TABLE, key, PAIRS)]
     ethtool(guest, nic, "-L NIC combined 1")
-    assert told(nic) == [rss([0] * TABLE, key, 1)]
+    assert commands(nic) == [rss([0] * TABLE, key, 1)]
     ethtool(guest, nic, "-L NIC combined 2")
     ethtool(guest, nic, "-X NIC default")
-    assert told(nic) == [rss([0] * TABLE, key, 2), rss([0, 1] * (TABLE // 2), key, 2)]
+    assert commands(nic) == [rss([0] * TABLE, key, 2), rss([0, 1] * (TABLE // 2), key, 2)]
     ethtool(guest, nic, "-N NIC rx-flow-hash udp4 sd")
     ethtool(guest, nic, "-N NIC rx-flow-hash udp4 sdfn")
-    assert [body[:4] for _, body in told(nic)] == [b"\x3b\0\0\0", b"\x3f\0\0\0"]
+    assert [body[:4] for _, body in commands(nic)] == [b"\x3b\0\0\0", b"\x3f\0\0\0"]
 
 
 @pytest.mark.parametrize("what", ["-X NIC equal 1", "-L NIC combined 1", "-N NIC rx-flow-hash tcp6 r"])
@@ -184,17 +184,17 @@ def set_own(guest, nic):
     """For all queues, and for one pair other ones."""
     ethtool(guest, nic, "-C NIC " + SET.format(*ALL))
     ethtool(guest, nic, "-Q NIC queue_mask 0x2 --coalesce " + SET.format(*OWN))
-    told(nic)
+    commands(nic)
     assert settings(guest, nic) == [ALL, ALL, OWN]
 
 
 def test_interrupts(guest, nic):
     assert settings(guest, nic) == [FIRST] * 3
     ethtool(guest, nic, "-C NIC " + SET.format(*ALL))
-    assert told(nic) == [(TX_SET, moderation(20, 8)), (RX_SET, moderation(10, 4))]
+    assert commands(nic) == [(TX_SET, moderation(20, 8)), (RX_SET, moderation(10, 4))]
     assert settings(guest, nic) == [ALL] * 3
     ethtool(guest, nic, "-Q NIC queue_mask 0x2 --coalesce " + SET.format(*OWN))
-    assert told(nic) == [of_queue(2, 30, 5), of_queue(3, 40, 9)]
+    assert commands(nic) == [of_queue(2, 30, 5), of_queue(3, 40, 9)]
     assert settings(guest, nic) == [ALL, ALL, OWN]
 
 
@@ -209,7 +209,7 @@ def test_refused_interrupts(guest, nic, done):
     assert failed.rc != 0 and "Invalid argument" in failed.stderr
     assert settings(guest, nic) == before
     again = [of_queue(0, 10, 4), of_queue(1, 20, 8), of_queue(2, 30, 5), of_queue(3, 40, 9)]
-    assert told(nic)[done + 1 :] == [(TX_SET, moderation(20, 8)), (RX_SET, moderation(10, 4)), *again]
+    assert commands(nic)[done + 1 :] == [(TX_SET, moderation(20, 8)), (RX_SET, moderation(10, 4)), *again]
 
 
 @pytest.mark.parametrize("done", [0, 1])
@@ -220,7 +220,7 @@ def test_refused_interrupts_of_a_queue(guest, nic, done):
     failed = ethtool(guest, nic, "-Q NIC queue_mask 0x1 --coalesce rx-usecs 99 tx-usecs 98", check=False)
     assert "Invalid argument" in failed.stderr
     assert settings(guest, nic) == before
-    assert of_queue(0, 10, 4) in told(nic)[done + 1 :]
+    assert of_queue(0, 10, 4) in commands(nic)[done + 1 :]
 
 
 def test_napi_with_a_device_that_refuses(guest, nic):
@@ -228,7 +228,7 @@ def test_napi_with_a_device_that_refuses(guest, nic):
     name = guest.interface(nic)
     before = settings(guest, nic)
     assert "busy" in ethtool(guest, nic, "-C NIC tx-frames 0", check=False).stderr
-    assert told(nic) == []
+    assert commands(nic) == []
     guest.run(f"ip link set {name} down")
     nic.order("script", answers=[REFUSES])
     assert ethtool(guest, nic, "-C NIC tx-frames 0", check=False).rc != 0

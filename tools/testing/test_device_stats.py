@@ -113,14 +113,14 @@ def test_names_values_and_order_of_c(guest, nics, nic):
 
 
 def test_netlink_has_what_c_has(guest, nics, nic):
-    def told(one):
+    def reported(one):
         queues = counters.of_queues(guest, guest.interface(one))
         return {
             queue: {name: count for name, count in of.items() if count > 1 << 60 or not name.startswith(("rx", "tx"))}
             for queue, of in queues.items()
         }
 
-    ours, theirs = (told(one) for one in nics[:2])
+    ours, theirs = (reported(one) for one in nics[:2])
     assert ours == theirs
     assert all(len(of) >= 8 for of in ours.values()), ours
 

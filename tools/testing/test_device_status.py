@@ -119,14 +119,14 @@ def test_news_while_a_driver_comes_and_goes(guest, driver, nic):
     """The carrier is what was said last, whenever that was."""
     virtio, over, count = guest.virtio_device(nic), threading.Event(), 0
 
-    def tell():
+    def change():
         nonlocal count
         while not over.wait(PAUSE):
             set_link(nic, count % 2)
             count += 1
 
-    teller = threading.Thread(target=tell)
-    teller.start()
+    changer = threading.Thread(target=change)
+    changer.start()
     try:
         for _ in range(ROUNDS):
             binding.unbind(guest, driver, virtio)
@@ -134,7 +134,7 @@ def test_news_while_a_driver_comes_and_goes(guest, driver, nic):
             nic.name = guest.bring_up(nic)
     finally:
         over.set()
-        teller.join()
+        changer.join()
     assert count > ROUNDS
     for up in (False, True):
         set_link(nic, up)

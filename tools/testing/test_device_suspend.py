@@ -74,7 +74,7 @@ def guest(boot, driver, nic):
             yield guest
 
 
-def told(nic, state):
+def state_after(nic, state):
     """What holds after the commands since the last call, if `state` did before: by command, what follows it."""
     for code, body in ordered.commands(nic):
         if code in (VLAN_ADD, VLAN_DEL):
@@ -98,16 +98,16 @@ def each(guest, nic, lines):
         yield guest.run(re.sub(r"\bNIC\b", guest.interface(nic), line).replace("HKEY", key)).stdout
 
 
-def test_everything_is_told_again(guest, nic):
-    before = told(nic, {})
+def test_everything_is_restored(guest, nic):
+    before = state_after(nic, {})
     for _ in each(guest, nic, CHANGES):
-        after = told(nic, dict(before))
+        after = state_after(nic, dict(before))
         assert after != before
         before = after
     shown = list(each(guest, nic, SHOWN))
     suspend.to_sleep(guest)
     exchange.reaches(nic)
-    assert told(nic, {}) == before
+    assert state_after(nic, {}) == before
     assert list(each(guest, nic, SHOWN)) == shown
     exchange.everything(guest, nic)
 

@@ -114,7 +114,7 @@ def in_log(guest, line):
         pytest.fail(f"the log does not say: {line}, but: {log()}")
 
 
-def told(nic, command):
+def wait_for(nic, command):
     """Waits until the device has been told."""
 
     def found():
@@ -135,13 +135,13 @@ def cause(guest, nic, command):
 def answered(guest, nic, command, answer):
     """Has the command sent, and answered like that."""
     run(guest, nic, command.before)
-    told_nothing_more(guest, nic)
+    wait_until_quiet(guest, nic)
     guest.run(["dmesg", "--clear"])
     nic.order("script", answers=[answer | {"command": command.code}])
     cause(guest, nic, command)
 
 
-def told_nothing_more(guest, nic):
+def wait_until_quiet(guest, nic):
     """Waits until what the stack still had to say is said, for instance because IPv6 has joined a group."""
     ordered.forget_commands(nic)
     faults.wait(lambda: time.sleep(1) or not ordered.commands(nic), "the device is told more and more")
@@ -152,7 +152,7 @@ def works(guest, nic, command):
     run(guest, nic, command.before)
     ordered.forget_commands(nic)
     cause(guest, nic, command)
-    told(nic, command)
+    wait_for(nic, command)
     exchange.udp_echo(nic.guest4)
     assert errors(guest) == []
 
@@ -169,8 +169,8 @@ def test_refused(guest, nic, command, answer):
 def test_length_of_answer(guest, nic, command, written):
     """What it says counts: the command is done, and there is no resync."""
     answered(guest, nic, command, {"written": written})
-    told(nic, command)
-    told_nothing_more(guest, nic)
+    wait_for(nic, command)
+    wait_until_quiet(guest, nic)
     assert errors(guest) == []
     works(guest, nic, command)
 
@@ -191,7 +191,7 @@ def test_late(guest, nic, command):
     # The next command finds the answer, whichever it is.
     run(guest, nic, "until ip link add link NIC name other type vlan id 8; do sleep 0.1; done; ip link delete other")
     if command.body is not None:
-        told(nic, command)
+        wait_for(nic, command)
     errors(guest)
     works(guest, nic, command)
 

@@ -225,13 +225,13 @@ def test_packets_that_wait(guest, driver, name):
     exchange.ping(guest.run, nic.host6)
 
 
-def test_told_of_each_ring(guest, driver, steering):
+def test_each_ring_is_kicked(guest, driver, steering):
     """When an interface is set up, also of rings where QEMU wants no notification because there are buffers.
 
     A packet from one queue of the TAP that comes to another has it say so, while it waits for a notification to read on.
     """
     if driver is drivers.C:
-        pytest.skip("the C driver tells of those that QEMU asks for: see wake()")
+        pytest.skip("the C driver kicks those that QEMU asks for: see wake()")
 
     def kicks():
         found = counters.ethtool(guest, steering.name)

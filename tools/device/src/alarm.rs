@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Tells the driver in time what was put off.
+//! Notifies the driver in time of what was put off.
 
 use crate::device::Device;
 use std::time::Instant;
@@ -10,7 +10,7 @@ pub fn run(device: &Device) {
     let mut state = device.state();
     let alarm = state.world.alarm.clone();
     loop {
-        let due = state.tell_what_is_due(Instant::now());
+        let due = state.notify_due(Instant::now());
         // Nobody panics with the lock, see `Device::state`.
         state = match due {
             Some(due) => {

@@ -90,9 +90,9 @@ impl Coalescing {
     }
 }
 
-/// What has been used in a queue and not been told.
+/// What has been used in a queue while the notification of it is put off.
 #[derive(Default)]
-pub struct Untold {
+pub struct Coalesced {
     packets: u32,
     /// When the first of them was used.
     start: Option<Instant>,
@@ -100,15 +100,15 @@ pub struct Untold {
     pub since: Option<u16>,
 }
 
-impl Untold {
-    /// A packet has been used. Says whether the driver is told later.
+impl Coalesced {
+    /// A packet has been used. Says whether the driver is notified later.
     pub fn add(&mut self, limits: Limits, now: Instant) -> bool {
         self.packets = self.packets.saturating_add(1);
         self.start.get_or_insert(now);
         !self.is_due(limits, now)
     }
 
-    /// Whether the driver is to be told.
+    /// Whether the driver is to be notified.
     pub fn is_due(&self, limits: Limits, now: Instant) -> bool {
         let is_late = |due| due <= now;
         self.due(limits).is_some_and(is_late) || self.packets >= limits.packets && self.packets > 0
@@ -168,25 +168,25 @@ mod tests {
 
     #[test]
     fn packets() {
-        let (mut untold, now) = (Untold::default(), Instant::now());
-        let added = [(); 4].map(|_| untold.add(limits(4, 1000), now));
+        let (mut coalesced, now) = (Coalesced::default(), Instant::now());
+        let added = [(); 4].map(|_| coalesced.add(limits(4, 1000), now));
         assert_eq!(added, [true, true, true, false]);
         // Fewer are wanted now.
-        let mut untold = Untold::default();
-        assert!(untold.add(limits(4, 1000), now) && untold.is_due(limits(1, 1000), now));
+        let mut coalesced = Coalesced::default();
+        assert!(coalesced.add(limits(4, 1000), now) && coalesced.is_due(limits(1, 1000), now));
         // What is not limited is not put off, and nothing is due where there is nothing.
-        assert!(!Untold::default().add(limits(0, 1000), now));
-        assert!(!Untold::default().add(limits(4, 0), now));
-        assert!(!Untold::default().is_due(limits(0, 0), now));
+        assert!(!Coalesced::default().add(limits(0, 1000), now));
+        assert!(!Coalesced::default().add(limits(4, 0), now));
+        assert!(!Coalesced::default().is_due(limits(0, 0), now));
     }
 
     #[test]
     fn time() {
-        let (mut untold, now) = (Untold::default(), Instant::now());
+        let (mut coalesced, now) = (Coalesced::default(), Instant::now());
         let after = |usecs| now + Duration::from_micros(usecs);
-        assert!(untold.add(limits(4, 1000), now) && untold.add(limits(4, 1000), after(999)));
-        assert_eq!(untold.due(limits(4, 1000)), Some(after(1000)));
-        assert!(!untold.is_due(limits(4, 1000), after(999)));
-        assert!(untold.is_due(limits(4, 1000), after(1000)));
+        assert!(coalesced.add(limits(4, 1000), now) && coalesced.add(limits(4, 1000), after(999)));
+        assert_eq!(coalesced.due(limits(4, 1000)), Some(after(1000)));
+        assert!(!coalesced.is_due(limits(4, 1000), after(999)));
+        assert!(coalesced.is_due(limits(4, 1000), after(1000)));
     }
 }

@@ -46,8 +46,8 @@ impl Channel {
         self.0.try_clone().map(Self)
     }
 
-    /// Tells QEMU, and waits until it has done what there is to do.
-    pub fn tell(&mut self) -> io::Result<()> {
+    /// Notifies QEMU, and waits until it has done what there is to do.
+    pub fn notify(&mut self) -> io::Result<()> {
         let bytes: Vec<u8> = CHANGED.iter().flat_map(|word| word.to_le_bytes()).collect();
         self.0.write_all(&bytes)?;
         let mut answer = [0; ANSWER];

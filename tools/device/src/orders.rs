@@ -255,7 +255,7 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
                 drop(guard);
                 channel
                     .ok_or_else(|| io::Error::other("QEMU has no ear for it"))?
-                    .tell()?;
+                    .notify()?;
             }
             json!({})
         }

@@ -10,7 +10,7 @@ mod tests;
 
 use crate::{
     chain::{Chain, Memory},
-    coalesce::{Limits, Untold},
+    coalesce::{Coalesced, Limits},
     fault::{Fault, Faults},
     judge::{Judge, Violation},
     lent::Lent,
@@ -30,20 +30,20 @@ pub struct Used {
     pub len: u32,
 }
 
-/// The driver is told that chains have been used.
+/// The driver is notified that chains have been used.
 #[derive(Default)]
 pub struct Completion {
     pub entries: Vec<Used>,
     /// How much further the index goes than there are entries. A packed queue has none.
     pub jump: u16,
     pub interrupts: Interrupts,
-    /// Where the driver was told of last, if not of all before these entries.
+    /// Where the driver was notified of last, if not of all before these entries.
     pub since: Option<u16>,
 }
 
 /// What came of a completion.
 #[derive(Default)]
-struct Told {
+struct Completed {
     /// How many interrupts there are to be.
     interrupts: u32,
     /// Where in the ring it began.
@@ -75,8 +75,8 @@ pub struct Queue {
     pub stopped: bool,
     /// Whether there are no interrupts.
     pub mute: bool,
-    /// What the driver is to be told later.
-    untold: Untold,
+    /// What the driver is to be notified of later.
+    coalesced: Coalesced,
 }
 
 /// Where the rings are in the guest's memory.
@@ -118,7 +118,7 @@ impl Queue {
             faults: Faults::default(),
             stopped: false,
             mute: false,
-            untold: Untold::default(),
+            coalesced: Coalesced::default(),
         }
     }
 
@@ -215,45 +215,45 @@ impl Queue {
         }
         let is_a_packet = !completion.entries.is_empty();
         let is_wanted = matches!(completion.interrupts, Interrupts::Wanted);
-        if is_a_packet && is_wanted && self.untold.add(limits, Instant::now()) {
+        if is_a_packet && is_wanted && self.coalesced.add(limits, Instant::now()) {
             completion.interrupts = Interrupts::Later;
         }
         for used in &completion.entries {
             lent.give_back(self.number, used.id as u16);
         }
-        self.tell(completion)
+        self.notify(completion)
     }
 
-    fn tell(&mut self, completion: Completion) -> io::Result<u32> {
-        let since = self.untold.since;
-        let told = self.ring.tell(&Completion {
+    fn notify(&mut self, completion: Completion) -> io::Result<u32> {
+        let since = self.coalesced.since;
+        let completed = self.ring.notify(&Completion {
             since,
             ..completion
         })?;
         if matches!(completion.interrupts, Interrupts::Later) {
-            self.untold.since.get_or_insert(told.from);
+            self.coalesced.since.get_or_insert(completed.from);
         } else {
-            self.untold = Untold::default();
+            self.coalesced = Coalesced::default();
         }
-        Ok(told.interrupts)
+        Ok(completed.interrupts)
     }
 
-    /// Whether there is something to be told later.
-    pub fn is_untold(&self) -> bool {
-        self.untold.since.is_some()
+    /// Whether there is something to notify the driver of later.
+    pub fn has_coalesced(&self) -> bool {
+        self.coalesced.since.is_some()
     }
 
-    /// When the driver is to be told what it was not told yet.
+    /// When the driver is to be notified of what was put off.
     pub fn due(&self, limits: Limits) -> Option<Instant> {
-        self.untold.due(limits)
+        self.coalesced.due(limits)
     }
 
-    /// Tells the driver what it was not told yet, if it is time. Says how many interrupts there were.
-    pub fn tell_if_due(&mut self, limits: Limits, now: Instant) -> io::Result<u32> {
-        if !self.untold.is_due(limits, now) {
+    /// Notifies the driver of what was put off, if it is time. Says how many interrupts there were.
+    pub fn notify_if_due(&mut self, limits: Limits, now: Instant) -> io::Result<u32> {
+        if !self.coalesced.is_due(limits, now) {
             return Ok(0);
         }
-        self.tell(Completion {
+        self.notify(Completion {
             interrupts: if self.mute {
                 Interrupts::Exactly(0)
             } else {
@@ -264,8 +264,8 @@ impl Queue {
     }
 
     /// Uses rings with so many descriptors at these addresses, which are those of the descriptors, of what the
-    /// driver writes and of what the device does, from their beginning. `events` says whether either side tells
-    /// when it wants to be told.
+    /// driver writes and of what the device does, from their beginning. `events` says whether either side says
+    /// when it wants to be notified.
     pub fn enable(&mut self, size: u16, addresses: [u64; 3], events: bool) -> io::Result<()> {
         let is_packed = matches!(self.ring.layout, Layout::Packed(_));
         let rings = &mut self.ring.rings;
@@ -302,7 +302,7 @@ impl Queue {
     /// from now on.
     pub fn reset(&mut self, packed: bool) {
         self.waiting.clear();
-        self.untold = Untold::default();
+        self.coalesced = Coalesced::default();
         self.faults.reset();
         if let Layout::Packed(packed) = &self.ring.layout {
             packed.give_up();
@@ -328,17 +328,17 @@ impl Layout {
 }
 
 impl Ring {
-    /// Tells the driver what has been used, and interrupts. Says how often.
+    /// Notifies the driver of what has been used, and interrupts. Says how often.
     pub fn complete(&self, completion: &Completion) -> io::Result<u32> {
-        Ok(self.tell(completion)?.interrupts)
+        Ok(self.notify(completion)?.interrupts)
     }
 
-    fn tell(&self, completion: &Completion) -> io::Result<Told> {
-        let told = match &self.layout {
+    fn notify(&self, completion: &Completion) -> io::Result<Completed> {
+        let completed = match &self.layout {
             Layout::Split => split::complete(&self.rings, completion),
             Layout::Packed(packed) => packed.complete(&self.rings, completion),
         }?;
-        (0..told.interrupts).try_for_each(|_| self.rings.vring.signal_used_queue())?;
-        Ok(told)
+        (0..completed.interrupts).try_for_each(|_| self.rings.vring.signal_used_queue())?;
+        Ok(completed)
     }
 }

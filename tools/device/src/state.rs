@@ -104,7 +104,7 @@ impl World {
         let limits = self.coalescing.of(queue.number);
         let interrupts = queue.complete(entries, fault, limits, &mut self.lent)?;
         self.counts.of(queue.number).interrupts += u64::from(interrupts);
-        if queue.is_untold() {
+        if queue.has_coalesced() {
             self.alarm.notify_one();
         }
         Ok(())
@@ -203,12 +203,12 @@ impl State {
         }
     }
 
-    /// Tells the driver what was put off until now, and returns when it is to be told the next.
-    pub fn tell_what_is_due(&mut self, now: Instant) -> Option<Instant> {
+    /// Notifies the driver of what was put off until now, and returns when it is to be notified next.
+    pub fn notify_due(&mut self, now: Instant) -> Option<Instant> {
         let mut next: Option<Instant> = None;
         for queue in &mut self.queues {
             let limits = self.world.coalescing.of(queue.number);
-            match queue.tell_if_due(limits, now) {
+            match queue.notify_if_due(limits, now) {
                 Ok(interrupts) => {
                     self.world.counts.of(queue.number).interrupts += u64::from(interrupts);
                 }
@@ -240,7 +240,7 @@ impl State {
         if number == control {
             self.control.work(queue, &mut self.world)?;
             // It may have said that less is to be put off.
-            self.tell_what_is_due(Instant::now());
+            self.notify_due(Instant::now());
             self.world.alarm.notify_one();
             Ok(())
         } else if number % 2 == 1 {

@@ -37,7 +37,7 @@ def hashed(nic, key, six, protocol, ports):
     return toeplitz.of_addresses(key, *ends) if protocol == OTHER else toeplitz.of_ports(key, *ends, ports)
 
 
-def told(guest, nic):
+def rxfh(guest, nic):
     """The table and the key, as ethtool shows them."""
     text = guest.run(["ethtool", "-x", guest.interface(nic)]).stdout
     table = [int(word) for line in re.findall(r"^ +\d+: (.*)$", text, re.MULTILINE) for word in line.split()]

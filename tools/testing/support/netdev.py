@@ -76,7 +76,7 @@ def ask(link, family, command, flags, payload=b""):
             return
 
 
-def told(command, payload=b"", flags=NLM_F_DUMP):
+def request(command, payload=b"", flags=NLM_F_DUMP):
     link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_GENERIC)
     link.bind((0, 0))
     name = struct.pack("=HH7sx", 11, CTRL_ATTR_FAMILY_NAME, b"netdev\0")
@@ -90,17 +90,17 @@ def numbers(found, names):
 
 
 def pools():
-    return [numbers(found, POOL) for found in told(PAGE_POOL_GET)]
+    return [numbers(found, POOL) for found in request(PAGE_POOL_GET)]
 
 
 def usage():
     return [
-        numbers(dict(attributes(found[POOL_INFO])), POOL) | numbers(found, USAGE) for found in told(PAGE_POOL_STATS_GET)
+        numbers(dict(attributes(found[POOL_INFO])), POOL) | numbers(found, USAGE) for found in request(PAGE_POOL_STATS_GET)
     ]
 
 
 def counters(payload=b""):
-    all_of = [numbers(found, {kind: COUNTERS.get(kind, kind) for kind in found}) for found in told(QSTATS_GET, payload)]
+    all_of = [numbers(found, {kind: COUNTERS.get(kind, kind) for kind in found}) for found in request(QSTATS_GET, payload)]
     for found in all_of:
         if "queue-type" in found:
             found["queue"] = ("rx", "tx")[found.pop("queue-type")] + str(found.pop("queue-id"))
@@ -112,12 +112,12 @@ def queues():
 
 
 def contexts():
-    return [numbers(found, CONTEXT) for found in told(NAPI_GET)]
+    return [numbers(found, CONTEXT) for found in request(NAPI_GET)]
 
 
 def defer(context, number):
     payload = b"".join(struct.pack("=HHI", 8, kind, int(value)) for kind, value in ((2, context), (5, number)))
-    return list(told(NAPI_SET, payload, NLM_F_ACK))
+    return list(request(NAPI_SET, payload, NLM_F_ACK))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@
 /* Who begins to listen is told of all devices that there are. */
 static bool begun;
 
-static int told(struct notifier_block *block, unsigned long event, void *info)
+static int netdev_event(struct notifier_block *block, unsigned long event, void *info)
 {
 	struct net_device *dev = netdev_notifier_info_to_dev(info);
 	struct device *parent = dev->dev.parent;
@@ -22,7 +22,7 @@ static int told(struct notifier_block *block, unsigned long event, void *info)
 	return notifier_from_errno(-EUSERS);
 }
 
-static struct notifier_block block = { .notifier_call = told };
+static struct notifier_block block = { .notifier_call = netdev_event };
 
 static int __init refuse_init(void)
 {

@@ -101,8 +101,8 @@ fn everything() {
         assert_eq!(passing(&Filter::default(), terms), [true; 4]);
         assert!(Filter::default().passes(&tagged(5), terms));
     }
-    let told = after(&[(PROMISC, &[0])]);
-    assert_eq!(passing(&told, &terms(&[MAC])), [true; 4]);
+    let filter = after(&[(PROMISC, &[0])]);
+    assert_eq!(passing(&filter, &terms(&[MAC])), [true; 4]);
 }
 
 #[test]

@@ -130,7 +130,7 @@ impl Common {
             (OF_QUEUE.., _) => {
                 let has_reset = features::has(self.accepted, features::RING_RESET);
                 let terms = queues::Terms {
-                    is_settled: self.status.is_settled(),
+                    has_features_ok: self.status.has_features_ok(),
                     has_reset,
                     reset_reads: self.reset_reads,
                     vectors,
@@ -148,8 +148,8 @@ impl Common {
     }
 
     fn accept(&mut self, value: u32, judge: &mut Judge) {
-        judge.check(!self.status.is_settled(), "3.1.1", || {
-            "features are accepted after they were settled".into()
+        judge.check(!self.status.has_features_ok(), "3.1.1", || {
+            "features are accepted after FEATURES_OK was set".into()
         });
         let offered = window(self.offered, self.driver_select);
         judge.check(value & !offered == 0, "2.2.1", || {

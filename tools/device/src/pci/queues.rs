@@ -39,8 +39,8 @@ const INITIAL: Registers = Registers {
 
 /// What counts for all of them.
 pub struct Terms {
-    /// Whether the features are settled.
-    pub is_settled: bool,
+    /// Whether `FEATURES_OK` is set.
+    pub has_features_ok: bool,
     /// Whether single queues can be reset.
     pub has_reset: bool,
     /// How often it is said that a queue is being reset before it has been.
@@ -179,9 +179,9 @@ impl Queues {
             }
             (ENABLE, 2) => {
                 rule(
-                    terms.is_settled,
+                    terms.has_features_ok,
                     "3.1.1",
-                    "it is enabled before the features are settled",
+                    "it is enabled before FEATURES_OK is set",
                 );
                 rule(
                     value == 1,

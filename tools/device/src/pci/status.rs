@@ -35,8 +35,8 @@ impl Status {
         self.bits
     }
 
-    /// Whether the features are settled.
-    pub fn is_settled(&self) -> bool {
+    /// Whether `FEATURES_OK` is set.
+    pub fn has_features_ok(&self) -> bool {
         self.bits & FEATURES_OK != 0
     }
 

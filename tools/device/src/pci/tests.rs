@@ -188,7 +188,7 @@ fn features_that_are_not_offered() {
 
 #[test]
 fn order_of_steps() {
-    // The features after they are settled.
+    // The features after FEATURES_OK is set.
     assert!(broken(|driver| driver.accept(&[VERSION])).contains(&"3.1.1"));
     // DRIVER_OK without a look at FEATURES_OK.
     assert_eq!(broken_early(|driver| driver.status(0xf)), ["3.1.1"]);

@@ -2,7 +2,7 @@
 
 //! The ring of a packed virtqueue (virtio 1.3, section 2.8).
 
-use super::{Completion, Found, Interrupts, Rings, Told};
+use super::{Completed, Completion, Found, Interrupts, Rings};
 use crate::{
     chain::{
         packed::{Descriptors, Place},
@@ -139,14 +139,14 @@ impl Packed {
     }
 
     /// Writes used descriptors, the first of them last, and says how many interrupts there are to be.
-    pub fn complete(&self, rings: &Rings, completion: &Completion) -> io::Result<Told> {
+    pub fn complete(&self, rings: &Rings, completion: &Completion) -> io::Result<Completed> {
         let guest = rings.memory.memory();
         let vring = rings.vring.get_mut();
         let queue = vring.get_queue();
         let mut state = self.state();
         let places = queue.ready().then(|| state.places(queue.next_avail()));
         let Some(places) = places.flatten() else {
-            return Ok(Told::default());
+            return Ok(Completed::default());
         };
         let ring = Descriptors {
             start: GuestAddress(queue.desc_table()),
@@ -197,7 +197,7 @@ impl Packed {
             }
         };
         let from = before.bits();
-        Ok(Told { interrupts, from })
+        Ok(Completed { interrupts, from })
     }
 
     /// The driver need not say that there is more.

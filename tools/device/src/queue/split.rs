@@ -2,7 +2,7 @@
 
 //! The rings of a split virtqueue (virtio 1.3, section 2.7).
 
-use super::{Completion, Found, Interrupts, Rings, Told};
+use super::{Completed, Completion, Found, Interrupts, Rings};
 use crate::{chain::Chain, judge::Judge};
 use std::{
     io,
@@ -61,12 +61,12 @@ pub fn fetch(rings: &Rings, indirect: bool, lent: usize, judge: &mut Judge) -> i
 }
 
 /// Writes used entries and the index, and says how many interrupts there are to be.
-pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<Told> {
+pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<Completed> {
     let memory = rings.memory.memory();
     let mut vring = rings.vring.get_mut();
     let queue = vring.get_queue_mut();
     if !queue.ready() {
-        return Ok(Told::default());
+        return Ok(Completed::default());
     }
     let (size, before) = (queue.size(), Wrapping(queue.next_used()));
     let mut next = before;
@@ -108,7 +108,7 @@ pub fn complete(rings: &Rings, completion: &Completion) -> io::Result<Told> {
         Interrupts::Wanted => (word(0)? & NO_INTERRUPT == 0).into(),
     };
     let from = before.0;
-    Ok(Told { interrupts, from })
+    Ok(Completed { interrupts, from })
 }
 
 /// The driver need not say that there is more.
