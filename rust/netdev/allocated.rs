@@ -327,7 +327,7 @@ impl<T: Driver> Allocated<T> {
                 tx: tx_slots,
                 service: Service::new(),
                 rss: self.rss,
-                cpus: cpu::Watch::new(T::OPERATIONS.cpus_changed, dev.cast()),
+                cpus: cpu::Instance::new(T::OPERATIONS.cpus_changed, dev.cast()),
                 device_counters: Default::default(),
                 dev,
             });
@@ -336,10 +336,10 @@ impl<T: Driver> Allocated<T> {
             // The carrier is off until the driver says otherwise. Nobody has to be told of that.
             bindings::netif_carrier_off(dev);
             let guard = rtnl::lock();
-            let cpus = core::ptr::addr_of_mut!((*context).cpus);
-            let registered = cpu::Watch::add(cpus, &guard).and_then(|()| {
+            let cpus = &(*context).cpus;
+            let registered = cpus.add(&guard).and_then(|()| {
                 to_result(bindings::register_netdevice(dev))
-                    .inspect_err(|_| cpu::Watch::remove(cpus, &guard))
+                    .inspect_err(|_| cpus.remove(&guard))
             });
             if let Err(error) = registered {
                 drop(guard);
@@ -417,7 +417,7 @@ impl<T: Driver> Drop for Registration<T> {
         unsafe {
             let context = Context::<T>::of(dev);
             (*context).service.disable();
-            cpu::Watch::remove(core::ptr::addr_of_mut!((*context).cpus), &rtnl::lock());
+            (*context).cpus.remove(&rtnl::lock());
             bindings::unregister_netdev(dev);
             // The queues release what is lent; the byte queue limits forget it.
             for slot in &(*context).tx {

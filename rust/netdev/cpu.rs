@@ -6,12 +6,12 @@
 //! [`include/linux/cpuhotplug.h`](srctree/include/linux/cpuhotplug.h).
 
 mod hotplug;
-mod watch;
+mod instance;
 
 pub use self::hotplug::Hotplug;
-pub(crate) use self::watch::{
-    Changed,
-    Watch, //
+pub(crate) use self::instance::{
+    Callback,
+    Instance, //
 };
 
 use crate::bindings;

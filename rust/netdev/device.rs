@@ -47,7 +47,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) tx: KVec<TxSlot<T>>,
     pub(crate) service: Service,
     pub(crate) rss: RssSizes,
-    pub(crate) cpus: cpu::Watch,
+    pub(crate) cpus: cpu::Instance,
     /// Populated while the rtnl lock is held.
     pub(crate) device_counters: SetOnce<DeviceCounters>,
     pub(crate) dev: *mut bindings::net_device,

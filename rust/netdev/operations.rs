@@ -27,7 +27,7 @@ pub struct Operations<T: Driver> {
     pub(crate) rx_reported: Option<Reported<T, RxReported>>,
     pub(crate) tx_reported: Option<Reported<T, TxReported>>,
     pub(crate) service: Option<fn(&Device<T>)>,
-    pub(crate) cpus_changed: Option<cpu::Changed>,
+    pub(crate) cpus_changed: Option<cpu::Callback>,
 }
 
 impl<T: Driver> Default for Operations<T> {

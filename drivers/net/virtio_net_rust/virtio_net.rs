@@ -145,7 +145,7 @@ impl net::Driver for VirtioNet {
         .check_features()
         .watchdog()
         .serviced()
-        .cpu_hotplug()
+        .cpu_hotplug(c"virtio/net_rust:online")
         .channels()
         .rings()
         .link()

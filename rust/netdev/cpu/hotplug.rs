@@ -2,7 +2,10 @@
 
 //! A driver that is told when CPUs come and go.
 
-use super::Online;
+use super::{
+    Callback,
+    Online, //
+};
 use crate::{
     ops::Ops,
     Device,
@@ -10,6 +13,7 @@ use crate::{
     Operations, //
 };
 use core::ffi::c_void;
+use kernel::str::CStr;
 
 /// A driver that is told when CPUs come and go.
 pub trait Hotplug: Driver {
@@ -22,15 +26,19 @@ pub trait Hotplug: Driver {
 }
 
 impl<T: Hotplug> Operations<T> {
-    /// The driver is told when CPUs come and go.
-    pub const fn cpu_hotplug(mut self) -> Self {
-        self.cpus_changed = Some(Ops::<T>::cpus_changed);
+    /// The driver is told when CPUs come and go, by a state of CPU hotplug that is called `name`: the subsystem, a slash, the
+    /// driver, and after a colon when that is.
+    pub const fn cpu_hotplug(mut self, name: &'static CStr) -> Self {
+        self.cpus_changed = Some(Callback {
+            name,
+            changed: Ops::<T>::cpus_changed,
+        });
         self
     }
 }
 
 impl<T: Hotplug> Ops<T> {
-    /// The function of the device's [`Watch`](super::Watch).
+    /// The callback of the device's [`Instance`](super::Instance).
     ///
     /// # Safety
     ///

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Being told when a CPU comes or goes.
+//! Instances of a state of CPU hotplug: who is told when a CPU comes or goes.
 
 use super::Online;
 use crate::{
@@ -15,28 +15,32 @@ use dma::fault;
 use kernel::{
     container_of,
     prelude::*,
+    str::CStr,
     types::Opaque, //
 };
 
 /// What is called when a CPU has come or is about to go.
-pub(crate) type Changed = unsafe fn(*mut c_void, &Online);
+#[derive(Clone, Copy)]
+pub(crate) struct Callback {
+    /// What the state is called (`/sys/devices/system/cpu/hotplug/states`).
+    pub(crate) name: &'static CStr,
+    pub(crate) changed: unsafe fn(*mut c_void, &Online),
+}
 
-/// A wish to be told when CPUs come and go.
-///
-/// All of a module share one state of CPU hotplug, which exists as long as there is such a wish.
-/// It is one of those that are numbered as they are asked for, so it is no other driver's.
-pub(crate) struct Watch {
+/// An instance of the state of CPU hotplug that all of a module share, which exists as long as there is one. The state
+/// is one of those that are numbered as they are asked for, so it is no other driver's.
+pub(crate) struct Instance {
     node: Opaque<bindings::hlist_node>,
     /// None if nobody wants to know: then there is nothing to add.
-    changed: Option<Changed>,
+    callback: Option<Callback>,
     argument: *mut c_void,
 }
 
 /// The state of CPU hotplug of this module.
 struct State {
-    /// The number that the kernel gave it. Only with watches.
+    /// The number that the kernel gave it. Only with instances.
     number: c_int,
-    watches: u32,
+    instances: u32,
 }
 
 /// # Invariants
@@ -49,28 +53,28 @@ unsafe impl Sync for UnderRtnl {}
 
 static STATE: UnderRtnl = UnderRtnl(UnsafeCell::new(State {
     number: 0,
-    watches: 0,
+    instances: 0,
 }));
 
 impl UnderRtnl {
     fn with<R>(&self, _rtnl: &rtnl::Held, f: impl FnOnce(&mut State) -> R) -> R {
         // SAFETY: The lock is held. What is called below does not come back here: it is C, and the
-        // callbacks of hotplug are not called for adding or removing a watch.
+        // callbacks of hotplug are not called for adding or removing an instance.
         f(unsafe { &mut *self.0.get() })
     }
 }
 
-impl Watch {
-    /// A watch that has not been added.
-    pub(crate) fn new(changed: Option<Changed>, argument: *mut c_void) -> Self {
+impl Instance {
+    /// One that has not been added.
+    pub(crate) fn new(callback: Option<Callback>, argument: *mut c_void) -> Self {
         Self {
             node: Opaque::zeroed(),
-            changed,
+            callback,
             argument,
         }
     }
 
-    /// Starts to watch: from now on `changed` is called with `argument` and the CPUs, in process
+    /// From now on the callback is called with `argument` and the CPUs, in process
     /// context, each time that a CPU has come or is about to go. It may sleep, but must not take
     /// the rtnl lock, nor that of CPU hotplug, which is held.
     ///
@@ -82,20 +86,19 @@ impl Watch {
     ///
     /// # Safety
     ///
-    /// `this` points to a watch that has not been added. It stays there, and `changed` may be
-    /// called, until [`remove`](Self::remove), which is called before the module goes.
-    pub(crate) unsafe fn add(this: *mut Self, rtnl: &rtnl::Held) -> Result {
-        // SAFETY: By the requirements of this function.
-        if unsafe { (*this).changed.is_none() } {
+    /// The instance has not been added. It stays where it is, and the callback may be called, until
+    /// [`remove`](Self::remove), which is called before the module goes.
+    pub(crate) unsafe fn add(&self, rtnl: &rtnl::Held) -> Result {
+        let Some(callback) = self.callback else {
             return Ok(());
-        }
+        };
         fault::point("CPU hotplug")?;
         STATE.with(rtnl, |state| {
-            if state.watches == 0 {
+            if state.instances == 0 {
                 // SAFETY: The callbacks are those of this type, for which the nodes are.
                 state.number = check(unsafe {
                     bindings::cpuhp_setup_state_multi_dyn(
-                        c"virtio/net_rust:online".as_char_ptr(),
+                        callback.name.as_char_ptr(),
                         Some(online),
                         Some(down_prep),
                     )
@@ -105,11 +108,11 @@ impl Watch {
             let added = check(unsafe {
                 bindings::cpuhp_state_add_instance_nocalls(
                     state.number as bindings::cpuhp_state,
-                    Opaque::cast_into(core::ptr::addr_of!((*this).node)),
+                    self.node.get(),
                 )
             });
             if added.is_ok() {
-                state.watches += 1;
+                state.instances += 1;
             } else {
                 state.put();
             }
@@ -117,16 +120,15 @@ impl Watch {
         })
     }
 
-    /// Stops to watch. Afterwards `changed` is not called, and is not running.
+    /// Afterwards the callback is not called, and is not running.
     ///
     /// Process context. May sleep. Takes the lock of CPU hotplug.
     ///
     /// # Safety
     ///
-    /// `this` has been added, and not removed.
-    pub(crate) unsafe fn remove(this: *mut Self, rtnl: &rtnl::Held) {
-        // SAFETY: By the requirement of this function.
-        if unsafe { (*this).changed.is_none() } {
+    /// The instance has been added, and not removed.
+    pub(crate) unsafe fn remove(&self, rtnl: &rtnl::Held) {
+        if self.callback.is_none() {
             return;
         }
         STATE.with(rtnl, |state| {
@@ -134,32 +136,32 @@ impl Watch {
             unsafe {
                 bindings::cpuhp_state_remove_instance_nocalls(
                     state.number as bindings::cpuhp_state,
-                    Opaque::cast_into(core::ptr::addr_of!((*this).node)),
+                    self.node.get(),
                 )
             };
-            state.watches -= 1;
+            state.instances -= 1;
             state.put();
         });
     }
 
     /// # Safety
     ///
-    /// `node` is that of a watch that has been added, and the caller is a callback of its state.
+    /// `node` is that of an instance that has been added, and the caller is a callback of its state.
     unsafe fn call(node: *mut bindings::hlist_node, leaving: Option<u32>) {
         // SAFETY: By the requirement of this function. The core holds the lock of CPU hotplug.
         unsafe {
             let this: *mut Self = container_of!(Opaque::cast_from(node), Self, node).cast_mut();
-            if let Some(changed) = (*this).changed {
-                changed((*this).argument, &Online::assume(leaving));
+            if let Some(callback) = (*this).callback {
+                (callback.changed)((*this).argument, &Online::assume(leaving));
             }
         }
     }
 }
 
 impl State {
-    /// Gives the state of hotplug back if there is no watch.
+    /// Gives the state back if it has no instance.
     fn put(&mut self) {
-        if self.watches == 0 {
+        if self.instances == 0 {
             // SAFETY: It has been set up, and has no instances.
             unsafe { bindings::cpuhp_remove_multi_state(self.number as bindings::cpuhp_state) };
         }
@@ -179,10 +181,10 @@ fn check(value: c_int) -> Result<c_int> {
 ///
 /// # Safety
 ///
-/// See [`Watch::call`].
+/// See [`Instance::call`].
 unsafe extern "C" fn online(_cpu: c_uint, node: *mut bindings::hlist_node) -> c_int {
     // SAFETY: By the requirement of this function.
-    unsafe { Watch::call(node, None) };
+    unsafe { Instance::call(node, None) };
     0
 }
 
@@ -190,9 +192,9 @@ unsafe extern "C" fn online(_cpu: c_uint, node: *mut bindings::hlist_node) -> c_
 ///
 /// # Safety
 ///
-/// See [`Watch::call`].
+/// See [`Instance::call`].
 unsafe extern "C" fn down_prep(cpu: c_uint, node: *mut bindings::hlist_node) -> c_int {
     // SAFETY: By the requirement of this function.
-    unsafe { Watch::call(node, Some(cpu)) };
+    unsafe { Instance::call(node, Some(cpu)) };
     0
 }
