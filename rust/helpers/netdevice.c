@@ -2,6 +2,7 @@
 
 #include <linux/etherdevice.h>
 #include <linux/netdevice.h>
+#include <net/netdev_lock.h>
 #include <net/netdev_rx_queue.h>
 
 __rust_helper void rust_helper_eth_hw_addr_set(struct net_device *dev, const u8 *addr)
@@ -77,6 +78,33 @@ __rust_helper void rust_helper_netif_napi_add_tx(struct net_device *dev, struct 
 __rust_helper void rust_helper_netif_napi_set_irq(struct napi_struct *napi, int irq)
 {
 	netif_napi_set_irq(napi, irq);
+}
+
+__rust_helper void rust_helper_netdev_lock_ops(struct net_device *dev)
+{
+	netdev_lock_ops(dev);
+}
+
+__rust_helper void rust_helper_netdev_unlock_ops(struct net_device *dev)
+{
+	netdev_unlock_ops(dev);
+}
+
+/* Where the device has a lock of its own for its operations, it is held. */
+__rust_helper void rust_helper_napi_enable_ops(struct napi_struct *napi)
+{
+	if (netdev_need_ops_lock(napi->dev))
+		napi_enable_locked(napi);
+	else
+		napi_enable(napi);
+}
+
+__rust_helper void rust_helper_napi_disable_ops(struct napi_struct *napi)
+{
+	if (netdev_need_ops_lock(napi->dev))
+		napi_disable_locked(napi);
+	else
+		napi_disable(napi);
 }
 
 __rust_helper void rust_helper___netif_napi_del(struct napi_struct *napi)

@@ -24,6 +24,7 @@ use crate::{
     Device,
     Driver,
     Features,
+    Locked,
     Napi,
     PagePool, //
 };
@@ -291,7 +292,7 @@ impl<T: Driver> Allocated<T> {
         self,
         shared: T::Shared,
         pairs: KVec<(T::Rx, T::Tx)>,
-        started: impl FnOnce(&Device<T>, &rtnl::Held),
+        started: impl FnOnce(&Locked<'_, T>, &rtnl::Held),
     ) -> Result<Registration<T>> {
         if pairs.len() != usize::from(self.max_queues()) {
             return Err(EINVAL);
@@ -338,8 +339,7 @@ impl<T: Driver> Allocated<T> {
             let guard = rtnl::lock();
             let cpus = &(*context).cpus;
             let registered = cpus.add(&guard).and_then(|()| {
-                to_result(bindings::register_netdevice(dev))
-                    .inspect_err(|_| cpus.remove(&guard))
+                to_result(bindings::register_netdevice(dev)).inspect_err(|_| cpus.remove(&guard))
             });
             if let Err(error) = registered {
                 drop(guard);
@@ -348,7 +348,7 @@ impl<T: Driver> Allocated<T> {
             }
             // Not before: of a device that is refused, perhaps after it was opened, nothing may be left to do.
             (*context).service.enable();
-            started(Device::from_raw(dev), &guard);
+            started(&Device::from_raw(dev).lock(&guard), &guard);
         }
         // INVARIANT: It has just been registered.
         Ok(Registration { allocated: self })

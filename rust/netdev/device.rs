@@ -17,6 +17,7 @@ use crate::{
     stats::DeviceCounters,
     Driver,
     Features,
+    Locked,
     Name, //
 };
 use core::marker::PhantomData;
@@ -48,7 +49,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) service: Service,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Instance,
-    /// Populated while the rtnl lock is held.
+    /// Populated while the lock of the device is held.
     pub(crate) device_counters: SetOnce<DeviceCounters>,
     pub(crate) dev: *mut bindings::net_device,
 }
@@ -117,7 +118,7 @@ impl<T: Driver> Device<T> {
     }
 
     /// How many of the queues of either direction the stack uses. Any context; it changes only
-    /// while the rtnl lock is held.
+    /// while both locks are held, the rtnl lock and that of the device.
     pub fn num_queues(&self) -> u16 {
         // SAFETY: By the type invariant. The field may change at any time, as a whole.
         let queues =
@@ -130,22 +131,6 @@ impl<T: Driver> Device<T> {
     pub fn max_queues(&self) -> u16 {
         // CAST: As above.
         self.context().tx.len() as u16
-    }
-
-    /// Sets how many of the queues of either direction the stack uses.
-    ///
-    /// Once it uses fewer, nothing is sent through the others any more: what waits for them is
-    /// dropped. Process context. May sleep. C function: `netif_set_real_num_queues()`.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if there are not so many queues, or if it is 0; `ENOMEM` if it is more than before.
-    /// Nothing has changed then.
-    pub fn set_num_queues(&self, pairs: u16, _rtnl: &rtnl::Held) -> Result {
-        // SAFETY: By the type invariant. The rtnl lock is held.
-        to_result(unsafe {
-            bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
-        })
     }
 
     /// Turns adaptive moderation of the receive queue `queue` on or off. Any context. Once it is off
@@ -161,29 +146,9 @@ impl<T: Driver> Device<T> {
         Ok(())
     }
 
-    /// Names the counters that the device keeps and `ethtool -S` shows. Once; they stay the same
-    /// afterwards, so that nobody sees the names of some and the values of others.
-    ///
-    /// # Errors
-    ///
-    /// `EBUSY` if they have been named before.
-    pub fn set_device_counters(&self, counters: DeviceCounters, _rtnl: &rtnl::Held) -> Result {
-        match self.context().device_counters.populate(counters) {
-            true => Ok(()),
-            false => Err(EBUSY),
-        }
-    }
-
-    /// What [`set_device_counters`](Self::set_device_counters) has named.
+    /// What [`set_device_counters`](Locked::set_device_counters) has named.
     pub(crate) fn device_counters(&self) -> Option<&DeviceCounters> {
         self.context().device_counters.as_ref()
-    }
-
-    /// Whether somebody has set the indirection table (`ethtool -X`). It changes only while the rtnl
-    /// lock is held.
-    pub fn has_user_table(&self, _rtnl: &rtnl::Held) -> bool {
-        // SAFETY: By the type invariant.
-        unsafe { bindings::netif_is_rxfh_configured(self.as_raw()) }
     }
 
     /// Has `cpus` send through the transmit queue `queue`, of any queues that other CPUs have not
@@ -246,10 +211,48 @@ impl<T: Driver> Device<T> {
     }
 }
 
+impl<T: Driver> Locked<'_, T> {
+    /// Sets how many of the queues of either direction the stack uses.
+    ///
+    /// Once it uses fewer, nothing is sent through the others any more: what waits for them is
+    /// dropped. It takes both locks. Process context. May sleep. C function: `netif_set_real_num_queues()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are not so many queues, or if it is 0; `ENOMEM` if it is more than before.
+    /// Nothing has changed then.
+    pub fn set_num_queues(&self, pairs: u16, _rtnl: &rtnl::Held) -> Result {
+        // SAFETY: By the type invariant of the device. Both locks are held.
+        to_result(unsafe {
+            bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
+        })
+    }
+
+    /// Names the counters that the device keeps and `ethtool -S` shows. Once; they stay the same
+    /// afterwards, so that nobody sees the names of some and the values of others.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if they have been named before.
+    pub fn set_device_counters(&self, counters: DeviceCounters) -> Result {
+        match self.context().device_counters.populate(counters) {
+            true => Ok(()),
+            false => Err(EBUSY),
+        }
+    }
+
+    /// Whether somebody has set the indirection table (`ethtool -X`). It changes only while the lock of
+    /// the device is held.
+    pub fn has_user_table(&self) -> bool {
+        // SAFETY: By the type invariant of the device.
+        unsafe { bindings::netif_is_rxfh_configured(self.as_raw()) }
+    }
+}
+
 impl<T: Driver> Context<T> {
     /// Whether the queues have been taken away, see `Device::freeze`.
-    pub(crate) fn is_gone(&self, rtnl: &rtnl::Held) -> bool {
-        let gone = |tx: &TxSlot<T>| tx.slot.life(rtnl) == Life::Gone;
+    pub(crate) fn is_gone(&self, device: &Locked<'_, T>) -> bool {
+        let gone = |tx: &TxSlot<T>| tx.slot.life(device) == Life::Gone;
         self.tx.iter().any(gone)
     }
 

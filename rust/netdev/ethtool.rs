@@ -32,7 +32,8 @@ pub use self::{
 use crate::{
     bindings,
     Device,
-    Driver, //
+    Driver,
+    Locked, //
 };
 use core::marker::PhantomData;
 use kernel::{
@@ -54,6 +55,16 @@ impl<T: Driver> EthtoolOps<T> {
 
     /// All that the driver has.
     pub(crate) const ALL: &'static bindings::ethtool_ops = &T::OPERATIONS.ethtool;
+
+    /// The device that an operation is for which changes it.
+    ///
+    /// # Safety
+    ///
+    /// The stack calls for a registered device of `T`, and holds its lock for the lifetime, which is that of the call.
+    unsafe fn locked<'a>(dev: *mut kernel::bindings::net_device) -> Locked<'a, T> {
+        // SAFETY: By the requirement of this function. The kernel's crate declares the device as an opaque type.
+        unsafe { Locked::assume(Device::from_raw(dev.cast())) }
+    }
 
     /// `get_drvinfo`.
     ///

@@ -23,6 +23,7 @@ mod dim;
 mod driver;
 mod ethtool;
 mod features;
+mod lock;
 mod mac;
 mod name;
 mod napi;
@@ -68,6 +69,7 @@ pub use self::{
         Features,
         SetFeatures, //
     },
+    lock::Locked,
     mac::SetMac,
     name::Name,
     napi::{

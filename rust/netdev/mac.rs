@@ -49,7 +49,7 @@ impl<T: SetMac> Ops<T> {
         dev: *mut bindings::net_device,
         address: *mut c_void,
     ) -> c_int {
-        // SAFETY: See the type. The lock is held.
+        // SAFETY: See the type. The locks are held.
         let (device, rtnl) = unsafe { Self::locked(dev) };
         from_result(|| {
             // SAFETY: The device is valid, and so is the address, which has room for one.
@@ -58,7 +58,7 @@ impl<T: SetMac> Ops<T> {
                 let data = core::ptr::addr_of!((*address.cast::<bindings::sockaddr>()).sa_data);
                 data.cast::<[u8; 6]>().read()
             };
-            T::set_mac(device, wanted, &rtnl)?;
+            T::set_mac(&device, wanted, &rtnl)?;
             // SAFETY: As above.
             unsafe { bindings::eth_commit_mac_addr_change(dev, address) };
             Ok(0)

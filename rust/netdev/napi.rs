@@ -147,12 +147,12 @@ impl Napi {
     ///
     /// # Safety
     ///
-    /// The device is registered, and the rtnl lock is held. The context is disabled. Process context, may sleep.
+    /// The device is registered, and its lock is held. The context is disabled. Process context, may sleep.
     pub(crate) unsafe fn enable(&self, kind: bindings::netdev_queue_type) {
         self.enabled.store(true, SeqCst);
         // SAFETY: By the requirements of this function.
         unsafe {
-            bindings::napi_enable(self.as_raw());
+            bindings::napi_enable_ops(self.as_raw());
             bindings::netif_queue_set_napi(self.dev(), self.index.into(), kind, self.as_raw());
         }
         // What arrived or was sent before raises no interrupt any more.
@@ -168,7 +168,7 @@ impl Napi {
         // SAFETY: By the requirements of this function.
         unsafe {
             bindings::netif_queue_set_napi(self.dev(), self.index.into(), kind, null_mut());
-            bindings::napi_disable(self.as_raw());
+            bindings::napi_disable_ops(self.as_raw());
         }
         self.enabled.store(false, SeqCst);
     }

@@ -18,6 +18,7 @@ use crate::{
     Driver,
     DropReason,
     Exclusive,
+    Locked,
     Napi,
     SkBuff, //
 };
@@ -59,14 +60,14 @@ impl<T: Driver> Ops<T> {
     /// All that the driver has.
     pub(crate) const ALL: &'static bindings::net_device_ops = &T::OPERATIONS.netdev;
 
-    /// The device that a callback is for, and the proof that the rtnl lock is held.
+    /// The device that a callback is for which configures it, and the proof that the rtnl lock is held too.
     ///
     /// # Safety
     ///
-    /// See [`Ops`]. The lock is held for the lifetime, which is that of the call.
-    pub(crate) unsafe fn locked<'a>(dev: *mut bindings::net_device) -> (&'a Device<T>, rtnl::Held) {
+    /// See [`Ops`]. Both locks are held for the lifetime, which is that of the call.
+    pub(crate) unsafe fn locked<'a>(dev: *mut bindings::net_device) -> (Locked<'a, T>, rtnl::Held) {
         // SAFETY: By the requirements of this function.
-        unsafe { (Device::<T>::from_raw(dev), rtnl::Held::assume()) }
+        unsafe { (Locked::assume(Device::from_raw(dev)), rtnl::Held::assume()) }
     }
 
     /// `ndo_open`.
@@ -75,21 +76,21 @@ impl<T: Driver> Ops<T> {
     ///
     /// As for all callbacks of a device, see [`Ops`].
     unsafe extern "C" fn open(dev: *mut bindings::net_device) -> c_int {
-        // SAFETY: See the type. The lock is held.
-        let (device, rtnl) = unsafe { Self::locked(dev) };
-        if device.context().is_gone(&rtnl) {
+        // SAFETY: See the type. The locks are held.
+        let (device, _rtnl) = unsafe { Self::locked(dev) };
+        if device.context().is_gone(&device) {
             return ENODEV.to_errno();
         }
-        Self::start_polling(device, &rtnl);
-        T::opened(device);
+        Self::start_polling(&device);
+        T::opened(&device);
         0
     }
 
     /// Has the receive queues filled, and all queues that are stopped run.
-    pub(crate) fn start_polling(device: &Device<T>, rtnl: &rtnl::Held) {
+    pub(crate) fn start_polling(device: &Locked<'_, T>) {
         let context = device.context();
         let stopped = || {
-            let stopped = |rx: &&RxSlot<T>| rx.slot.life(rtnl) == Life::Stopped;
+            let stopped = |rx: &&RxSlot<T>| rx.slot.life(device) == Life::Stopped;
             context.rx.iter().filter(stopped)
         };
 
@@ -99,7 +100,7 @@ impl<T: Driver> Ops<T> {
                 napi: rx.napi(),
                 gfp: bindings::GFP_KERNEL,
             };
-            // SAFETY: The context is disabled, and the rtnl lock is held.
+            // SAFETY: The context is disabled, and the lock of the device is held.
             if let Some(state) = unsafe { rx.slot.state() } {
                 T::open_rx(device, state, rx.stats(), &owner);
             }
@@ -113,10 +114,10 @@ impl<T: Driver> Ops<T> {
         // What is not stopped stays as it is. SAFETY: The device is registered.
         unsafe {
             for rx in &context.rx {
-                let _ = rx.slot.start(rtnl);
+                let _ = rx.slot.start(device);
             }
             for tx in &context.tx {
-                let _ = tx.slot.start(rtnl);
+                let _ = tx.slot.start(device);
             }
         }
     }
@@ -127,25 +128,25 @@ impl<T: Driver> Ops<T> {
     ///
     /// See [`Ops`].
     unsafe extern "C" fn stop(dev: *mut bindings::net_device) -> c_int {
-        // SAFETY: See the type. The lock is held.
-        let (device, rtnl) = unsafe { Self::locked(dev) };
-        if Self::stop_polling(device, &rtnl) {
-            T::stopped(device);
+        // SAFETY: See the type. The locks are held.
+        let (device, _rtnl) = unsafe { Self::locked(dev) };
+        if Self::stop_polling(&device) {
+            T::stopped(&device);
         }
         0
     }
 
     /// Has all queues that run stopped. Returns whether there were any.
-    pub(crate) fn stop_polling(device: &Device<T>, rtnl: &rtnl::Held) -> bool {
+    pub(crate) fn stop_polling(device: &Locked<'_, T>) -> bool {
         let context = device.context();
         let mut any = false;
         // SAFETY: The device is registered.
         unsafe {
             for rx in &context.rx {
-                any |= rx.slot.stop(rtnl).is_ok();
+                any |= rx.slot.stop(device).is_ok();
             }
             for tx in &context.tx {
-                any |= tx.slot.stop(rtnl).is_ok();
+                any |= tx.slot.stop(device).is_ok();
             }
         }
         if any {

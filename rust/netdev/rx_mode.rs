@@ -145,11 +145,11 @@ impl<T: SetRxMode> Ops<T> {
         _unicast: *mut bindings::netdev_hw_addr_list,
         _multicast: *mut bindings::netdev_hw_addr_list,
     ) -> c_int {
-        // SAFETY: See the type. The lock is held.
+        // SAFETY: See the type. The locks are held.
         let (device, rtnl) = unsafe { Self::locked(dev) };
         from_result(|| {
             let wanted = device.rx_mode(&rtnl);
-            T::set_rx_mode(device, &wanted)?;
+            T::set_rx_mode(&device, &wanted)?;
             Ok(0)
         })
     }

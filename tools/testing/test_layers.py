@@ -70,6 +70,33 @@ REFUSED = {
         "pub fn f(q: &mut Virtqueue<Packet>) -> bool { let a = q.arm(); let _ = q.resize(1); a.pending() }",
         "E0499",
     ),
+    "configure_unlocked": ("pub fn f(d: &Device<VirtioNet>) { let _ = d.pause_rx(0, |_| ()); }", "E0599"),
+    "rtnl_of_ethtool": ("use kernel::net::Locked; pub fn f(d: &Locked<'_, VirtioNet>) -> Result { d.set_num_queues(1) }", "E0061"),
+    "claim_lock": ("use kernel::net::Locked; pub fn f(d: &Device<VirtioNet>) -> bool { Locked::assume(d).has_user_table() }", "E0624"),
+    "claim_rtnl": ("use kernel::net::rtnl::Held; pub fn f(d: &Device<VirtioNet>) -> [u8; 6] { d.mac(&Held::assume()) }", "E0624"),
+    "locked_without_rtnl": (
+        "use kernel::net::rtnl; pub fn f(d: &Device<VirtioNet>) -> bool {"
+        " let locked = { let rtnl = rtnl::lock(); d.lock(&rtnl) }; locked.has_user_table() }",
+        "E0597",
+    ),
+    "locked_elsewhere": (
+        "use kernel::net::Locked; fn send<T: Send>(_: T) {} pub fn f(d: &'static Locked<'static, VirtioNet>) { send(d); }",
+        "E0277",
+    ),
+    "online_elsewhere": (
+        "use kernel::net::cpu; fn send<T: Send>(_: T) {} pub fn f(o: &'static cpu::Online) { send(o); }",
+        "E0277",
+    ),
+    "keep_transmit": (
+        "use kernel::net::TxAccess; fn share<T: 'static>(_: &T) {} pub fn f(tx: TxAccess<'_, VirtioNet>) {"
+        " let kept = core::cell::Cell::new(None); kept.set(Some(tx)); share(&kept); }",
+        "E0521",
+    ),
+    "keep_exclusive": (
+        "use kernel::net::Exclusive; fn share<T: 'static>(_: &T) {} pub fn f<'a>(o: &'a Exclusive<'a>) {"
+        " let kept = core::cell::Cell::new(None); kept.set(Some(o)); share(&kept); }",
+        "E0521",
+    ),
     "look_unserialised": (
         "pub struct Mine; impl kernel::net::Rearm for Mine { fn pending(&self) -> bool { false } fn disable(&self) {} }",
         "E0200",
@@ -89,9 +116,9 @@ BORDERS = {
 STEPS = (
     {"E0453"},
     {"E0432", "E0463"},
-    {"E0200", "E0277", "E0308", "E0599"},
+    {"E0061", "E0200", "E0277", "E0308", "E0599", "E0624"},
     {"E0133"},
-    {"E0382", "E0499", "E0505", "E0521", "E0596", "lifetime may not live long enough"},
+    {"E0382", "E0499", "E0505", "E0521", "E0596", "E0597", "lifetime may not live long enough"},
     {"usage of an `unsafe` block", "declaration of a `no_mangle` function"},
     {"E0080"},
 )

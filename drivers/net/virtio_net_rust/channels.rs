@@ -1,6 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! How many pairs of queues there are, and how many of them are used.
+//!
+//! At first as many pairs are used as there are CPUs. A device that refuses that is asked for fewer, one by one,
+//! and then for more, from the most that it has: there are devices that take a single number. C uses one pair then.
+//!
+//! The number of pairs that are used is what the stack has ([`Device::num_queues`]); there is no second variable
+//! that could differ. While the interface is up, all pairs have receive buffers and NAPI contexts that are enabled,
+//! also those that are not used, and all are polled when it is set up: a device may be slow to use fewer, or
+//! deliver to any queue that it has. And what was sent through a queue may come back when it is not used any more.
+//!
+//! The device must not get packets through a queue that it was told not to use. So for fewer pairs the stack is
+//! told first, and the device then; for more pairs the device first, and the stack comes last. A step that fails
+//! takes back those before it.
 
 use crate::{
     config,
@@ -22,14 +34,15 @@ use kernel::{
         cpu,
         not_supported,
         rtnl,
-        Device, //
+        Device,
+        Locked, //
     },
     prelude::*,
     virtio, //
 };
 
 impl net::Channels for VirtioNet {
-    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+    fn set_num_queues(device: &Locked<'_, Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
         set(device, pairs, rtnl)
     }
 }
@@ -67,10 +80,10 @@ pub(crate) fn at_first(pairs: u16) -> u16 {
 ///
 /// One that refuses is asked for others, as there are devices that take a single number only. If it takes
 /// none it stays with one, and so does the stack. Process context. May sleep.
-pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
-    if !rss::start(device, rtnl) {
+pub(crate) fn start(device: &Locked<'_, VirtioNet>, rtnl: &rtnl::Held) {
+    if !rss::start(device) {
         let wanted = device.num_queues();
-        let used = match set_pairs(device, wanted, rtnl) {
+        let used = match set_pairs(device, wanted) {
             Ok(()) => wanted,
             Err(EINVAL) => find(device, wanted).unwrap_or(1),
             Err(_) => 1,
@@ -109,12 +122,12 @@ fn find(device: &Device<VirtioNet>, wanted: u16) -> Option<u16> {
 /// # Errors
 ///
 /// What [`Access::send`] says; `ENOMEM`.
-pub(crate) fn resync(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
-    rss::apply(device, rtnl)?;
+pub(crate) fn resync(device: &Locked<'_, VirtioNet>) -> Result {
+    rss::apply(device)?;
     if rss::steers(device.shared()) {
         return Ok(());
     }
-    set_pairs(device, device.num_queues(), rtnl)
+    set_pairs(device, device.num_queues())
 }
 
 /// Changes the number of pairs that are used. C functions: `virtnet_set_channels()`,
@@ -128,12 +141,12 @@ pub(crate) fn resync(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
 /// - `EINVAL` if the device refuses, and `ENOMEM`: the same queues as before are used then.
 /// - `ETIMEDOUT` or `EIO` if it does not answer: then only those are used that it has been told to use
 ///   both before and now.
-pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+pub(crate) fn set(device: &Locked<'_, VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
     let before = device.num_queues();
 
     if pairs <= before {
         device.set_num_queues(pairs, rtnl)?;
-        let result = set_pairs(device, pairs, rtnl);
+        let result = set_pairs(device, pairs);
         // Without an answer it may do it at any time. What is sent through the others is lost then.
         if result.is_ok() || outcome_unknown(&result) {
             spread(device, pairs);
@@ -142,11 +155,11 @@ pub(crate) fn set(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> 
         }
         return result;
     }
-    set_pairs(device, pairs, rtnl)?;
+    set_pairs(device, pairs)?;
     spread(device, pairs);
     device.set_num_queues(pairs, rtnl).inspect_err(|_| {
         // If this fails too, `set_pairs` has said so. The stack receives from all queues.
-        let _ = set_pairs(device, before, rtnl);
+        let _ = set_pairs(device, before);
         spread(device, before);
     })
 }
@@ -158,7 +171,7 @@ fn spread(device: &Device<VirtioNet>, pairs: u16) {
 }
 
 /// Has the stack use as many queues again as the device does.
-fn revert(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
+fn revert(device: &Locked<'_, VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
     if let Err(error) = device.set_num_queues(pairs, rtnl) {
         dev_err!(
             device.shared().device,
@@ -173,10 +186,10 @@ fn revert(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
 
 /// Tells the device how many pairs to use: as the queues to choose from if it chooses by a hash. A
 /// command for the number alone would end that.
-fn set_pairs(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+fn set_pairs(device: &Locked<'_, VirtioNet>, pairs: u16) -> Result {
     let shared = device.shared();
     if rss::steers(shared) {
-        return rss::spread(device, pairs, rtnl);
+        return rss::spread(device, pairs);
     }
     let Some(control) = Access::new(device, features::MQ) else {
         return if pairs == 1 {

@@ -5,6 +5,15 @@
 //!
 //! That of received packets may be left to the kernel, which adapts it to each queue: then it is not
 //! set by hand.
+//!
+//! What an administrator has set is kept for all queues and for each pair. A setting takes two commands. If the
+//! second is refused, the device is told again what was true before, also for the queues that have a setting of
+//! their own, which a command for all queues takes from them. A ring that has been resized is told its own setting
+//! again; with C it gets that of all queues.
+//!
+//! 0 frames to be sent stand for sending without NAPI, also on a device that puts off no interrupts. That can be
+//! changed while the interface is down and the device has given back all packets, since how a packet is accounted
+//! for depends on it. `EBUSY` says that one of these does not hold.
 
 mod state;
 
@@ -28,9 +37,9 @@ use kernel::{
     net::{
         self,
         not_supported,
-        rtnl,
         Coalesce,
         Device,
+        Locked,
         Moderation, //
     },
     new_mutex,
@@ -49,13 +58,8 @@ impl net::Coalescing for VirtioNet {
         get(device.shared(), queue)
     }
 
-    fn set_coalesce(
-        device: &Device<Self>,
-        queue: Option<u16>,
-        wanted: Coalesce,
-        rtnl: &rtnl::Held,
-    ) -> Result {
-        set(device, queue, wanted, rtnl)
+    fn set_coalesce(device: &Locked<'_, Self>, queue: Option<u16>, wanted: Coalesce) -> Result {
+        set(device, queue, wanted)
     }
 }
 
@@ -137,12 +141,7 @@ pub(crate) fn get(shared: &Shared, queue: Option<u16>) -> Coalesce {
 ///   interrupts, if the device cannot do that. C takes adapting, and does nothing.
 /// - `EINVAL` if that of received packets is changed and is to be adapted.
 /// - What [`Access::send`](crate::control::Access::send) says.
-pub(crate) fn set(
-    device: &Device<VirtioNet>,
-    queue: Option<u16>,
-    wanted: Coalesce,
-    rtnl: &rtnl::Held,
-) -> Result {
+pub(crate) fn set(device: &Locked<'_, VirtioNet>, queue: Option<u16>, wanted: Coalesce) -> Result {
     let shared = device.shared();
     let chosen = match queue {
         Some(queue) => queue..queue.saturating_add(1),
@@ -166,13 +165,13 @@ pub(crate) fn set(
         state.check_adaptive(shared, queue, wanted)?;
     }
     state
-        .switch(device, &chosen, napi, rtnl)
+        .switch(device, &chosen, napi)
         .and_then(|()| match (control, queue) {
             (None, _) => Ok(()),
             (Some(control), None) => state.set_all(device, control, wanted),
             (Some(control), Some(queue)) => state.set_pair(device, control, queue, wanted),
         })
-        .inspect_err(|_| state.switch_back(device, &chosen, napi, rtnl))?;
+        .inspect_err(|_| state.switch_back(device, &chosen, napi))?;
     for index in chosen {
         if shared.device.has(features::VQ_NOTF_COAL) {
             device.set_adaptive_rx(index, wanted.adaptive_rx)?;

@@ -30,14 +30,14 @@ use answer::{
 use kernel::{
     net::{
         self,
-        rtnl,
         stats::{
             DeviceCounters,
             DeviceValues,
             RxReported,
             TxReported, //
         },
-        Device, //
+        Device,
+        Locked, //
     },
     prelude::*,
     sync::SetOnce, //
@@ -102,20 +102,17 @@ impl Queue {
 ///
 /// Process context, after the device has been told to start. May sleep. C function: in
 /// `virtnet_probe()`, which fails then.
-pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+pub(crate) fn start(device: &Locked<'_, VirtioNet>) {
     let shared = device.shared();
     let Some(control) = Access::new(device, features::DEVICE_STATS) else {
         return;
     };
     let kept = kept_types(control).and_then(|types| {
-        device.set_device_counters(
-            DeviceCounters {
-                rx: names(types::RX, types)?,
-                tx: names(types::TX, types)?,
-                control: names(types::CONTROL, types)?,
-            },
-            rtnl,
-        )?;
+        device.set_device_counters(DeviceCounters {
+            rx: names(types::RX, types)?,
+            tx: names(types::TX, types)?,
+            control: names(types::CONTROL, types)?,
+        })?;
         Ok(types)
     });
     match kept {

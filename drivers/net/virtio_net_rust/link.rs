@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The link: whether it is up, and how fast it is.
+//!
+//! When the device asks for it (`VIRTIO_NET_S_ANNOUNCE`), the state of the link is taken over first, so that the
+//! packets that announce the guest are not dropped for want of a link, and the device is told that they have been
+//! sent.
 
 use crate::{
     config,
@@ -23,9 +27,9 @@ use kernel::{
     device::Bound,
     net::{
         self,
-        rtnl,
         Device,
-        LinkSettings, //
+        LinkSettings,
+        Locked, //
     },
     prelude::*,
     virtio, //
@@ -36,7 +40,7 @@ impl net::Link for VirtioNet {
         device.shared().link.settings()
     }
 
-    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, _rtnl: &rtnl::Held) {
+    fn set_link_settings(device: &Locked<'_, Self>, settings: LinkSettings) {
         device.shared().link.set_settings(settings);
     }
 }

@@ -99,7 +99,7 @@ pub(crate) fn probe(
         link::start(netdev);
         channels::start(netdev, rtnl);
         address::start(netdev, rtnl);
-        device_stats::start(netdev, rtnl);
+        device_stats::start(netdev);
     })
 }
 

@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The sizes of the rings, and changing them while the interface is up.
+//!
+//! `Virtqueue::resize` waits for a grace period first, since an `Armed` may still look at the old ring. What the
+//! device had is released as it is when a queue is dropped. Packets to be sent count as `tx_dropped`, and the byte
+//! queue limits forget them. If there is no memory the queue goes on with its old size. If the device does not take
+//! the queue back, it is marked as broken: it takes no buffer, and the log says so. `ethtool -G` stops at the first
+//! queue that fails, and changes only those that differ when it is called again.
+//!
+//! A size that cannot work is refused before anything is touched. A receive ring must hold the longest packet that
+//! the device may spread over it. That alone is not enough: with a short ring, buffers are lent again before the
+//! longest packet would not fit into what is lent, since a device that waits for more raises no interrupt
+//! (`Ring::slack`). The C driver takes any size from 1, and is stuck with some.
 
 use crate::{
     coalesce,
@@ -15,8 +26,8 @@ use core::sync::atomic::{
 use kernel::{
     net::{
         self,
-        rtnl,
         Device,
+        Locked,
         RingSizes, //
     },
     prelude::*,
@@ -35,8 +46,8 @@ impl net::Rings for VirtioNet {
         device.shared().rings.max()
     }
 
-    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
-        set(device, sizes, rtnl)
+    fn set_ring_sizes(device: &Locked<'_, Self>, sizes: RingSizes) -> Result {
+        set(device, sizes)
     }
 }
 
@@ -118,7 +129,7 @@ impl Rings {
 /// - What [`coalesce::restore_tx`] says. The queue has its size, and the others keep theirs.
 /// - `ENOMEM` or what the device's transport says, after a line in the log about the first queue
 ///   that failed. Those before it have been changed.
-pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::Held) -> Result {
+pub(crate) fn set(device: &Locked<'_, VirtioNet>, wanted: RingSizes) -> Result {
     let rings = &device.shared().rings;
     let mut pairs = rings.pairs.iter();
     if pairs.clone().any(|pair| pair.tx.load(Relaxed) != wanted.tx) {
@@ -129,11 +140,11 @@ pub(crate) fn set(device: &Device<VirtioNet>, wanted: RingSizes, rtnl: &rtnl::He
     }
     for (index, Pair { rx, tx }) in (0..).zip(&rings.pairs) {
         if tx.load(Relaxed) != wanted.tx {
-            resize_tx(device, index, tx, wanted.tx, rtnl)?;
+            resize_tx(device, index, tx, wanted.tx)?;
             coalesce::restore_tx(device, index)?;
         }
         if rx.load(Relaxed) != wanted.rx {
-            resize_rx(device, index, rx, wanted.rx, rtnl)?;
+            resize_rx(device, index, rx, wanted.rx)?;
             coalesce::restore_rx(device, index)?;
         }
     }
@@ -166,14 +177,8 @@ fn check(device: &Device<VirtioNet>, kind: &str, wanted: u32, min: u32) -> Resul
 }
 
 /// C function: `virtnet_tx_resize()`.
-fn resize_tx(
-    device: &Device<VirtioNet>,
-    index: u16,
-    size: &AtomicU32,
-    wanted: u32,
-    rtnl: &rtnl::Held,
-) -> Result {
-    let resized = device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
+fn resize_tx(device: &Locked<'_, VirtioNet>, index: u16, size: &AtomicU32, wanted: u32) -> Result {
+    let resized = device.pause_tx(index, tx::reclaim, |mut paused| {
         paused.stats.stop.add(1);
         let resized = paused.state.resize(wanted);
         if let Some(released) = resized.released {
@@ -187,14 +192,8 @@ fn resize_tx(
 }
 
 /// C function: `virtnet_rx_resize()`.
-fn resize_rx(
-    device: &Device<VirtioNet>,
-    index: u16,
-    size: &AtomicU32,
-    wanted: u32,
-    rtnl: &rtnl::Held,
-) -> Result {
-    let resized = device.pause_rx(index, rtnl, |paused| {
+fn resize_rx(device: &Locked<'_, VirtioNet>, index: u16, size: &AtomicU32, wanted: u32) -> Result {
+    let resized = device.pause_rx(index, |paused| {
         let resized = paused.state.resize(wanted);
         size.store(paused.state.size(), Relaxed);
         if paused.polled {

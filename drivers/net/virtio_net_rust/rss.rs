@@ -5,6 +5,19 @@
 //!
 //! A device may do either without the other. The choice of a queue comes with the number of queues,
 //! in one command: see [`channels`](crate::channels).
+//!
+//! Both are told in one command, with all of it: what is hashed, the key, the table and how many queues there are.
+//! So each change makes a copy of what is set ([`Config`]), has the device accept it, and only then puts it in the
+//! place of the old one. A device that refuses the very first one goes on without.
+//!
+//! With a table, that command is also how the number of queues is changed. The one for the number alone is not
+//! sent: it would end the choice by the table, which C does to a table that somebody has set.
+//!
+//! The hash is read from the copy of the header, if it has been negotiated and `rxhash` is on. Without `rxhash` a
+//! device goes on choosing queues by the table; C then has it use the first queue only.
+//!
+//! The sizes of the table and the key are fixed when the device is registered. The stack asks for them each time
+//! that it allocates memory for them, and some callers do not pass them on.
 
 mod config;
 mod types;
@@ -29,9 +42,9 @@ use kernel::{
             HashFields,
             RssSizes, //
         },
-        rtnl,
         Device,
-        Features, //
+        Features,
+        Locked, //
     },
     new_mutex,
     prelude::*,
@@ -47,12 +60,7 @@ impl net::rss::Rss for VirtioNet {
         get(device.shared(), table, key)
     }
 
-    fn set_rss(
-        device: &Device<Self>,
-        table: Option<&[u32]>,
-        key: Option<&[u8]>,
-        _rtnl: &rtnl::Held,
-    ) -> Result {
+    fn set_rss(device: &Locked<'_, Self>, table: Option<&[u32]>, key: Option<&[u8]>) -> Result {
         set(device, table, key)
     }
 
@@ -60,12 +68,7 @@ impl net::rss::Rss for VirtioNet {
         fields(device.shared(), flow)
     }
 
-    fn set_hash_fields(
-        device: &Device<Self>,
-        flow: Flow,
-        fields: HashFields,
-        _rtnl: &rtnl::Held,
-    ) -> Result {
+    fn set_hash_fields(device: &Locked<'_, Self>, flow: Flow, fields: HashFields) -> Result {
         set_fields(device, flow, fields)
     }
 }
@@ -191,12 +194,12 @@ fn hashes(rss: &Rss, features: Features) -> bool {
 /// Returns whether it has been told the latter. One that refuses works without all this.
 ///
 /// C function: `virtnet_probe()`.
-pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> bool {
+pub(crate) fn start(device: &Locked<'_, VirtioNet>) -> bool {
     let shared = device.shared();
     let Some(rss) = &shared.rss else {
         return false;
     };
-    if apply(device, rtnl).is_err() {
+    if apply(device).is_err() {
         rss.state.lock().refused = true;
         dev_warn!(
             shared.device,
@@ -214,11 +217,11 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> bool {
 /// # Errors
 ///
 /// What [`Access::send`](crate::control::Access::send) says; `ENOMEM`.
-pub(crate) fn apply(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
+pub(crate) fn apply(device: &Locked<'_, VirtioNet>) -> Result {
     if usable(device.shared()).is_err() {
         return Ok(());
     }
-    spread(device, device.num_queues(), rtnl)
+    spread(device, device.num_queues())
 }
 
 /// Has the device choose from `pairs` queues: as the table says that somebody has set, else from all
@@ -230,12 +233,12 @@ pub(crate) fn apply(device: &Device<VirtioNet>, rtnl: &rtnl::Held) -> Result {
 /// # Errors
 ///
 /// As for [`apply`]; `EINVAL` if the table has a queue that is not among them. All is as before.
-pub(crate) fn spread(device: &Device<VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+pub(crate) fn spread(device: &Locked<'_, VirtioNet>, pairs: u16) -> Result {
     let shared = device.shared();
     let rss = usable(shared)?;
     let mut state = rss.state.lock();
     let mut config = state.config.copy()?;
-    if !device.has_user_table(rtnl) {
+    if !device.has_user_table() {
         config.spread_evenly(pairs);
     }
     config.fits(pairs)?;

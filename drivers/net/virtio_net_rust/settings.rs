@@ -32,7 +32,8 @@ use kernel::{
     net::{
         self,
         rtnl,
-        Device, //
+        Device,
+        Locked, //
     },
     prelude::*, //
 };
@@ -66,7 +67,7 @@ pub(crate) enum Part {
 /// command otherwise; what is left then is resynchronised later, when others can have the rtnl lock in between.
 ///
 /// Process context. May sleep.
-pub(crate) fn restore(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
+pub(crate) fn restore(device: &Locked<'_, VirtioNet>, rtnl: &rtnl::Held) {
     control::with_deadline(device, || {
         channels::start(device, rtnl);
         report(device, "offloads", &offloads::restore(device));
@@ -82,16 +83,12 @@ pub(crate) fn restore(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 /// Resynchronises a device that may have done what counts as failed: sends a part of what is set, as far as there are
 /// commands for it. Returns what has become of that, and the next part if there is one. As [`restore`].
 pub(crate) fn resync(
-    device: &Device<VirtioNet>,
+    device: &Locked<'_, VirtioNet>,
     part: Part,
     rtnl: &rtnl::Held,
 ) -> (Result, Option<Part>) {
     let (what, result, next) = match part {
-        Part::Queues => (
-            "queues",
-            channels::resync(device, rtnl),
-            Some(Part::Offloads),
-        ),
+        Part::Queues => ("queues", channels::resync(device), Some(Part::Offloads)),
         Part::Offloads => ("offloads", offloads::resync(device), Some(Part::Address)),
         Part::Address => {
             let result = address::set(device, device.mac(rtnl));

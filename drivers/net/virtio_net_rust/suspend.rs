@@ -2,6 +2,20 @@
 
 //! Suspending the machine, and saving it to disk: the device loses its queues and all that is set
 //! in it, and gets them back. The interface stays.
+//!
+//! `freeze` marks the interface as absent and stops all queues. Then it takes their states from their places and
+//! drops them, by the destructors that unbinding has: the device is reset, and with the last handle the virtqueues
+//! are deleted. Packets that were in a queue count as `tx_dropped`. The control queue and the vectors are dropped
+//! too, so commands fail meanwhile.
+//!
+//! `restore` makes queues as probe does ([`Queues::find`](crate::queues::Queues::find)), has NAPI free what they
+//! send as far as it did so before, lets the device start, sends it all that was set
+//! ([`settings`](crate::settings)), and opens the interface again if it is up. C tells the device the number of
+//! queues only. What the device refuses now is in the log, a line for each, and the rest counts. The sizes of the
+//! rings come last, since a ring is resized by a reset of its queue, which the device must know by then.
+//!
+//! If queues cannot be made, the interface stays absent: it can be set down, not up, and the device can be unbound.
+//! The next time that the machine wakes up, it is tried again.
 
 use crate::{
     link,
@@ -56,8 +70,9 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
         &shared.framing,
     )?;
 
-    shared.rings.renew(&queues.pairs);
     shared.moderation.renew(&mut queues.pairs)?;
+    // All that is new has been made. The point of no return is in `Device::thaw`; what comes before it is undone by `freeze`.
+    shared.rings.renew(&queues.pairs);
     shared.affinity.thaw(queues.vectors);
     if let (Some(control), Some(queue)) = (&shared.control, queues.control) {
         control.thaw(queue);
@@ -70,7 +85,8 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
         .inspect_err(|_| freeze(netdev))?;
     // The rings are as large as can be now. What cannot be done is in the log; they work all the
     // same.
-    let _ = rings::set(netdev, sizes, &rtnl::lock());
+    let rtnl = rtnl::lock();
+    let _ = rings::set(&netdev.lock(&rtnl), sizes);
     // If the outcome of a command is unknown, the device is resynchronised when others have the lock too.
     link::changed(netdev);
     Ok(())

@@ -8,6 +8,7 @@ use crate::{
     rtnl,
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use kernel::{
@@ -18,14 +19,14 @@ use kernel::{
 /// A driver whose number of queues can be changed.
 pub trait Channels: Driver {
     /// Changes the number of queues of either direction that are used to `pairs`, which is from 1
-    /// to as many as there are: tells the device, and calls [`Device::set_num_queues`].
+    /// to as many as there are: tells the device, and calls [`Locked::set_num_queues`].
     ///
-    /// `set_channels` of ethtool: process context, rtnl held, may sleep.
+    /// `set_channels` of ethtool: process context, both locks held, may sleep.
     ///
     /// # Errors
     ///
     /// Any; everything is as before.
-    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result;
+    fn set_num_queues(device: &Locked<'_, Self>, pairs: u16, rtnl: &rtnl::Held) -> Result;
 }
 
 impl<T: Channels> Operations<T> {
@@ -62,11 +63,9 @@ impl<T: Channels> EthtoolOps<T> {
         dev: *mut kernel::bindings::net_device,
         channels: *mut bindings::ethtool_channels,
     ) -> c_int {
-        // SAFETY: As for `get_drvinfo`. The stack holds the rtnl lock during the call.
-        let (device, wanted, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, &*channels, rtnl::Held::assume())
-        };
+        // SAFETY: As for `get_drvinfo`. The stack holds both locks during the call.
+        let (device, wanted, rtnl) =
+            unsafe { (Self::locked(dev), &*channels, rtnl::Held::assume()) };
         from_result(|| {
             if wanted.rx_count != 0 || wanted.tx_count != 0 || wanted.other_count != 0 {
                 return Err(EINVAL);
@@ -75,7 +74,7 @@ impl<T: Channels> EthtoolOps<T> {
             if pairs == 0 || pairs > device.max_queues() {
                 return Err(EINVAL);
             }
-            T::set_num_queues(device, pairs, &held)?;
+            T::set_num_queues(&device, pairs, &rtnl)?;
             Ok(0)
         })
     }

@@ -5,9 +5,9 @@
 use super::EthtoolOps;
 use crate::{
     bindings,
-    rtnl,
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use kernel::{
@@ -69,24 +69,19 @@ fn pair<T: Driver>(device: &Device<T>, queue: u32) -> Result<u16> {
 
 /// A driver whose device can put off interrupts.
 pub trait Coalescing: Driver {
-    /// How interrupts are put off: of all queues, or of the pair `queue`. Process context, rtnl held,
-    /// may sleep.
+    /// How interrupts are put off: of all queues, or of the pair `queue`. Process context, the device
+    /// locked, may sleep.
     fn coalesce(device: &Device<Self>, queue: Option<u16>) -> Coalesce;
 
     /// Changes how interrupts are put off: of all queues, or of the pair `queue`, which is one that
     /// there is.
     ///
-    /// `set_coalesce` and `set_per_queue_coalesce` of ethtool: process context, rtnl held, may sleep.
+    /// `set_coalesce` and `set_per_queue_coalesce` of ethtool: process context, the device locked, may sleep.
     ///
     /// # Errors
     ///
     /// Any; it stays as it is.
-    fn set_coalesce(
-        device: &Device<Self>,
-        queue: Option<u16>,
-        wanted: Coalesce,
-        rtnl: &rtnl::Held,
-    ) -> Result;
+    fn set_coalesce(device: &Locked<'_, Self>, queue: Option<u16>, wanted: Coalesce) -> Result;
 }
 
 impl<T: Coalescing> Operations<T> {
@@ -130,13 +125,10 @@ impl<T: Coalescing> EthtoolOps<T> {
         _kernel_coalesce: *mut bindings::kernel_ethtool_coalesce,
         _extack: *mut bindings::netlink_ext_ack,
     ) -> c_int {
-        // SAFETY: See the type. The stack holds the rtnl lock during the call.
-        let (device, wanted, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, Coalesce::read(&*coalesce), rtnl::Held::assume())
-        };
+        // SAFETY: See the type. The stack holds the lock of the device during the call.
+        let (device, wanted) = unsafe { (Self::locked(dev), Coalesce::read(&*coalesce)) };
         from_result(|| {
-            T::set_coalesce(device, None, wanted, &held)?;
+            T::set_coalesce(&device, None, wanted)?;
             Ok(0)
         })
     }
@@ -170,12 +162,9 @@ impl<T: Coalescing> EthtoolOps<T> {
         coalesce: *mut bindings::ethtool_coalesce,
     ) -> c_int {
         // SAFETY: As for `set_coalesce`.
-        let (device, wanted, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, Coalesce::read(&*coalesce), rtnl::Held::assume())
-        };
+        let (device, wanted) = unsafe { (Self::locked(dev), Coalesce::read(&*coalesce)) };
         from_result(|| {
-            T::set_coalesce(device, Some(pair(device, queue)?), wanted, &held)?;
+            T::set_coalesce(&device, Some(pair(&device, queue)?), wanted)?;
             Ok(0)
         })
     }

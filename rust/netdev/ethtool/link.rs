@@ -5,9 +5,9 @@
 use super::EthtoolOps;
 use crate::{
     bindings,
-    rtnl,
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use kernel::{
@@ -61,13 +61,13 @@ impl LinkSettings {
 
 /// A driver that knows how fast the link is.
 pub trait Link: Driver {
-    /// How fast the link is. Process context, rtnl held.
+    /// How fast the link is. Process context, the device locked.
     fn link_settings(device: &Device<Self>) -> LinkSettings;
 
     /// Changes what [`link_settings`](Self::link_settings) says, until the device says otherwise.
     ///
-    /// `set_link_ksettings` of ethtool: process context, rtnl held, may sleep.
-    fn set_link_settings(device: &Device<Self>, settings: LinkSettings, rtnl: &rtnl::Held);
+    /// `set_link_ksettings` of ethtool: process context, the device locked, may sleep.
+    fn set_link_settings(device: &Locked<'_, Self>, settings: LinkSettings);
 }
 
 impl<T: Link> Operations<T> {
@@ -108,11 +108,8 @@ impl<T: Link> EthtoolOps<T> {
         dev: *mut kernel::bindings::net_device,
         settings: *const bindings::ethtool_link_ksettings,
     ) -> c_int {
-        // SAFETY: See the type. The stack holds the rtnl lock during the call.
-        let (device, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, rtnl::Held::assume())
-        };
+        // SAFETY: See the type. The stack holds the lock of the device during the call.
+        let device = unsafe { Self::locked(dev) };
         from_result(|| {
             let LinkSettings {
                 mut speed,
@@ -123,7 +120,7 @@ impl<T: Link> EthtoolOps<T> {
             to_result(unsafe {
                 bindings::ethtool_virtdev_set_link_ksettings(dev, settings, &mut speed, &mut duplex)
             })?;
-            T::set_link_settings(device, LinkSettings { speed, duplex }, &held);
+            T::set_link_settings(&device, LinkSettings { speed, duplex });
             Ok(0)
         })
     }

@@ -5,9 +5,9 @@
 use super::EthtoolOps;
 use crate::{
     bindings,
-    rtnl,
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use kernel::{
@@ -26,20 +26,20 @@ pub struct RingSizes {
 
 /// A driver whose rings can have other sizes.
 pub trait Rings: Driver {
-    /// The sizes of the rings. Process context, rtnl held.
+    /// The sizes of the rings. Process context, the device locked.
     fn ring_sizes(device: &Device<Self>) -> RingSizes;
 
-    /// The sizes that the rings can have at most. Process context, rtnl held.
+    /// The sizes that the rings can have at most. Process context, the device locked.
     fn max_ring_sizes(device: &Device<Self>) -> RingSizes;
 
     /// Changes the sizes of the rings to `sizes`, which are at most the largest.
     ///
-    /// `set_ringparam` of ethtool: process context, rtnl held, may sleep.
+    /// `set_ringparam` of ethtool: process context, the device locked, may sleep.
     ///
     /// # Errors
     ///
     /// Any.
-    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result;
+    fn set_ring_sizes(device: &Locked<'_, Self>, sizes: RingSizes) -> Result;
 }
 
 impl<T: Rings> Operations<T> {
@@ -83,16 +83,13 @@ impl<T: Rings> EthtoolOps<T> {
         _kernel_ring: *mut bindings::kernel_ethtool_ringparam,
         _extack: *mut bindings::netlink_ext_ack,
     ) -> c_int {
-        // SAFETY: See the type. The stack holds the rtnl lock during the call.
-        let (device, wanted, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, &*ring, rtnl::Held::assume())
-        };
+        // SAFETY: See the type. The stack holds the lock of the device during the call.
+        let (device, wanted) = unsafe { (Self::locked(dev), &*ring) };
         from_result(|| {
             if wanted.rx_mini_pending != 0 || wanted.rx_jumbo_pending != 0 {
                 return Err(EINVAL);
             }
-            let max = T::max_ring_sizes(device);
+            let max = T::max_ring_sizes(&device);
             if wanted.rx_pending > max.rx || wanted.tx_pending > max.tx {
                 return Err(EINVAL);
             }
@@ -100,7 +97,7 @@ impl<T: Rings> EthtoolOps<T> {
                 rx: wanted.rx_pending,
                 tx: wanted.tx_pending,
             };
-            T::set_ring_sizes(device, sizes, &held)?;
+            T::set_ring_sizes(&device, sizes)?;
             Ok(0)
         })
     }

@@ -5,9 +5,9 @@
 use super::EthtoolOps;
 use crate::{
     bindings,
-    rtnl,
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use core::slice::{
@@ -109,7 +109,7 @@ pub trait Rss: Driver {
     /// Copies out the indirection table and the key, as far as they are wanted, into slices of the
     /// lengths that [`Allocated::set_rss_sizes`](crate::Allocated::set_rss_sizes) was given.
     ///
-    /// `get_rxfh` of ethtool: process context, rtnl held, may sleep.
+    /// `get_rxfh` of ethtool: process context, the device locked, may sleep.
     ///
     /// # Errors
     ///
@@ -118,34 +118,24 @@ pub trait Rss: Driver {
 
     /// Changes the indirection table, the key, or both.
     ///
-    /// `set_rxfh` of ethtool: process context, rtnl held, may sleep.
+    /// `set_rxfh` of ethtool: process context, the device locked, may sleep.
     ///
     /// # Errors
     ///
     /// Any; both stay as they are.
-    fn set_rss(
-        device: &Device<Self>,
-        table: Option<&[u32]>,
-        key: Option<&[u8]>,
-        rtnl: &rtnl::Held,
-    ) -> Result;
+    fn set_rss(device: &Locked<'_, Self>, table: Option<&[u32]>, key: Option<&[u8]>) -> Result;
 
-    /// What is hashed of the packets of `flow`. Process context, rtnl held, may sleep.
+    /// What is hashed of the packets of `flow`. Process context, the device locked, may sleep.
     fn hash_fields(device: &Device<Self>, flow: Flow) -> HashFields;
 
     /// Changes what is hashed of the packets of `flow`.
     ///
-    /// `set_rxfh_fields` of ethtool: process context, rtnl held, may sleep.
+    /// `set_rxfh_fields` of ethtool: process context, the device locked, may sleep.
     ///
     /// # Errors
     ///
     /// Any; it stays as it is.
-    fn set_hash_fields(
-        device: &Device<Self>,
-        flow: Flow,
-        fields: HashFields,
-        rtnl: &rtnl::Held,
-    ) -> Result;
+    fn set_hash_fields(device: &Locked<'_, Self>, flow: Flow, fields: HashFields) -> Result;
 }
 
 impl<T: Rss> Operations<T> {
@@ -244,15 +234,13 @@ impl<T: Rss> EthtoolOps<T> {
         param: *mut bindings::ethtool_rxfh_param,
         _extack: *mut bindings::netlink_ext_ack,
     ) -> c_int {
-        // SAFETY: See the type. The stack holds the rtnl lock during the call.
-        let (device, param, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, &*param, rtnl::Held::assume())
-        };
-        let sizes = device.context().rss;
-        // SAFETY: As for `get_rxfh`.
-        let (table, key) = unsafe {
+        // SAFETY: See the type. The stack holds the lock of the device during the call. Of the memory as for `get_rxfh`.
+        let (device, param, table, key) = unsafe {
+            let (device, param) = (Self::locked(dev), &*param);
+            let sizes = device.context().rss;
             (
+                device,
+                param,
                 (!param.indir.is_null()).then(|| from_raw_parts(param.indir, sizes.table.into())),
                 (!param.key.is_null()).then(|| from_raw_parts(param.key, sizes.key.into())),
             )
@@ -262,7 +250,7 @@ impl<T: Rss> EthtoolOps<T> {
             if ![bindings::ETH_RSS_HASH_NO_CHANGE, toeplitz].contains(&param.hfunc.into()) {
                 return Err(crate::not_supported());
             }
-            T::set_rss(device, table, key, &held)?;
+            T::set_rss(&device, table, key)?;
             Ok(0)
         })
     }
@@ -293,15 +281,12 @@ impl<T: Rss> EthtoolOps<T> {
         fields: *const bindings::ethtool_rxfh_fields,
         _extack: *mut bindings::netlink_ext_ack,
     ) -> c_int {
-        // SAFETY: See the type. The stack holds the rtnl lock during the call.
-        let (device, fields, held) = unsafe {
-            let device = Device::<T>::from_raw(dev.cast());
-            (device, &*fields, rtnl::Held::assume())
-        };
+        // SAFETY: See the type. The stack holds the lock of the device during the call.
+        let (device, fields) = unsafe { (Self::locked(dev), &*fields) };
         from_result(|| {
             let wanted = HashFields::from_bits(fields.data).ok_or(EINVAL)?;
             let flow = Flow::of(fields.flow_type).ok_or(EINVAL)?;
-            T::set_hash_fields(device, flow, wanted, &held)?;
+            T::set_hash_fields(&device, flow, wanted)?;
             Ok(0)
         })
     }

@@ -8,7 +8,8 @@ use crate::{
     ops::Ops,
     rtnl,
     Device,
-    Driver, //
+    Driver,
+    Locked, //
 };
 use kernel::prelude::*;
 
@@ -18,7 +19,7 @@ impl<T: Driver> Device<T> {
     /// takes the device for absent: it does not call it, other than to stop it or to read counters,
     /// and does not open it.
     ///
-    /// Does nothing if the device is frozen already. Process context. May sleep. Takes the rtnl lock.
+    /// Does nothing if the device is frozen already. Process context. May sleep. Takes the rtnl lock and that of the device.
     /// C function: `virtnet_freeze_down()`.
     pub fn freeze(&self) {
         let (dev, context) = (self.as_raw(), self.context());
@@ -26,14 +27,16 @@ impl<T: Driver> Device<T> {
         // The work may take the rtnl lock.
         context.service.disable();
         let rtnl = rtnl::lock();
-        if context.is_gone(&rtnl) {
+        let device = self.lock(&rtnl);
+        if context.is_gone(&device) {
             // It has been disabled once more than is needed.
             context.service.enable();
             return;
         }
+        // The point of no return: the old states go, and new ones are not known before `thaw`.
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_device_detach(dev) };
-        if Ops::stop_polling(self, &rtnl) {
+        if Ops::<T>::stop_polling(&device) {
             T::stopped(self);
         }
         // All are stopped before the first one goes, since that resets the device.
@@ -41,8 +44,8 @@ impl<T: Driver> Device<T> {
             tx.with_access(|access| access.queue.stop());
         }
         for tx in &context.tx {
-            // Who has it lent holds the rtnl lock, which has been free, until it is back.
-            let _ = tx.slot.remove(&rtnl);
+            // Who has it lent holds the lock, which has been free, until it is back.
+            let _ = tx.slot.remove(&*device);
             // SAFETY: The queue is valid, and nobody sends through it. The context is disabled, and both locks are held where
             // the state is taken.
             let state = unsafe {
@@ -54,8 +57,8 @@ impl<T: Driver> Device<T> {
             }
         }
         for rx in &context.rx {
-            let _ = rx.slot.remove(&rtnl);
-            // SAFETY: The context is disabled, and the rtnl lock is held.
+            let _ = rx.slot.remove(&*device);
+            // SAFETY: The context is disabled, and the lock of the device is held.
             drop(unsafe { rx.slot.replace(None) });
         }
     }
@@ -63,7 +66,7 @@ impl<T: Driver> Device<T> {
     /// Gives new queues to a device that is frozen, has `started` called, and takes it into use
     /// again: opens it, if its interface is up.
     ///
-    /// Process context. May sleep. Takes the rtnl lock, which is held for `started`. C function:
+    /// Process context. May sleep. Takes the rtnl lock and that of the device, which are held for `started`. C function:
     /// `virtnet_restore_up()`.
     ///
     /// # Errors
@@ -73,22 +76,24 @@ impl<T: Driver> Device<T> {
     pub fn thaw(
         &self,
         pairs: KVec<(T::Rx, T::Tx)>,
-        started: impl FnOnce(&Self, &rtnl::Held),
+        started: impl FnOnce(&Locked<'_, T>, &rtnl::Held),
     ) -> Result {
         let (dev, context) = (self.as_raw(), self.context());
 
         let rtnl = rtnl::lock();
-        if !context.is_gone(&rtnl) || pairs.len() != context.tx.len() {
+        let device = self.lock(&rtnl);
+        if !context.is_gone(&device) || pairs.len() != context.tx.len() {
             return Err(EINVAL);
         }
+        // The point of no return: the new states are switched to, all of which the caller has made.
         for ((rx, tx), (rx_state, tx_state)) in context.rx.iter().zip(&context.tx).zip(pairs) {
-            // SAFETY: `freeze` has disabled the contexts, and the rtnl lock is held, as is that of the transmit queue. The
+            // SAFETY: `freeze` has disabled the contexts, and the lock of the device is held, as is that of the transmit queue. The
             // queues are gone.
             unsafe {
                 rx.slot.replace(Some(rx_state));
-                rx.slot.insert(&rtnl);
+                rx.slot.insert(&*device);
                 tx.with_lock(|| tx.slot.replace(Some(tx_state)));
-                tx.slot.insert(&rtnl);
+                tx.slot.insert(&*device);
             }
             // That of an interface that is up is woken at the end.
             if !self.is_up() {
@@ -97,9 +102,9 @@ impl<T: Driver> Device<T> {
                 });
             }
         }
-        started(self, &rtnl);
+        started(&device, &rtnl);
         if self.is_up() {
-            Ops::start_polling(self, &rtnl);
+            Ops::<T>::start_polling(&device);
         }
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_device_attach(dev) };

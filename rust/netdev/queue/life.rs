@@ -4,7 +4,8 @@
 
 use crate::{
     bindings,
-    rtnl,
+    Driver,
+    Locked,
     Napi, //
 };
 use core::cell::{
@@ -16,7 +17,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// What a queue does. It changes with the rtnl lock held only, by the functions of [`Slot`] and no others.
+/// What a queue does. It changes with the lock of the device held only, by the functions of [`Slot`] and no others.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Life {
     /// The device has been frozen: there is no state.
@@ -44,7 +45,7 @@ pub(crate) struct Slot<S> {
     state: UnsafeCell<Option<S>>,
 }
 
-// SAFETY: `life` is used with the rtnl lock held. `state` is lent to one thread at a time, see `Slot::state`.
+// SAFETY: `life` is used with the lock of the device held. `state` is lent to one thread at a time, see `Slot::state`.
 unsafe impl<S: Send> Sync for Slot<S> {}
 
 impl<S> Slot<S> {
@@ -62,7 +63,7 @@ impl<S> Slot<S> {
         &self.napi
     }
 
-    pub(crate) fn life(&self, _rtnl: &rtnl::Held) -> Life {
+    pub(crate) fn life<T: Driver>(&self, _device: &Locked<'_, T>) -> Life {
         self.life.get()
     }
 
@@ -71,8 +72,8 @@ impl<S> Slot<S> {
     /// # Safety
     ///
     /// For the lifetime of the reference nobody else uses the state or its place: the caller runs the poll function of a receive
-    /// queue; or holds the lock of a transmit queue; or holds the rtnl lock while the context of a receive queue is
-    /// disabled. There is one such reference at a time.
+    /// queue; or holds the lock of a transmit queue; or holds the lock of the device while the context of a receive queue
+    /// is disabled. There is one such reference at a time.
     #[inline]
     pub(crate) unsafe fn state(&self) -> Option<&mut S> {
         // SAFETY: By the requirement of this function.
@@ -87,8 +88,8 @@ impl<S> Slot<S> {
     ///
     /// # Safety
     ///
-    /// The device is registered.
-    pub(crate) unsafe fn start(&self, _rtnl: &rtnl::Held) -> Result {
+    /// The device is registered, and the queue is one of it.
+    pub(crate) unsafe fn start<T: Driver>(&self, _device: &Locked<'_, T>) -> Result {
         if self.life.get() != Life::Stopped {
             return Err(EBUSY);
         }
@@ -108,8 +109,8 @@ impl<S> Slot<S> {
     ///
     /// # Safety
     ///
-    /// The device is registered.
-    pub(crate) unsafe fn stop(&self, _rtnl: &rtnl::Held) -> Result {
+    /// The device is registered, and the queue is one of it.
+    pub(crate) unsafe fn stop<T: Driver>(&self, _device: &Locked<'_, T>) -> Result {
         if self.life.get() != Life::Running {
             return Err(EBUSY);
         }
@@ -130,12 +131,12 @@ impl<S> Slot<S> {
     /// # Safety
     ///
     /// As for [`stop`](Self::stop). [`replace`](Self::replace) follows.
-    pub(crate) unsafe fn lend(&self, rtnl: &rtnl::Held) -> Result {
+    pub(crate) unsafe fn lend<T: Driver>(&self, device: &Locked<'_, T>) -> Result {
         let running = match self.life.get() {
             Life::Stopped => false,
             Life::Running => {
                 // SAFETY: By the requirement of this function.
-                unsafe { self.stop(rtnl) }?;
+                unsafe { self.stop(device) }?;
                 true
             }
             Life::Gone | Life::Lent { .. } => return Err(EBUSY),
@@ -149,13 +150,13 @@ impl<S> Slot<S> {
     /// # Safety
     ///
     /// As for [`start`](Self::start). The queue is lent, and the caller has put the state back.
-    pub(crate) unsafe fn take_back(&self, rtnl: &rtnl::Held) {
+    pub(crate) unsafe fn take_back<T: Driver>(&self, device: &Locked<'_, T>) {
         let running = self.life.get() == Life::Lent { running: true };
         // INVARIANT: By the requirement of this function.
         self.life.set(Life::Stopped);
         if running {
             // SAFETY: By the requirement of this function. It is stopped.
-            let _ = unsafe { self.start(rtnl) };
+            let _ = unsafe { self.start(device) };
         }
     }
 
@@ -164,7 +165,7 @@ impl<S> Slot<S> {
     /// # Errors
     ///
     /// `EBUSY` if it is something else.
-    pub(crate) fn remove(&self, _rtnl: &rtnl::Held) -> Result {
+    pub(crate) fn remove<T: Driver>(&self, _device: &Locked<'_, T>) -> Result {
         if self.life.get() != Life::Stopped {
             return Err(EBUSY);
         }
@@ -177,7 +178,7 @@ impl<S> Slot<S> {
     /// # Safety
     ///
     /// The queue is gone, and the caller has put a state into its place.
-    pub(crate) unsafe fn insert(&self, _rtnl: &rtnl::Held) {
+    pub(crate) unsafe fn insert<T: Driver>(&self, _device: &Locked<'_, T>) {
         // INVARIANT: By the requirement of this function.
         self.life.set(Life::Stopped);
     }
@@ -186,7 +187,7 @@ impl<S> Slot<S> {
     ///
     /// # Safety
     ///
-    /// The context is disabled, and the rtnl lock is held, as is that of a transmit queue. There is no reference to the state.
+    /// The context is disabled, and the lock of the device is held, as is that of a transmit queue. There is no reference to the state.
     pub(crate) unsafe fn replace(&self, state: Option<S>) -> Option<S> {
         // SAFETY: By the requirement of this function nobody else uses the place.
         unsafe { self.state.get().replace(state) }

@@ -10,10 +10,10 @@ use super::{
 };
 use crate::{
     bindings,
-    rtnl,
     Device,
     Driver,
-    Exclusive, //
+    Exclusive,
+    Locked, //
 };
 use kernel::prelude::*;
 
@@ -47,7 +47,7 @@ impl<T: Driver> TxPaused<'_, T> {
     }
 }
 
-impl<T: Driver> Device<T> {
+impl<T: Driver> Locked<'_, T> {
     /// Has `action` called while the receive queue `index` is paused. Then it is polled again, if
     /// it was before.
     ///
@@ -57,18 +57,13 @@ impl<T: Driver> Device<T> {
     /// # Errors
     ///
     /// `EINVAL` if there is no queue `index`; `EBUSY` if it is paused already.
-    pub fn pause_rx<R>(
-        &self,
-        index: u16,
-        rtnl: &rtnl::Held,
-        action: impl FnOnce(RxPaused<'_, T>) -> R,
-    ) -> Result<R> {
+    pub fn pause_rx<R>(&self, index: u16, action: impl FnOnce(RxPaused<'_, T>) -> R) -> Result<R> {
         let rx = self.context().rx.get(usize::from(index)).ok_or(EINVAL)?;
-        let polled = rx.slot.life(rtnl) == Life::Running;
+        let polled = rx.slot.life(self) == Life::Running;
 
-        // SAFETY: The device is registered. The context is disabled then, and the rtnl lock is held.
+        // SAFETY: The device is registered. The context is disabled then, and the lock of the device is held.
         let state = unsafe {
-            rx.slot.lend(rtnl)?;
+            rx.slot.lend(self)?;
             if let Some(dim) = rx.dim.as_ref().filter(|_| polled) {
                 dim.cancel();
             }
@@ -87,7 +82,7 @@ impl<T: Driver> Device<T> {
         // SAFETY: As above. The queue is lent.
         unsafe {
             rx.slot.replace(Some(state));
-            rx.slot.take_back(rtnl);
+            rx.slot.take_back(self);
         }
         Ok(result)
     }
@@ -107,7 +102,6 @@ impl<T: Driver> Device<T> {
     pub fn pause_tx<R>(
         &self,
         index: u16,
-        rtnl: &rtnl::Held,
         reclaim: impl Fn(&mut TxAccess<'_, T>),
         action: impl FnOnce(TxPaused<'_, T>) -> R,
     ) -> Result<R> {
@@ -116,7 +110,7 @@ impl<T: Driver> Device<T> {
         // SAFETY: The device is registered. The context is disabled then, and both locks are held. There is no reference to the
         // state once it is taken.
         let state = unsafe {
-            tx.slot.lend(rtnl)?;
+            tx.slot.lend(self)?;
             tx.with_lock(|| {
                 if let Some(mut access) = tx.access(0) {
                     reclaim(&mut access);
@@ -139,13 +133,15 @@ impl<T: Driver> Device<T> {
                     reclaim(&mut access);
                 }
             });
-            tx.slot.take_back(rtnl);
+            tx.slot.take_back(self);
         }
         Ok(result)
     }
+}
 
-    /// Whether the interface is up, also while the device is frozen. It changes only with the rtnl
-    /// lock held.
+impl<T: Driver> Device<T> {
+    /// Whether the interface is up, also while the device is frozen. It changes only with both locks held, the rtnl lock and that
+    /// of the device.
     pub fn is_up(&self) -> bool {
         // SAFETY: By the type invariant.
         unsafe { bindings::netif_running(self.as_raw()) }

@@ -128,6 +128,8 @@ impl<B: Buffer> Virtqueue<B> {
         // SAFETY: This is process context. An `Armed` may have been kept, and look at the ring, until its
         // read-side section ends; none is made meanwhile, because of `&mut self`. By the type invariant the queue is valid, and
         // `&mut self` serialises. The tokens come from a `B`.
+        //
+        // The core makes the new ring first; the point of no return is its reset of the queue. What is lent is released then.
         let (result, broken) = unsafe {
             bindings::synchronize_net();
             let result = check(bindings::virtqueue_resize(

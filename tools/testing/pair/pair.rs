@@ -189,7 +189,7 @@ impl Driver for Pair {
 }
 
 impl Channels for Pair {
-    fn set_num_queues(device: &Device<Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+    fn set_num_queues(device: &Locked<'_, Self>, pairs: u16, rtnl: &rtnl::Held) -> Result {
         device.set_num_queues(pairs, rtnl)
     }
 }
@@ -207,12 +207,12 @@ impl Rings for Pair {
         }
     }
 
-    fn set_ring_sizes(device: &Device<Self>, sizes: RingSizes, rtnl: &rtnl::Held) -> Result {
+    fn set_ring_sizes(device: &Locked<'_, Self>, sizes: RingSizes) -> Result {
         if sizes.rx != sizes.tx || sizes.tx == 0 {
             return Err(EINVAL);
         }
         for (index, wire) in (0..).zip(device.shared()) {
-            device.pause_tx(index, rtnl, tidy, |_paused| wire.size.set(sizes.tx))?;
+            device.pause_tx(index, tidy, |_paused| wire.size.set(sizes.tx))?;
         }
         Ok(())
     }

@@ -20,9 +20,9 @@ use core::ops::Range;
 use kernel::{
     net::{
         not_supported,
-        rtnl,
         Coalesce,
-        Device, //
+        Device,
+        Locked, //
     },
     prelude::*, //
 };
@@ -78,26 +78,24 @@ impl State {
 
     pub(super) fn switch(
         &self,
-        device: &Device<VirtioNet>,
+        device: &Locked<'_, VirtioNet>,
         chosen: &Range<u16>,
         napi: bool,
-        rtnl: &rtnl::Held,
     ) -> Result {
         self.others(chosen, napi)
-            .try_for_each(|index| toggle(device, index, napi, rtnl))
+            .try_for_each(|index| toggle(device, index, napi))
     }
 
     /// Undoes [`switch`](Self::switch), also one that has not come to its end.
     pub(super) fn switch_back(
         &self,
-        device: &Device<VirtioNet>,
+        device: &Locked<'_, VirtioNet>,
         chosen: &Range<u16>,
         napi: bool,
-        rtnl: &rtnl::Held,
     ) {
         for index in self.others(chosen, napi) {
             // One that fails has packets, so it has not been switched.
-            let _ = toggle(device, index, !napi, rtnl);
+            let _ = toggle(device, index, !napi);
         }
     }
 
@@ -173,8 +171,8 @@ impl State {
 }
 
 /// Turns NAPI for what is sent on or off, while the interface is down.
-fn toggle(device: &Device<VirtioNet>, index: u16, napi: bool, rtnl: &rtnl::Held) -> Result {
-    device.pause_tx(index, rtnl, tx::reclaim, |mut paused| {
+fn toggle(device: &Locked<'_, VirtioNet>, index: u16, napi: bool) -> Result {
+    device.pause_tx(index, tx::reclaim, |mut paused| {
         paused.stats.stop.add(1);
         paused.state.set_napi(napi)?;
         paused.forget_sent();

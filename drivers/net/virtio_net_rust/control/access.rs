@@ -91,9 +91,10 @@ fn resync_from(device: &Device<VirtioNet>, control: &Control, first: Part) -> Op
     let mut part = Some(first);
 
     while let Some(current) = part {
-        // Others get the lock between two parts.
+        // Others get the locks between two parts.
         let rtnl = rtnl::lock();
-        let (result, next) = control.within(deadline, || settings::resync(device, current, &rtnl));
+        let device = device.lock(&rtnl);
+        let (result, next) = control.within(deadline, || settings::resync(&device, current, &rtnl));
         if outcome_unknown(&result) {
             break;
         }
