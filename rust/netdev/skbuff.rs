@@ -182,18 +182,13 @@ impl PoolBuffer {
         debug_assert!(headroom + len + TAILROOM <= size);
         // SAFETY: The fragment is owned, has `size` bytes, and the sum above fits into it.
         // `napi_build_skb` is called in softirq context, as `_polling` shows.
-        let skb = unsafe { bindings::napi_build_pp_skb(start, size, headroom, len) };
-        match NonNull::new(skb) {
+        let skb = unsafe { RxSkb::new(bindings::napi_build_pp_skb(start, size, headroom, len)) };
+        match skb {
             None => Err(self),
             Some(skb) => {
                 // The packet owns the fragment now.
                 core::mem::forget(self);
-                // INVARIANT: The helper has marked the packet.
-                Ok(RxSkb {
-                    // SAFETY: The reference is new.
-                    skb: unsafe { SkBuff::from_raw(skb) },
-                    tail: skb,
-                })
+                Ok(skb)
             }
         }
     }
@@ -230,19 +225,28 @@ impl PoolBuffer {
         let data = self.data().wrapping_byte_add(skip as usize);
         // SAFETY: The fragment is owned and has these bytes. The poll function of the context is
         // running.
-        let skb = NonNull::new(unsafe {
-            bindings::napi_copy_skb(polling.napi().as_raw(), data, len, Self::COPY)
-        })?;
-        // INVARIANT: The helper has marked the packet.
-        Some(RxSkb {
-            // SAFETY: The reference is new.
-            skb: unsafe { SkBuff::from_raw(skb) },
-            tail: skb,
-        })
+        unsafe {
+            let napi = polling.napi().as_raw();
+            RxSkb::new(bindings::napi_copy_skb(napi, data, len, Self::COPY))
+        }
     }
 }
 
 impl RxSkb {
+    /// # Safety
+    ///
+    /// `raw` is null, or a new packet that has been marked for the page_pool, which passes to the new value.
+    #[inline]
+    unsafe fn new(raw: *mut bindings::sk_buff) -> Option<Self> {
+        let tail = NonNull::new(raw)?;
+        // INVARIANT: By the requirement of this function.
+        Some(Self {
+            // SAFETY: The reference is new.
+            skb: unsafe { SkBuff::from_raw(tail) },
+            tail,
+        })
+    }
+
     /// The length of the packet, in bytes.
     #[inline]
     #[expect(clippy::len_without_is_empty)]

@@ -194,7 +194,7 @@ impl Chain {
     /// `token` comes from `into_token`, and is used once.
     #[inline]
     unsafe fn from_token(token: NonNull<c_void>) -> Self {
-        // SAFETY: By the requirement of this function it comes from `KBox::into_raw`.
+        // SAFETY: By the requirement of this function it comes from `KBox::leak`.
         Self(unsafe { KBox::from_raw(token.cast().as_ptr()) })
     }
 }
@@ -218,9 +218,7 @@ unsafe impl Incoming for Chain {
 
     #[inline]
     fn into_token(self) -> (NonNull<c_void>, *mut c_void) {
-        // SAFETY: A box is not null.
-        let token = unsafe { NonNull::new_unchecked(KBox::into_raw(self.0)) };
-        (token.cast(), null_mut())
+        (NonNull::from(KBox::leak(self.0)).cast(), null_mut())
     }
 
     unsafe fn reclaim(token: NonNull<c_void>, _context: *mut c_void, written: u32) -> Self {

@@ -165,8 +165,7 @@ impl Exchange {
     }
 
     fn into_token(self) -> NonNull<c_void> {
-        // SAFETY: `KBox::into_raw` does not return null.
-        unsafe { NonNull::new_unchecked(KBox::into_raw(self.0)) }.cast()
+        NonNull::from(KBox::leak(self.0)).cast()
     }
 
     /// # Safety
