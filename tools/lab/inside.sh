@@ -28,7 +28,7 @@ mount --bind "$LAB_CACHE" "$root/lab/cache"
 log=/src${LAB_LOGDIR#"$LAB_REPO"}
 # An environment of its own: what the host's shell or make has set is not meant for here.
 keep=()
-for name in TERM KERNEL KERNEL_SERIES DRIVER TEST KSELFTEST KSELFTEST_C BENCH MUTANT VARIANTS; do
+for name in TERM KERNEL KERNEL_SERIES DRIVER TEST SEED CYCLES KSELFTEST KSELFTEST_C BENCH MUTANT VARIANTS; do
 	[ -z "${!name:-}" ] || keep+=("$name=${!name}")
 done
 # Another name than the variable's that asks for layers: what runs in the lab may run the lab's commands.

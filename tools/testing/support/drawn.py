@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0
 """Settings of an interface that are drawn by chance, and what shows all of them."""
 
+import os
 import random
 
 from lab import driver as drivers
+from support import ordered
 
 # In one line those of which one is drawn. What cannot be, or not now, is refused.
 SETTINGS = """
@@ -44,12 +46,27 @@ ethtool -n NIC rx-flow-hash udp4
 ethtool -n NIC rx-flow-hash tcp6
 ethtool -x NIC
 """
+# Devices that have most of it: all at once, rings that can be resized, and QEMU's own, which is told nothing of interrupts.
+PAIRS, TABLE, KEY = 2, 8, 40
+OFFERED = (
+    "CSUM GUEST_CSUM CTRL_GUEST_OFFLOADS MAC GUEST_TSO4 GUEST_TSO6 MRG_RXBUF STATUS CTRL_VQ CTRL_RX CTRL_VLAN MQ CTRL_MAC_ADDR "
+    "RSS NOTF_COAL VQ_NOTF_COAL DEVICE_STATS VERSION_1"
+)
+CONFIG = {"key_size": KEY, "table_size": TABLE, "hash_types": 0x1FF}
 NAPI_TX = f"/sys/module/{drivers.RUST.name}/parameters/napi_tx"
 
 
+def nics():
+    return [
+        ordered.made(OFFERED, PAIRS, **CONFIG),
+        ordered.made(f"{OFFERED} RING_RESET", 3, way="vfio-user", **CONFIG),
+        {"queues": PAIRS},
+    ]
+
+
 def seeds(*fixed):
-    """These, and one that nobody knows yet."""
-    return [*fixed, random.SystemRandom().randrange(1 << 32)]
+    """These, and one that nobody knows yet, or SEED."""
+    return [*fixed, int(os.environ.get("SEED") or random.SystemRandom().randrange(1 << 32))]
 
 
 def settings(nic, chance, count):
