@@ -136,12 +136,19 @@ def answered(sender, data, nic):
     raise AssertionError(f"UDP to {sender.getpeername()[0]}: no answer to {len(data)} bytes; {after_another(sender)}")
 
 
-def udp_echo(address, sizes=DATAGRAMS, nic=None):
-    """One datagram at a time, so that none may be lost but by a device of our own."""
+@contextmanager
+def udp_to(address):
+    """A socket that is connected to the peer."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sender:
         sender.settimeout(TIMEOUT)
         sender.connect((address, peer.PORT))
+        yield sender
+
+
+def udp_echo(address, sizes=DATAGRAMS, nic=None):
+    """One datagram at a time, so that none may be lost but by a device of our own."""
+    with udp_to(address) as sender:
         for size in sizes:
             data = peer.content(size, size)
             assert answered(sender, data, nic) == data, f"UDP to {address}: the answer to {size} bytes differs"
