@@ -4,6 +4,11 @@
 //! finds out how long interrupts should be put off.
 //!
 //! C header: [`include/linux/dim.h`](srctree/include/linux/dim.h)
+//!
+//! The library is shown what a receive queue has got, each time that its poll function comes to an end. When it
+//! finds another moderation it schedules a work, which tells the device: without the rtnl lock, since whoever
+//! closes the interface holds that and waits for the work. Work that is taken back when the interface is closed
+//! leaves the library as if it had just started; else it would wait for that work for ever.
 
 use crate::{
     bindings,

@@ -7,6 +7,11 @@
 //! virtqueues.
 //!
 //! C header: [`include/linux/virtio_net.h`](srctree/include/linux/virtio_net.h)
+//!
+//! What has been negotiated about the header and about GSO packets is one value, [`Framing`]. It says how long the
+//! header is (10, 12, 20 or 24 bytes), in which byte order, and which GSO types the device may use. A header with
+//! any other is an error of the packet. Whether the fields of a header agree with the packet is checked by the
+//! kernel's own functions, which mark the packet so that the stack looks again before it is forwarded.
 
 /// What log lines of this crate begin with; each crate needs one.
 const __LOG_PREFIX: &[u8] = b"vnet_rust\0";

@@ -4,6 +4,13 @@
 //!
 //! The CPUs that are online are assigned to the pairs of queues that are used: each pair gets some
 //! that follow one another, and if there are more pairs than CPUs, a CPU gets several pairs.
+//!
+//! The kernel is told of CPUs that come and go through a state of CPU hotplug that it numbers itself. C has a
+//! number of its own there (`CPUHP_VIRT_NET_DEAD`), which only one driver can have at a time. So a CPU is left out
+//! when it is about to go, not when it is gone; if it stays after all, it is taken in again.
+//!
+//! Lock order: rtnl, the lock of the device, CPU hotplug, the mutex of [`Affinity`]. `cpus_changed` therefore must
+//! not take the first two.
 
 use crate::VirtioNet;
 use core::num::NonZero;

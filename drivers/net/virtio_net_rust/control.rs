@@ -5,6 +5,18 @@
 //! One command is under way at a time, and whoever sends it sleeps until the device has answered.
 //! Unlike in C the wait has an end. A command that was not answered in time stays with the queue,
 //! which keeps its memory until the answer comes or the device is reset.
+//!
+//! The queue has no interrupt, as in C. The sender looks for the answer after some microseconds and then sleeps for
+//! longer and longer, up to a millisecond, where C spins under the rtnl lock without end. After five seconds, or
+//! what [`CONTROL_TIMEOUT`](crate::parameters::CONTROL_TIMEOUT) says, it gives up with `ETIMEDOUT` and one line in
+//! the log. What the device has not returned cannot be freed, as nobody but the queue has it; so giving up is safe,
+//! also after a kick that failed. Until the late answer has come commands fail at once with `EIO`, since the device
+//! works them off in order. Each of those notifies the device again, which mends a lost notification.
+//!
+//! What an answer says counts, as in C. Its first byte, which has a segment of its own, is a refusal until the
+//! device has written it, and any status but `VIRTIO_NET_OK` is `EINVAL`; all others are 0. The length that the
+//! device says of its answer means nothing, since there are devices that count the command too: one that cannot be
+//! is said once of a device.
 
 mod access;
 pub(crate) mod commands;

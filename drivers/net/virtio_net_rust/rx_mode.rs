@@ -2,6 +2,15 @@
 
 //! What the device passes on besides packets to its own address and to all (virtio 1.3, sections
 //! 5.1.6.5.1 and 5.1.6.5.2).
+//!
+//! The stack calls in process context (`ndo_set_rx_mode_async`), so there is no work item of our own, and the
+//! command that made the change returns when the device knows. Where the call fails, since the device has not
+//! answered in time, the stack repeats it with growing pauses.
+//!
+//! The table of addresses is sent first, then whether everything is received, then whether all groups are: C sends
+//! them the other way round, and loses packets between the two where a table takes the place of everything. A table
+//! that the device refuses, that there is no memory for, or that is longer than 192 KiB is made up for: the device
+//! passes on everything, or all groups, and the stack drops what it does not want.
 
 use crate::{
     address,

@@ -4,6 +4,12 @@
 //!
 //! What `ethtool -S` shows has the C driver's names and order. Packets and bytes are not among it:
 //! the stack reports them, for each queue (`qstats-get`) and in all.
+//!
+//! A counter is 64 bits wide, belongs to one queue, and is written only by whoever has the queue: a load and a
+//! store. They live as long as the network device, so no sum goes backwards when the interface or a queue goes out
+//! of use. XDP's are there under the names of the C driver, and stay 0 without XDP. A stuck queue counts as
+//! `tx_errors`, as in C; a bad length or header as `rx_errors` too, as the kernel's documentation of these counters
+//! asks for.
 
 use crate::{
     device_stats,

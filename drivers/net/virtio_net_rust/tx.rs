@@ -1,6 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The transmit path.
+//!
+//! A queue is stopped when fewer descriptors are free than the largest packet needs. A stop makes the kick due
+//! whatever `xmit_more` says, and the kick is followed by `enable_cb_delayed`; if that says that most has been used
+//! already, NAPI is scheduled at once. Reclaiming wakes the queue under the same lock. A packet that cannot be
+//! added in the middle of a batch does not skip the kick that is due for those before it.
+//!
+//! Netpoll, which sends the kernel's messages, polls with a budget of 0, from any context and without owning the
+//! NAPI context. Then what has been sent is freed if the lock of the queue is free, and nothing else: no interrupt
+//! is turned off or asked for. C turns it off, and never asks for it again.
+//!
+//! A packet that the device keeps counts in the byte queue limits for ever. As they let in less when little is
+//! sent, it is all that they let in soon, and the queue is stopped for good; so it is with C. When the watchdog
+//! finds a queue stopped that has room, they forget what was sent. If that comes back after all, no more is taken
+//! off than was sent since.
 
 mod orphan;
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Which VLANs the device passes packets of on (virtio 1.3, section 5.1.6.5.3).
+//!
+//! A VLAN that the device refuses is an error for whoever adds it; in C it is there and receives nothing. As the
+//! stack has no list of them to ask for, the driver has one, which only the holder of the rtnl lock can reach.
 
 use crate::{
     control::{

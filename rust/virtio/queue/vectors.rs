@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The interrupt vectors of virtqueues.
+//!
+//! [`Vectors`] is a handle of its own, since the [`Virtqueue`](super::Virtqueue) itself is lent to NAPI, and there
+//! is one for a set of queues. It takes back its hints before the vectors are freed, which matters where queues
+//! share one. An interrupt that somebody has steered by hand stays there: it does not go where its hint says, so
+//! both are left alone, until it goes there again. C takes it back with each change of the number of queues.
+//!
+//! No transport says which interrupt is a queue's, but `virtio-pci` deals out its vectors in the order of the
+//! queues, and the number of vectors tells how (`rust_helper_virtio_queue_irq`).
 
 use super::{
     set::Set,

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Until when several commands have to be done together.
+//!
+//! It is set where a device is resynchronised, or told all after a reset, which ends with a resync; where it is
+//! asked for a number of queues that it takes; and for all requests of one `ethtool -S`.
 
 use crate::parameters;
 use kernel::time::{

@@ -2,6 +2,18 @@
 
 //! Whether the device may have something else set than the driver, after a command that was not answered or
 //! not sent, and when it is resynchronised: when all that is set is sent to it again.
+//!
+//! A command that has ended with `ETIMEDOUT` or `EIO` counts as failed, so what was set before is shown; but the
+//! device may have done it. So the service looks once a second whether the device has answered, and then sends it
+//! again all that is set. That is done in parts of a few commands, each with the locks held anew, so that what is
+//! sent is what holds, and so that others get the locks between two parts: with 1024 pairs of queues it is two
+//! thousand commands. Of a VLAN that it may have although nobody wants it, it is told to forget it. What it refuses
+//! is in the log, and stays so until it is set the next time.
+//!
+//! All of it together has as long as a single command has: the last command gets what is left of that, and no more
+//! are sent then. The next time goes on with the part that was left open, or begins anew if something else has been
+//! left open meanwhile, so that the device never stays with what nobody has set. The pause between two times
+//! doubles from a second to a minute as long as this leads no further.
 
 use crate::settings::Part;
 use kernel::{

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Receive buffers of as many pages as a packet can need, for a device that does not merge buffers.
+//!
+//! The first part of a chain is a buffer that can become an skb where it is. A packet takes only the parts that it
+//! fills. The rest stays in the chain, which is filled up before it is lent again. The list of its pages is kept in
+//! memory that is never lent.
 
 use super::{
     Bad,

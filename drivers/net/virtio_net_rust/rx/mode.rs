@@ -1,6 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! The buffer modes: how a packet is received.
+//!
+//! | mode      | when                                        | a buffer is                                             |
+//! |-----------|---------------------------------------------|---------------------------------------------------------|
+//! | mergeable | the device can merge buffers                | short, or a whole page; a packet takes any number       |
+//! | chained   | else, if GSO packets may be received, or    | as many pages as the longest packet needs (C: "big")    |
+//! |           | the device's MTU does not fit into a page   |                                                         |
+//! | small     | else                                        | short, or a whole page; one for a packet                |
+//!
+//! A buffer of the first and the last mode has 64 bytes in front of what is lent, and room for `struct
+//! skb_shared_info` behind. So any of them can become an skb where it is (`napi_build_skb`). A short one holds a
+//! frame of Ethernet behind the longest header: half a page of 4 KiB, with larger pages a smaller part, and all of
+//! one where `CONFIG_MAX_SKB_FRAGS` has the kernel keep so much room that nothing less does. It is computed when
+//! the driver is built, which fails if a frame does not fit. Such a frame takes one allocation and no copy. There
+//! is no length between half a page and a whole one, since a page would hold only one buffer of it. In the
+//! mergeable mode the moving average of packet lengths decides between the two, and the longest packet must fit
+//! into the ring. Where a packet has more buffers than an skb has fragments, the rest goes to skbs in its
+//! `frag_list`.
+//!
+//! Except in the small mode, a packet of up to 128 bytes is copied, as with C. The buffer goes back to the pool at
+//! once, or stays in its chain, and the packet holds no page while it waits in a socket or for further IP
+//! fragments, whose limits count memory. A buffer of the small mode is not much longer than a packet, and C keeps
+//! it too.
+//!
+//! In the small mode a buffer has the size for the largest MTU, since those that are lent stay as they are when the
+//! MTU is raised. Where the device does not say what its largest MTU is, it is what a short one holds (1622 or more
+//! with pages of 4 KiB; C takes any, and the device then drops what does not fit).
 
 use crate::{
     config,
