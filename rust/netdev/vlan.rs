@@ -58,10 +58,10 @@ impl<T: VlanFilter> Ops<T> {
         _protocol: bindings::__be16,
         vid: u16,
     ) -> c_int {
-        // SAFETY: See the type. The locks are held.
-        let (device, rtnl) = unsafe { Self::locked(dev) };
+        // SAFETY: See the type. The rtnl lock is held, and that of the device need not be.
+        let (device, rtnl) = unsafe { (Device::<T>::from_raw(dev), rtnl::Held::assume()) };
         from_result(|| {
-            T::add_vlan(&device, vid, &rtnl)?;
+            T::add_vlan(device, vid, &rtnl)?;
             Ok(0)
         })
     }
@@ -76,10 +76,10 @@ impl<T: VlanFilter> Ops<T> {
         _protocol: bindings::__be16,
         vid: u16,
     ) -> c_int {
-        // SAFETY: See the type. The locks are held.
-        let (device, rtnl) = unsafe { Self::locked(dev) };
+        // SAFETY: See the type. The rtnl lock is held, and that of the device need not be.
+        let (device, rtnl) = unsafe { (Device::<T>::from_raw(dev), rtnl::Held::assume()) };
         from_result(|| {
-            T::remove_vlan(&device, vid, &rtnl)?;
+            T::remove_vlan(device, vid, &rtnl)?;
             Ok(0)
         })
     }
