@@ -4,7 +4,7 @@
 //!
 //! A field has one of a few types, and lies behind the one before it: an order that the driver gives as constants,
 //! which do not compile if they go beyond 256 bytes, the shortest room of any transport. Reads are repeated while
-//! the generation changes, a bounded number of times. Features whose fields lie beyond the [length] of the space
+//! the generation changes, a bounded number of times. Features whose fields lie beyond the length of the space
 //! are done without, and such a field can be neither read nor written.
 
 pub(crate) mod length;

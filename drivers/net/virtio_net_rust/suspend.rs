@@ -10,7 +10,7 @@
 //!
 //! `restore` makes queues as probe does ([`Queues::find`](crate::queues::Queues::find)), has NAPI free what they
 //! send as far as it did so before, lets the device start, sends it all that was set
-//! ([`settings`](crate::settings)), and opens the interface again if it is up. C tells the device the number of
+//! ([`settings`]), and opens the interface again if it is up. C tells the device the number of
 //! queues only. What the device refuses now is in the log, a line for each, and the rest counts. The sizes of the
 //! rings come last, since a ring is resized by a reset of its queue, which the device must know by then.
 //!

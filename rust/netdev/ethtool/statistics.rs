@@ -142,7 +142,7 @@ pub trait Counters: Driver {
     /// The counters of a transmit queue, in this order.
     const TX_COUNTERS: &'static [Named<Self::TxStats>];
 
-    /// Reads the counters that [`Device::set_device_counters`] has named; those that cannot be read
+    /// Reads the counters that [`Locked::set_device_counters`](crate::Locked::set_device_counters) has named; those that cannot be read
     /// stay 0. Not called if there are none.
     ///
     /// `get_ethtool_stats` of ethtool: process context, rtnl held, may sleep.
