@@ -212,10 +212,15 @@ def test_damage_on_the_way_from_the_guest(guest, nic, damage, six):
         else:
             before = checksum_errors(traffic.host_run)[packets.UDP]
             with exchange.udp_to(address) as sender:
+
+                def is_dropped():
+                    # The checksum is looked at when the answer is read.
+                    with pytest.raises(BlockingIOError):
+                        sender.recv(peer.PIECE)
+                    return checksum_errors(traffic.host_run)[packets.UDP] > before
+
                 sender.send(peer.content(1, 1000))
-                faults.wait(lambda: checksum_errors(traffic.host_run)[packets.UDP] > before, "the answer is not dropped")
                 sender.setblocking(False)
-                with pytest.raises(BlockingIOError):
-                    sender.recv(peer.PIECE)
+                faults.wait(is_dropped, "the answer is not dropped")
     exchange.tcp_from_guest(address)
     exchange.udp_echo(address)
