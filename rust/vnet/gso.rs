@@ -37,7 +37,7 @@ impl GsoTypes {
 
     /// Whether `gso_type` of a header is in the set. Tunnels are not looked at.
     #[inline]
-    pub(super) fn has(self, gso_type: u8) -> bool {
+    pub(crate) fn has(self, gso_type: u8) -> bool {
         let kind = u32::from(gso_type & !Self::FLAGS);
         let ecn = u32::from(gso_type) & bindings::VIRTIO_NET_HDR_GSO_ECN != 0;
         kind < Self::ECN_BIT && self.0 >> kind & 1 == 1 && (!ecn || self.0 >> Self::ECN_BIT == 1)

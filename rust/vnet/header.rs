@@ -3,6 +3,7 @@
 //! The header of a received packet.
 
 use super::{
+    framing::reported_hash,
     Framing,
     RawHeader, //
 };
@@ -63,24 +64,16 @@ impl Header {
     /// The number of buffers that the packet takes. It is what the device says: any number.
     #[inline]
     pub fn num_buffers(&self, framing: &Framing) -> u16 {
-        let num_buffers = self.0.hash_hdr.hdr.num_buffers;
-        if framing.little_endian {
-            u16::from_le(num_buffers)
-        } else {
-            u16::from_be(num_buffers)
-        }
+        framing.num_buffers(&self.0)
     }
 
     /// Whether the packet is a GSO packet of a type (`gso_type`) that has not been negotiated.
     #[inline]
     pub fn has_unnegotiated_gso(&self, framing: &Framing) -> bool {
-        let gso_type = self.0.hash_hdr.hdr.gso_type;
-        u32::from(gso_type) != bindings::VIRTIO_NET_HDR_GSO_NONE && !framing.receive.has(gso_type)
+        framing.has_unnegotiated_gso(&self.0)
     }
 
     /// Gives `frame` the hash that the device reports, if that is wanted.
-    ///
-    /// C function: `virtio_skb_set_hash()`.
     #[inline]
     fn apply_hash(&self, frame: &mut Frame, polling: &Polling<'_>, framing: &Framing) {
         if !framing.hash {
@@ -89,18 +82,9 @@ impl Header {
         if !polling.features().contains(Features::RXHASH) {
             return;
         }
-        let of_ports = match u32::from(u16::from_le(self.0.hash_hdr.hash_report)) {
-            bindings::VIRTIO_NET_HASH_REPORT_TCPv4
-            | bindings::VIRTIO_NET_HASH_REPORT_UDPv4
-            | bindings::VIRTIO_NET_HASH_REPORT_TCPv6
-            | bindings::VIRTIO_NET_HASH_REPORT_UDPv6 => true,
-            bindings::VIRTIO_NET_HASH_REPORT_IPv4 | bindings::VIRTIO_NET_HASH_REPORT_IPv6 => false,
-            // None, or one that the device was not told to report.
-            _ => return,
+        let Some((hash, of_ports)) = reported_hash(&self.0.hash_hdr) else {
+            return;
         };
-        let low = u16::from_le(self.0.hash_hdr.hash_value_lo);
-        let high = u16::from_le(self.0.hash_hdr.hash_value_hi);
-        let hash = u32::from(high) << 16 | u32::from(low);
         // SAFETY: The packet is valid and owned.
         unsafe { bindings::skb_set_hash_of(frame.as_raw(), hash, of_ports) }
     }

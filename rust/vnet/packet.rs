@@ -97,7 +97,11 @@ impl Packet {
         // tunnel's fields only where they have been negotiated.
         let (pushed, error) = unsafe {
             let pushed = framing.any_layout
-                && bindings::skb_can_push(raw, framing.len(), align_of::<RawHeader>() as u32);
+                && bindings::skb_can_push(
+                    raw,
+                    framing.header_len(),
+                    align_of::<RawHeader>() as u32,
+                );
             let place = if pushed {
                 (*raw).data.wrapping_sub(len)
             } else {

@@ -109,8 +109,8 @@ MUTANTS = [
     ),
     Mutant(
         "a hash may be of any type",
-        "rust/vnet/header.rs",
-        "_ => return,",
+        "rust/vnet/framing.rs",
+        "_ => return None,",
         "_ => true,",
         "test_device_hashes and test_type_that_cannot_be",
     ),
@@ -139,9 +139,9 @@ MUTANTS = [
     ),
     Mutant(
         "what the device says of a command means nothing",
-        DRIVER + "control.rs",
-        "if answered.status() != OK || fault",
-        "if fault",
+        DRIVER + "control/reply.rs",
+        "_ => Err(EINVAL),",
+        "_ => Ok(()),",
         "test_commands and test_refused and mac",
     ),
     Mutant(

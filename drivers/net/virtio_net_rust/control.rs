@@ -21,6 +21,7 @@
 mod access;
 pub(crate) mod commands;
 mod deadline;
+mod reply;
 mod resync;
 
 pub(crate) use self::{
@@ -64,9 +65,6 @@ const FIRST_PAUSE: i64 = 5;
 
 /// The longest pause, in microseconds.
 const LONGEST_PAUSE: i64 = 1000;
-
-/// `VIRTIO_NET_OK`: the device has done the command.
-const OK: u8 = 0;
 
 /// A command to the device.
 pub(crate) trait Command {
@@ -317,7 +315,7 @@ impl State {
     fn answer(&mut self, request: &Request<'_>, odd: &SetOnce<u32>) -> Result<Answered> {
         let answered = self.wait(request.name)?;
         let (written, room) = (answered.written(), answered.room());
-        if !(1..=room).contains(&(written as usize)) && odd.populate(written) {
+        if !reply::can_be_written(written, room) && odd.populate(written) {
             dev_warn!(
                 self.queue.device(),
                 "device says that its answer to {} has {written} bytes, where there is room for {room}: its lengths \
@@ -325,7 +323,8 @@ impl State {
                 request.name
             );
         }
-        if answered.status() != OK || fault::take_answer(request.class) {
+        reply::outcome(answered.status())?;
+        if fault::take_answer(request.class) {
             return Err(EINVAL);
         }
         Ok(answered)

@@ -6,7 +6,7 @@
 mod source;
 
 use proptest::prelude::*;
-use source::GsoTypes;
+pub(crate) use source::GsoTypes;
 
 const ALL: [(GsoTypes, u8); 4] = [
     (GsoTypes::TCP_V4, 1),

@@ -7,7 +7,9 @@
 mod answer;
 mod average;
 mod control;
+mod framing;
 mod gso;
+mod reply;
 mod rss;
 mod statistics;
 

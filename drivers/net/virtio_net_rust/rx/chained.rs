@@ -73,7 +73,7 @@ impl Chained {
             header_apart: if framing.any_layout() {
                 0
             } else {
-                framing.len()
+                framing.header_len()
             },
             each,
         })
@@ -154,7 +154,7 @@ impl Ring for Chained {
         mut chain: Chain,
         written: u32,
     ) -> Result<u32, Bad> {
-        let header_len = shared.framing.len();
+        let header_len = shared.framing.header_len();
         let received = match (written.checked_sub(header_len), chain.first()) {
             (Some(len), Some(first)) if len >= ETH_HLEN => {
                 Header::read(first).map(|header| (len, header))

@@ -83,7 +83,7 @@ impl Mode {
     ///
     /// `EIO` if the configuration cannot be read.
     pub(crate) fn of(device: &Device<kernel::device::Bound>, framing: &Framing) -> Result<Self> {
-        let around = framing.len() + ETH_HLEN + VLAN_HLEN;
+        let around = framing.header_len() + ETH_HLEN + VLAN_HLEN;
         let device_mtu = if device.has(features::MTU) {
             Some(u32::from(device.read_config(&config::MTU)?))
         } else {

@@ -69,7 +69,7 @@ fn len_for(needed: u32) -> u32 {
 fn merged_len(shared: &Shared, average: u32, size: u32) -> u32 {
     // The longest packet has to fit into the ring.
     let least = shared.mode.longest.div_ceil(size.max(1));
-    let expected = average.saturating_add(shared.framing.len());
+    let expected = average.saturating_add(shared.framing.header_len());
     len_for(expected.max(least))
 }
 
@@ -196,7 +196,7 @@ impl Ring for Single {
         buffer: PoolBuffer,
         written: u32,
     ) -> Result<u32, Bad> {
-        let header_len = shared.framing.len();
+        let header_len = shared.framing.header_len();
         let len = match written.checked_sub(header_len) {
             Some(len) if len >= ETH_HLEN => len,
             _ => return Err(Bad::Length),
