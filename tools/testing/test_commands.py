@@ -11,6 +11,7 @@ import pytest
 from lab import device, features
 from support import binding, exchange, limit, ordered, queues
 from support.kernel_log import errors
+from support.kernels import all_only
 
 PAIRS = 2
 OFFERED = (
@@ -285,6 +286,7 @@ def test_late_twice(guest, nics):
     works(guest, nic, command)
 
 
+@all_only("test_device_leaks has it")
 def test_never(guest, driver, nic, command):
     """The memory of the command comes back with the device's reset."""
     answer(nic, command.code, withheld=True)

@@ -8,6 +8,7 @@ from lab import driver as drivers
 from support import binding, counters, device_hashes, exchange, faults, ordered
 from support.device_hashes import FLOWS, KINDS, OTHER, TCP, UDP
 from support.kernel_log import no_errors  # noqa: F401
+from support.kernels import all_only
 
 PAIRS, TABLE, KEY = 4, 128, 40
 SIZES = {"key_size": KEY, "table_size": TABLE, "hash_types": 0x1FF}
@@ -107,6 +108,7 @@ def received(guest, name):
     return [shown[f"rx{queue}"]["rx-packets"] for queue in range(PAIRS)]
 
 
+@all_only("the device does right here, which make check has with the stock kernel")
 def test_counters_of_queues(guest, steering):
     """All packets of a flow count in its queue."""
     name = guest.interface(steering)
@@ -133,6 +135,7 @@ TABLES = {
 }
 
 
+@all_only("the device does right here, which make check has with the stock kernel")
 def test_tables(guest, steering):
     for words, table in TABLES.items():
         ethtool(guest, steering, "-X", *words.split())

@@ -26,7 +26,7 @@ PAUSE = 0.02
 def guest(boot, driver):
     nics = [ordered.made(names, way="vfio-user") for names in DEVICES.values()]
     files = [exchange.PEER, leaks.POOLS]
-    with boot(nics=nics, files=files, shared_memory=True, **leaks.LOOKED_FOR) as guest:
+    with boot(nics=nics, files=files, shared_memory=True) as guest:
         driver.load(guest)
         faults.bring_up(guest)
         with exchange.peer_in(guest), exchange.peer_on_host():
