@@ -163,7 +163,7 @@ MUTANTS = [
         DRIVER + "control.rs",
         "        if outcome_unknown(&answered) {",
         "        if outcome_unknown(&answered) && !request.sets {",
-        "test_commands and test_late and mac and not twice",
+        "test_commands and test_fewer_queues_without_an_answer",
     ),
     Mutant(
         "a command that was not sent is forgotten",
