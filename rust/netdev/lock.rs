@@ -38,11 +38,6 @@ impl<'a, T: Driver> Locked<'a, T> {
             not_send: PhantomData,
         }
     }
-
-    /// The device, for longer than it is locked.
-    pub fn device(&self) -> &'a Device<T> {
-        self.device
-    }
 }
 
 impl<T: Driver> Deref for Locked<'_, T> {
