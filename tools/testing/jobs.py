@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""`make check` and `make check-device`: run files of tests, three at a time, each with a network, processes, a /tmp and logs
+"""`make check` and `make check-device`: run files of tests, several at a time, each with a network, processes, a /tmp and logs
 of its own. The last line says how many tests passed and how many failed.
 """
 
@@ -17,12 +17,12 @@ import pytest
 
 import spent
 from lab import build, kernel, timing
-from lab.alone import ALONE
+from lab.alone import ALONE, JOBS
 from lab.paths import LOGS, die, shown
 
 HERE = Path(__file__).parent
-# One more than the processors that this is for, since a file waits for a fifth of its time; not of guests that are busy all the time.
-JOBS = 3 if kernel.chosen() is kernel.STOCK else 2
+# One more with the stock kernel, whose guests wait for a fifth of the time of a file.
+AT_ONCE = JOBS + (kernel.chosen() is kernel.STOCK)
 RUN = HERE / "run.py"
 SUMMARY = re.compile(r"^(\d+) passed, (\d+) failed$")
 SKIPPED = re.compile(r"^SKIPPED \[(\d+)\]")
@@ -148,7 +148,7 @@ def main(patterns):
     built = LOGS / "built"
     built.mkdir()
     environment = os.environ | {"SOURCES": str(build.place()), "BUILT": str(built)}
-    with ThreadPoolExecutor(JOBS) as pool:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
         results = list(pool.map(lambda path: run(path, environment), paths))
     print(*(result.again for result in results), sep="", end="")
     print(*spent.table([(result.name, result.seconds, result.times) for result in results]), sep="\n")
