@@ -103,7 +103,7 @@ def test_announced_while_the_interface_is_down(guest):
     name = guest.interface(nic)
     guest.run(["ip", "link", "set", name, "down"])
     announce(guest, nic)
-    guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
+    guest.bring_up(nic)
     exchange.everything(guest, nic)
     with arp_of(nic) as count:
         announce(guest, nic)

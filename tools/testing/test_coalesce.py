@@ -34,7 +34,7 @@ def nic(guest, request):
     if settings(guest, nic) != [AT_FIRST] * PAIRS:
         down(guest, nic)
         change(guest, nic, "tx-frames 1")
-        up(guest, nic)
+        guest.bring_up(nic)
     return nic
 
 
@@ -62,11 +62,6 @@ def change(guest, nic, what, check=True, queue=None):
 
 def down(guest, nic):
     guest.run(["ip", "link", "set", guest.interface(nic), "down"])
-
-
-def up(guest, nic):
-    name = guest.interface(nic)
-    guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
 
 
 def kicks(guest, nic):
@@ -118,7 +113,7 @@ def test_napi_goes_and_comes(guest, nic):
         change(guest, nic, f"tx-frames {frames}")
         assert setting(guest, nic) == expected
         assert settings(guest, nic) == [expected] * PAIRS
-        up(guest, nic)
+        guest.bring_up(nic)
         exchange.everything(guest, nic)
         before = kicks(guest, nic)
         queues.flows(guest, nic.host4)
@@ -134,7 +129,7 @@ def test_napi_of_one_queue(guest, nic):
     assert settings(guest, nic) == [AT_FIRST, NO_NAPI]
     # That of all is shown of the first.
     assert setting(guest, nic) == AT_FIRST
-    up(guest, nic)
+    guest.bring_up(nic)
     exchange.everything(guest, nic)
     queues.flows(guest, nic.host4)
     # With NAPI on for one, it is refused for all while the interface is up.
@@ -142,7 +137,7 @@ def test_napi_of_one_queue(guest, nic):
     down(guest, nic)
     change(guest, nic, "tx-frames 0")
     assert settings(guest, nic) == [NO_NAPI] * PAIRS
-    up(guest, nic)
+    guest.bring_up(nic)
     exchange.everything(guest, nic)
 
 
@@ -158,7 +153,7 @@ def test_changes_between_bursts(guest, nic):
                     break
                 assert "busy" in done.stderr, done
             assert setting(guest, nic)["tx-frames"] == frames
-            up(guest, nic)
+            guest.bring_up(nic)
             exchange.reaches(nic)
     exchange.everything(guest, nic)
 

@@ -34,10 +34,6 @@ def nic(guest, request):
     return guest.nics[NAMES.index(request.param)]
 
 
-def set_up(guest, nic):
-    guest.run(f"ip link set {nic.name} up && ip address replace {nic.guest6}/64 dev {nic.name} nodad")
-
-
 def test_delivered_to_any_queue(guest, nic):
     """Whatever the driver has told the device; also when the interface has been down, and when there were fewer."""
     assert queues.used(guest, nic.name) == (CPUS, PAIRS)
@@ -45,7 +41,7 @@ def test_delivered_to_any_queue(guest, nic):
         ordered.echo(nic, 200, queue=2 * pair)
     guest.run(["ip", "link", "set", nic.name, "down"])
     queues.use(guest, nic.name, 1)
-    set_up(guest, nic)
+    guest.bring_up(nic)
     for pair in range(PAIRS):
         ordered.echo(nic, 200, queue=2 * pair)
     queues.use(guest, nic.name, CPUS)
@@ -78,7 +74,7 @@ def test_given_back_while_down(guest, nic):
     # What is found besides is shorter.
     faults.wait(lambda: sent() > before + size, "what the device has given back stays in the ring")
     guest.run(f"echo 0 >/proc/sys/net/ipv6/conf/{nic.name}/disable_ipv6")
-    set_up(guest, nic)
+    guest.bring_up(nic)
     exchange.reaches(nic)
     exchange.everything(guest, nic)
 

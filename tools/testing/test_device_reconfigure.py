@@ -43,7 +43,8 @@ def test_reconfigured_under_traffic(guest, driver, seed):
             elif happens < 3:
                 faults.bind_again(guest, driver, nic)
     for nic in guest.nics:
-        guest.run(f"ip link set {nic.name} up mtu 1500 && ip address replace {nic.guest6}/64 dev {nic.name} nodad")
+        guest.run(["ip", "link", "set", nic.name, "mtu", 1500])
+        guest.bring_up(nic)
         exchange.reaches(nic)
         exchange.everything(guest, nic)
         faults.bind_again(guest, driver, nic)

@@ -232,7 +232,7 @@ def test_napi_with_a_device_that_refuses(guest, nic):
     guest.run(f"ip link set {name} down")
     nic.order("script", answers=[REFUSES])
     assert ethtool(guest, nic, "-C NIC tx-frames 0", check=False).rc != 0
-    guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
+    guest.bring_up(nic)
     assert settings(guest, nic) == before
     # NAPI is on still: with the interface up it cannot be turned off.
     assert "busy" in ethtool(guest, nic, "-C NIC tx-frames 0", check=False).stderr

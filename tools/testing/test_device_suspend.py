@@ -141,6 +141,7 @@ def test_whatever_is_set(guest, seed):
 
 def test_traffic_after_that(guest):
     for nic in guest.nics:
-        guest.run(f"ip link set {nic.name} up mtu 1500 && ip address replace {nic.guest6}/64 dev {nic.name} nodad")
+        guest.run(["ip", "link", "set", nic.name, "mtu", 1500])
+        guest.bring_up(nic)
         exchange.reaches(nic)
         exchange.everything(guest, nic)

@@ -124,7 +124,7 @@ def test_change_while_down(guest, nic):
     for pairs in (1, PAIRS):
         guest.run(f"ip link set {name} down && ethtool -L {name} combined {pairs}")
         assert queues.used(guest, name) == (pairs, PAIRS)
-        guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
+        guest.bring_up(nic)
         assert queues.carried(guest, nic, name, device) == queues.names(pairs)
     exchange.everything(guest, nic)
 

@@ -137,8 +137,7 @@ def test_interface_that_is_down(guest):
         guest.run(["ip", "link", "set", guest.interface(nic), "down"])
     suspend.to_memory(guest)
     for nic in guest.nics:
-        name = guest.interface(nic)
-        guest.run(f"ip link set {name} up && ip address replace {nic.guest6}/64 dev {name} nodad")
+        guest.bring_up(nic)
         exchange.reaches(nic)
         exchange.everything(guest, nic)
 
