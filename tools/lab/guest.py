@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -175,20 +175,21 @@ class Guest:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=self.output, stderr=subprocess.STDOUT, start_new_session=True
             )
-        self.qmp = self._with_console(lambda: Qmp(self._socket(folder / "qmp")))
-        self.agent = self._with_console(lambda: Agent(self._socket(folder / "agent")))
+        self.qmp = self._with_console(lambda: self._connected(Qmp, folder / "qmp"))
+        self.agent = self._with_console(lambda: self._connected(Agent, folder / "agent"))
 
     def _kernel_started(self):
         """Otherwise QEMU has ended over one of its options, and would again."""
         return self.console.exists() and "Linux version" in self.console.read_text(errors="replace")
 
-    def _socket(self, path):
-        """QEMU makes its sockets before it runs the guest, unless it ends over an option."""
-        while not path.exists():
-            if self.process.poll() is not None:
-                raise GuestDied("QEMU did not start")
+    def _connected(self, kind, path):
+        """A client of a socket that QEMU makes before it runs the guest, unless it ends over an option. A socket is there for a
+        moment before anybody listens."""
+        while self.process.poll() is None:
+            with suppress(FileNotFoundError, ConnectionRefusedError):
+                return kind(path)
             time.sleep(0.02)
-        return path
+        raise GuestDied("QEMU did not start")
 
     def _end(self):
         for connection in (self.agent, self.qmp, self.wake):
