@@ -22,6 +22,10 @@ MTUS = (9000, 1280, 68, 65535, 1501, 4000, 1500) * 3
 def guest(boot, driver):
     with boot(nics=DEVICES.values(), files=[exchange.PEER], memory="2G") as guest:
         driver.load(guest)
+        # With an MTU of 68 many datagrams lack a fragment. Those that wait for it, by default for half a minute, take all
+        # memory that there is for such, and no other datagram is put together.
+        guest.run(["sysctl", "-qw", "net.ipv4.ipfrag_time=1"])
+        host.run("sysctl", "-qw", "net.ipv4.ipfrag_time=1")
         with exchange.peer_in(guest):
             yield guest
 
