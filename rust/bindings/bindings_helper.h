@@ -7,8 +7,10 @@
 #include <linux/ethtool.h>
 #include <linux/phy.h>
 
+#include <linux/bpf.h>
 #include <linux/dim.h>
 #include <linux/etherdevice.h>
+#include <linux/filter.h>
 #include <linux/netdevice.h>
 #include <linux/rtnetlink.h>
 #include <linux/timer.h>
@@ -20,6 +22,7 @@
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
+#include <net/xdp.h>
 
 /* `bindgen` drops macros that are not plain literals. */
 const unsigned char RUST_CONST_HELPER_DIM_PROFILE_RX = DIM_PROFILE_RX;
@@ -37,3 +40,4 @@ const unsigned int RUST_CONST_HELPER_RX_HEADROOM =
 const unsigned char RUST_CONST_HELPER_NET_ADDR_RANDOM = NET_ADDR_RANDOM;
 const unsigned int RUST_CONST_HELPER_MAX_SKB_FRAGS = MAX_SKB_FRAGS;
 const unsigned int RUST_CONST_HELPER_SKB_ALIGN = SMP_CACHE_BYTES;
+const unsigned int RUST_CONST_HELPER_XDP_XMIT_FLUSH = XDP_XMIT_FLUSH;

@@ -24,3 +24,4 @@
 #include "timer.c"
 #include "virtio.c"
 #include "workqueue.c"
+#include "xdp.c"

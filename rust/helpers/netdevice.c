@@ -141,6 +141,11 @@ __rust_helper void rust_helper___netif_tx_lock(struct netdev_queue *txq)
 	__netif_tx_lock(txq, raw_smp_processor_id());
 }
 
+__rust_helper void rust_helper_txq_trans_cond_update(struct netdev_queue *txq)
+{
+	txq_trans_cond_update(txq);
+}
+
 __rust_helper void rust_helper___netif_tx_lock_bh(struct netdev_queue *txq)
 {
 	__netif_tx_lock_bh(txq);

@@ -21,12 +21,14 @@ use crate::{
     rtnl,
     service::Service,
     stats::QueueStatOps,
+    xdp,
     Device,
     Driver,
     Features,
     Locked,
     Napi,
-    PagePool, //
+    PagePool,
+    XdpFeatures, //
 };
 use core::{
     marker::PhantomData,
@@ -271,6 +273,11 @@ impl<T: Driver> Allocated<T> {
         dev.vlan_features = on.bits();
     }
 
+    /// Sets what the device can do for XDP: nothing, unless this is called.
+    pub fn set_xdp_features(&mut self, features: XdpFeatures) {
+        self.fields().xdp_features = features.bits();
+    }
+
     /// Sets how much of receive side scaling can be set: nothing, unless this is called.
     pub fn set_rss_sizes(&mut self, sizes: RssSizes) {
         self.rss = sizes;
@@ -327,6 +334,7 @@ impl<T: Driver> Allocated<T> {
                 rx: rx_slots,
                 tx: tx_slots,
                 service: Service::new(),
+                program: xdp::Slot::new(),
                 rss: self.rss,
                 cpus: cpu::Instance::new(T::OPERATIONS.cpus_changed, dev.cast()),
                 device_counters: Default::default(),

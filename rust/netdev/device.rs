@@ -15,6 +15,7 @@ use crate::{
     rtnl,
     service::Service,
     stats::DeviceCounters,
+    xdp,
     Driver,
     Features,
     Locked,
@@ -47,6 +48,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) rx: KVec<RxSlot<T>>,
     pub(crate) tx: KVec<TxSlot<T>>,
     pub(crate) service: Service,
+    pub(crate) program: xdp::Slot,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Instance,
     /// Populated while the lock of the device is held.

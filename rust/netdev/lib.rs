@@ -40,6 +40,7 @@ mod skbuff;
 pub mod stats;
 mod vlan;
 mod watchdog;
+mod xdp;
 
 pub use self::{
     allocated::{
@@ -87,6 +88,7 @@ pub use self::{
     },
     queue::{
         Done,
+        RxAccess,
         RxPaused,
         RxPoll,
         TxAccess,
@@ -112,7 +114,20 @@ pub use self::{
         SkBuff, //
     },
     vlan::VlanFilter,
-    watchdog::Watchdog, //
+    watchdog::Watchdog,
+    xdp::{
+        Frames,
+        HashType,
+        Program,
+        Refused,
+        TxBulk,
+        Verdict,
+        Xdp,
+        XdpBuff,
+        XdpFeatures,
+        XdpFrame,
+        XdpRoom, //
+    },
 };
 
 /// `ETH_HLEN`: the length of an Ethernet header, in bytes.

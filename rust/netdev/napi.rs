@@ -7,6 +7,7 @@ use crate::{
     Features, //
 };
 use core::{
+    cell::Cell,
     ptr::{
         null_mut,
         NonNull, //
@@ -225,9 +226,18 @@ impl Napi {
 pub struct Exclusive<'a> {
     pub(crate) napi: &'a Napi,
     pub(crate) gfp: bindings::gfp_t,
+    /// Whether the device has an XDP program.
+    pub(crate) has_program: bool,
 }
 
 impl<'a> Exclusive<'a> {
+    /// Whether packets are going to be seen by an XDP program, which wants buffers of its own kind: see
+    /// [`PagePool::alloc_for_program`](crate::PagePool::alloc_for_program).
+    #[inline]
+    pub fn has_program(&self) -> bool {
+        self.has_program
+    }
+
     /// How memory may be allocated where the queue is owned.
     #[inline]
     pub(crate) fn flags(&self) -> Flags {
@@ -248,6 +258,8 @@ impl<'a> Exclusive<'a> {
 /// Proof that the caller is in the poll function of a NAPI context, in softirq context.
 pub struct Polling<'a> {
     pub(crate) owner: Exclusive<'a>,
+    /// Whether something has been redirected, which is to be flushed.
+    pub(crate) redirected: Cell<bool>,
 }
 
 impl<'a> Polling<'a> {

@@ -99,6 +99,7 @@ impl<T: Driver> Ops<T> {
             let owner = Exclusive {
                 napi: rx.napi(),
                 gfp: bindings::GFP_KERNEL,
+                has_program: context.program.is_some(),
             };
             // SAFETY: The context is disabled, and the lock of the device is held.
             if let Some(state) = unsafe { rx.slot.state() } {

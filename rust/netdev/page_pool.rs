@@ -17,8 +17,10 @@ pub use self::{
 
 use crate::{
     bindings,
+    xdp::RxqInfo,
     Exclusive,
-    Napi, //
+    Napi,
+    Polling, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -77,6 +79,7 @@ struct Pool {
     raw: NonNull<bindings::page_pool>,
     dma_device: *const bindings::device,
     napi: ManuallyDrop<Arc<Napi>>,
+    rxq: ManuallyDrop<RxqInfo>,
     /// Memory can be mapped for `dma_device` as long as this is there.
     attached: ManuallyDrop<Option<Attached>>,
 }
@@ -102,11 +105,16 @@ impl PagePool {
             bindings::page_pool_create_rx(size, device.as_raw(), napi.as_raw())
         })?;
         let raw = NonNull::new(raw).ok_or(ENOMEM)?;
+        // SAFETY: It is new, and the device outlives it, as above.
+        let rxq = unsafe { RxqInfo::new(raw, &napi) }
+            // SAFETY: Nobody else knows it.
+            .inspect_err(|_| unsafe { bindings::page_pool_destroy(raw.as_ptr()) })?;
         // INVARIANT: It has just been made so.
         let pool = Pool {
             raw,
             dma_device: device.as_raw(),
             napi: ManuallyDrop::new(napi.clone()),
+            rxq: ManuallyDrop::new(rxq),
             attached: ManuallyDrop::new(device.attached().cloned()),
         };
         // INVARIANT: It is new.
@@ -115,6 +123,43 @@ impl PagePool {
             napi,
             source: PoolSource(Arc::new(pool, GFP_KERNEL)?),
         })
+    }
+
+    /// Cuts a buffer from the pool for a packet that an XDP program is going to see, which has
+    /// [`XDP_HEADROOM`](PoolBuffer::XDP_HEADROOM) bytes in front and a page for itself: a program may move the packet to the start
+    /// of that, and what it sends elsewhere is a page.
+    ///
+    /// Returns `None` as [`alloc`](Self::alloc) does.
+    #[inline]
+    pub fn alloc_for_program(&mut self, owner: &Exclusive<'_>) -> Option<PoolBuffer> {
+        if !core::ptr::eq(owner.napi(), &*self.napi) || fault::no_memory() {
+            return None;
+        }
+        let mut size = PoolPage::CAPACITY;
+        // SAFETY: As in `alloc`.
+        let start =
+            unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
+        let start = NonNull::new(start.cast())?;
+        // SAFETY: The page is new.
+        Some(unsafe { PoolBuffer::new(start, size, PoolBuffer::XDP_HEADROOM) })
+    }
+
+    /// Whether `buffer` was cut from this pool.
+    #[inline]
+    pub(crate) fn has(&self, buffer: &PoolBuffer) -> bool {
+        self.source.has(buffer)
+    }
+
+    /// Whether `polling` is of the queue that the pool is for.
+    #[inline]
+    pub(crate) fn is_polled_by(&self, polling: &Polling<'_>) -> bool {
+        core::ptr::eq(polling.napi(), &*self.napi)
+    }
+
+    /// What programs are told of the queue.
+    #[inline]
+    pub(crate) fn rxq_info(&self) -> *mut bindings::xdp_rxq_info {
+        self.source.0.rxq.as_raw()
     }
 
     /// What the buffers belong to.
@@ -144,7 +189,7 @@ impl PagePool {
             unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
         let start = NonNull::new(start.cast())?;
         // SAFETY: The fragment, of at least the size that was asked for, is new.
-        Some(unsafe { PoolBuffer::new(start, size) })
+        Some(unsafe { PoolBuffer::new(start, size, HEADROOM) })
     }
 
     /// Takes a whole page from the pool.
@@ -200,6 +245,7 @@ impl Drop for Pool {
             if self.napi.is_enabled() {
                 bindings::synchronize_net();
             }
+            ManuallyDrop::drop(&mut self.rxq);
             bindings::page_pool_destroy(self.raw.as_ptr());
             ManuallyDrop::drop(&mut self.napi);
             ManuallyDrop::drop(&mut self.attached);

@@ -15,7 +15,10 @@ pub use self::{
         RxPaused,
         TxPaused, //
     },
-    rx::RxPoll,
+    rx::{
+        RxAccess,
+        RxPoll, //
+    },
     tx::{
         TxAccess,
         TxGuard,

@@ -237,7 +237,7 @@ impl RxSkb {
     ///
     /// `raw` is null, or a new packet that has been marked for the page_pool, which passes to the new value.
     #[inline]
-    unsafe fn new(raw: *mut bindings::sk_buff) -> Option<Self> {
+    pub(crate) unsafe fn new(raw: *mut bindings::sk_buff) -> Option<Self> {
         let tail = NonNull::new(raw)?;
         // INVARIANT: By the requirement of this function.
         Some(Self {

@@ -71,13 +71,13 @@ impl PoolBuffer {
     /// The fragment of `size` bytes at `start` passes to the new value. It has room for headroom
     /// and tailroom, and is not longer than a page.
     #[inline]
-    pub(super) unsafe fn new(start: NonNull<u8>, size: u32) -> Self {
+    pub(super) unsafe fn new(start: NonNull<u8>, size: u32, headroom: u32) -> Self {
         // INVARIANT: By the requirement of this function.
         Self {
             // SAFETY: The fragment is longer than the headroom.
-            data: unsafe { start.add(HEADROOM as usize) },
+            data: unsafe { start.add(headroom as usize) },
             size,
-            headroom: HEADROOM,
+            headroom,
         }
     }
 
@@ -90,6 +90,18 @@ impl PoolBuffer {
 
     /// The capacity of the largest buffer, which takes a page, in bytes.
     pub const WHOLE_PAGE: u32 = PAGE - HEADROOM - TAILROOM;
+
+    /// The room in front of a packet that XDP programs expect, in bytes.
+    pub const XDP_HEADROOM: u32 = bindings::XDP_PACKET_HEADROOM;
+
+    /// The capacity of a buffer with that much room, which takes a page, in bytes.
+    pub const XDP_CAPACITY: u32 = PAGE - Self::XDP_HEADROOM - TAILROOM;
+
+    /// Whether there is the room in front that XDP programs expect, with the first `skip` bytes of the data.
+    #[inline]
+    pub fn suits_program(&self, skip: u32) -> bool {
+        self.headroom.saturating_add(skip) >= Self::XDP_HEADROOM
+    }
 
     /// Copies the first bytes of the data.
     ///

@@ -12,7 +12,8 @@ use crate::{
     bindings,
     Exclusive,
     Polling,
-    RxSkb, //
+    RxSkb,
+    XdpBuff, //
 };
 use core::{
     ffi::c_void,
@@ -151,6 +152,33 @@ impl Chain {
             rest = rest.wrapping_sub(part);
         }
         (rest == 0).then_some(skb)
+    }
+
+    /// Copies `len` bytes that start `skip` bytes into the buffer, behind those of `packet`. Returns whether they are there and
+    /// fit.
+    pub fn copy(&self, packet: &mut XdpBuff<'_>, skip: u32, len: u32) -> bool {
+        let Some(first) = &self.0.first else {
+            return false;
+        };
+        let Some(there) = first.capacity().checked_sub(skip) else {
+            return false;
+        };
+        let head = len.min(there);
+        if !packet.copy(first, skip, head) {
+            return false;
+        }
+        let mut rest = len.wrapping_sub(head);
+        for page in self.0.wanted().flatten() {
+            if rest == 0 {
+                break;
+            }
+            let part = rest.min(PoolPage::CAPACITY);
+            if !packet.copy_page(page, part) {
+                return false;
+            }
+            rest = rest.wrapping_sub(part);
+        }
+        rest == 0
     }
 }
 

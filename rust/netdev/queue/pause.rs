@@ -76,6 +76,7 @@ impl<T: Driver> Locked<'_, T> {
             owner: Exclusive {
                 napi: rx.napi(),
                 gfp: bindings::GFP_KERNEL,
+                has_program: self.has_program(),
             },
             polled,
         });

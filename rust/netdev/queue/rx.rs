@@ -19,9 +19,13 @@ use crate::{
     Driver,
     Exclusive,
     Napi,
-    Polling, //
+    Polling,
+    Program, //
 };
-use core::marker::PhantomData;
+use core::{
+    cell::Cell,
+    marker::PhantomData, //
+};
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -63,6 +67,7 @@ pub struct RxPoll<'a, T: Driver> {
     slot: &'a RxSlot<T>,
     state: &'a mut T::Rx,
     polling: Polling<'a>,
+    program: Option<Program<'a>>,
     budget: c_int,
     call: Call<'a>,
 }
@@ -75,6 +80,8 @@ pub struct RxAccess<'a, 'p, T: Driver> {
     pub stats: &'a T::RxStats,
     /// The poll function's context.
     pub polling: &'a Polling<'p>,
+    /// The XDP program that is to see packets first.
+    pub program: Option<Program<'p>>,
 }
 
 impl<'a, T: Driver> RxPoll<'a, T> {
@@ -88,6 +95,8 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         slot: &'a RxSlot<T>,
         budget: c_int,
     ) -> Option<Self> {
+        // SAFETY: By the requirements of this function: the section lasts as long.
+        let program = unsafe { device.context().program.get() };
         Some(Self {
             device,
             slot,
@@ -97,8 +106,11 @@ impl<'a, T: Driver> RxPoll<'a, T> {
                 owner: Exclusive {
                     napi: slot.napi(),
                     gfp: bindings::GFP_ATOMIC_NOWARN,
+                    has_program: program.is_some(),
                 },
+                redirected: Cell::new(false),
             },
+            program,
             budget,
             call: PhantomData,
         })
@@ -118,6 +130,7 @@ impl<'a, T: Driver> RxPoll<'a, T> {
             state: self.state,
             stats: &self.slot.stats,
             polling: &self.polling,
+            program: self.program,
         }
     }
 
@@ -137,7 +150,17 @@ impl<'a, T: Driver> RxPoll<'a, T> {
     /// Wants to be polled again: the budget has been used up.
     #[inline]
     pub fn again(self) -> Done<'a> {
+        self.flush();
         Done::new(self.budget)
+    }
+
+    /// Has what programs have redirected sent on.
+    #[inline]
+    fn flush(&self) {
+        if self.polling.redirected.get() {
+            // SAFETY: This is the poll function that has redirected.
+            unsafe { bindings::xdp_do_flush() };
+        }
     }
 
     #[cold]
@@ -151,6 +174,7 @@ impl<'a, T: Driver> RxPoll<'a, T> {
     /// the budget.
     #[inline]
     pub fn complete(self, received: u32) -> Done<'a> {
+        self.flush();
         // CAST: A context that is completed must return less than the budget.
         let received = received.min(self.budget().wrapping_sub(1)) as c_int;
         if let Some(dim) = self.slot.dim.as_ref().filter(|dim| dim.is_on()) {

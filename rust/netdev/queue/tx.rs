@@ -82,6 +82,20 @@ impl<T: Driver> TxSlot<T> {
         }
     }
 
+    /// Calls `action` with the lock of the queue held, and with the queue if its state is in its place. Softirq context.
+    ///
+    /// The watchdog does not take a queue for stuck that sends frames only.
+    #[inline]
+    pub(crate) fn with_frames_lock(&self, action: impl FnOnce(Option<TxAccess<'_, T>>)) {
+        // SAFETY: The queue is valid. The lock is held, and there is no other access: whoever has the lock has one at a time.
+        unsafe {
+            bindings::__netif_tx_lock(self.queue.as_ptr());
+            bindings::txq_trans_cond_update(self.queue.as_ptr());
+            action(self.access(0));
+            bindings::__netif_tx_unlock(self.queue.as_ptr());
+        }
+    }
+
     /// Calls `action` with the queue, if its state is in its place. Process context.
     pub(crate) fn with_access(&self, action: impl FnOnce(&mut TxAccess<'_, T>)) {
         self.with_lock(|| {

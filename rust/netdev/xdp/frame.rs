@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet that XDP sends.
+
+use crate::bindings;
+use core::{
+    ffi::c_void,
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+
+/// A packet that XDP sends: a `struct xdp_frame`, which lies in front of the data.
+///
+/// Its memory is returned to where it comes from, which may be another driver's pool, when it is dropped.
+///
+/// # Invariants
+///
+/// The frame is valid and owned.
+pub struct XdpFrame(NonNull<bindings::xdp_frame>);
+
+// SAFETY: A frame may be returned by any thread.
+unsafe impl Send for XdpFrame {}
+
+impl XdpFrame {
+    /// # Safety
+    ///
+    /// `raw` is a valid frame, which passes to the new value.
+    #[inline]
+    pub unsafe fn from_raw(raw: NonNull<bindings::xdp_frame>) -> Self {
+        // INVARIANT: By the requirement of this function.
+        Self(raw)
+    }
+
+    /// The frame, for functions of C.
+    #[inline]
+    pub fn as_raw(&self) -> *mut bindings::xdp_frame {
+        self.0.as_ptr()
+    }
+
+    /// Passes the frame to the caller.
+    #[inline]
+    pub fn into_raw(self) -> NonNull<bindings::xdp_frame> {
+        ManuallyDrop::new(self).0
+    }
+
+    /// The length of the packet, in bytes.
+    #[inline]
+    #[expect(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::xdp_get_frame_len(self.as_raw()) }
+    }
+
+    /// The room in front of the data that may be written to, in bytes. What a program has put there for whoever comes
+    /// next (`bpf_xdp_adjust_meta`) is a part of it.
+    #[inline]
+    pub fn headroom(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.as_raw()).headroom }
+    }
+
+    /// The start of the data, for functions of C. There are [`headroom`](Self::headroom) bytes in front of it.
+    #[inline]
+    pub fn data(&self) -> *mut c_void {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.as_raw()).data }
+    }
+}
+
+impl Drop for XdpFrame {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::xdp_return_frame(self.as_raw()) }
+    }
+}
