@@ -12,11 +12,13 @@ use core::mem::size_of;
 use netdev::{
     Features,
     Frame,
+    HashType,
     Napi,
     Polling,
     PoolBuffer,
     RxSkb,
-    SkBuff, //
+    SkBuff,
+    XdpBuff, //
 };
 
 /// Hands a packet, which starts with an Ethernet header, to the stack, as `header` describes it.
@@ -41,6 +43,21 @@ pub fn deliver(
     }
     frame.deliver(polling);
     Ok(())
+}
+
+/// The hash that a header reports, and of what it is.
+fn hash_for_program(header: &bindings::virtio_net_hdr_v1_hash) -> Option<(u32, HashType)> {
+    let (value, _) = reported_hash(header)?;
+    let kind = match u32::from(u16::from_le(header.hash_report)) {
+        bindings::VIRTIO_NET_HASH_REPORT_TCPv4 => HashType::IPV4 | HashType::TCP,
+        bindings::VIRTIO_NET_HASH_REPORT_UDPv4 => HashType::IPV4 | HashType::UDP,
+        bindings::VIRTIO_NET_HASH_REPORT_TCPv6 => HashType::IPV6 | HashType::TCP,
+        bindings::VIRTIO_NET_HASH_REPORT_UDPv6 => HashType::IPV6 | HashType::UDP,
+        bindings::VIRTIO_NET_HASH_REPORT_IPv4 => HashType::IPV4,
+        bindings::VIRTIO_NET_HASH_REPORT_IPv6 => HashType::IPV6,
+        _ => return None,
+    };
+    Some((value, kind))
 }
 
 /// A copy of the header that came with a packet.
@@ -71,6 +88,25 @@ impl Header {
     #[inline]
     pub fn has_unnegotiated_gso(&self, framing: &Framing) -> bool {
         framing.has_unnegotiated_gso(&self.0)
+    }
+
+    /// Whether the packet is what an XDP program may see: it is not a GSO packet, and its checksum is complete.
+    #[inline]
+    pub fn is_plain(&self) -> bool {
+        let header = &self.0.hash_hdr.hdr;
+        u32::from(header.gso_type) == bindings::VIRTIO_NET_HDR_GSO_NONE
+            && u32::from(header.flags) & bindings::VIRTIO_NET_HDR_F_NEEDS_CSUM == 0
+    }
+
+    /// Lets an XDP program know the hash that the device reports, if that is wanted.
+    #[inline]
+    pub fn tell_hash(&self, packet: &mut XdpBuff<'_>, polling: &Polling<'_>, framing: &Framing) {
+        if !framing.hash || !polling.features().contains(Features::RXHASH) {
+            return;
+        }
+        if let Some((value, kind)) = hash_for_program(&self.0.hash_hdr) {
+            packet.set_hash(value, kind);
+        }
     }
 
     /// Gives `frame` the hash that the device reports, if that is wanted.

@@ -19,10 +19,12 @@ const __LOG_PREFIX: &[u8] = b"vnet_rust\0";
 use netdev_bindings as bindings;
 
 mod armed;
+mod frame;
 mod framing;
 mod gso;
 mod header;
 mod packet;
+mod skb;
 
 pub use self::{
     armed::Armed,
@@ -36,9 +38,10 @@ pub use self::{
         Header, //
     },
     packet::{
-        features_check,
-        Packet, //
+        Packet,
+        Sent, //
     },
+    skb::features_check,
 };
 
 use framing::{

@@ -6,6 +6,7 @@ mod guest;
 
 pub(crate) use self::guest::{
     change,
+    change_program,
     restore,
     resync,
     revert, //

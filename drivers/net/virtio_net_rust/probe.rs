@@ -21,6 +21,7 @@ use crate::{
     rss::Rss,
     rx,
     vlan::Vlans,
+    xdp,
     Shared,
     VirtioNet, //
 };
@@ -61,6 +62,7 @@ pub(crate) fn probe(
     address::take(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
     offloads::set_features(&mut netdev, device);
+    xdp::set_features(&mut netdev, mode.is_mergeable(), device);
     if device.has(features::CTRL_VLAN) {
         netdev.filter_vlans();
     }

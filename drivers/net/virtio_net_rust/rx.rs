@@ -22,6 +22,7 @@ mod average;
 mod chained;
 mod mode;
 mod single;
+mod xdp;
 
 pub(crate) use self::mode::Mode;
 
@@ -50,9 +51,14 @@ use kernel::{
         Napi,
         PagePool,
         Polling,
+        PoolBuffer,
         PoolSource,
+        Program,
+        RxAccess,
         RxPoll,
-        RxSkb, //
+        RxSkb,
+        Verdict,
+        XdpRoom, //
     },
     prelude::*,
     virtio::{
@@ -116,6 +122,8 @@ enum Bad {
     Frame,
     /// There is no memory for it.
     Memory,
+    /// It is not for an XDP program, but there is one.
+    Program,
 }
 
 /// A ring of receive buffers of one kind.
@@ -141,6 +149,9 @@ trait Ring {
     /// Lends a buffer of `len` bytes to the device.
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent;
 
+    /// Lends a buffer for a packet that an XDP program is going to see.
+    fn lend_for_program(&mut self, owner: &Exclusive<'_>) -> Lent;
+
     /// Receives the packet whose first buffer is `buffer`, and returns its length in bytes.
     fn receive(
         &mut self,
@@ -149,6 +160,17 @@ trait Ring {
         buffer: Self::Buffer,
         written: u32,
     ) -> Result<u32, Bad>;
+
+    /// As [`receive`](Self::receive), but for an XDP program: what is to become of the packet, with its header.
+    fn receive_for_program<'p>(
+        &'p mut self,
+        room: &'p mut XdpRoom,
+        shared: &Shared,
+        polling: &'p Polling<'_>,
+        program: &Program<'_>,
+        buffer: Self::Buffer,
+        written: u32,
+    ) -> Result<(Verdict<'p>, u32, Header), Bad>;
 }
 
 impl Queue {
@@ -265,8 +287,12 @@ impl Arm for Queue {
 }
 
 /// What the file of a receive queue in sysfs shows. C function: `mergeable_rx_buffer_size_show()`.
-pub(crate) fn shown_buffer_len(shared: &Shared, stats: &stats::Rx) -> u32 {
-    single::shown_len(shared, stats)
+pub(crate) fn shown_buffer_len(device: &Device<VirtioNet>, stats: &stats::Rx) -> u32 {
+    if device.has_program() {
+        PoolBuffer::XDP_CAPACITY
+    } else {
+        single::shown_len(device.shared(), stats)
+    }
 }
 
 /// See [`Queue::fill`].
@@ -291,18 +317,24 @@ fn fill<R: Ring>(
     owner: &Exclusive<'_>,
     free: u32,
 ) {
+    if owner.has_program() {
+        return xdp::fill(ring, stats, owner, free);
+    }
     let len = ring.buffer_len(shared, stats);
     while ring.queue().num_free() > free {
         match ring.lend(len, owner) {
             Lent::Yes => {}
             Lent::NoRoom => break,
-            Lent::NoMemory => {
-                stats.alloc_fail.add(1);
-                owner.napi().schedule_later(REFILL_RETRY_MS);
-                break;
-            }
+            Lent::NoMemory => return no_memory(stats, owner),
         }
     }
+}
+
+/// Tries again later to lend buffers, as there is no memory for them now.
+#[cold]
+fn no_memory(stats: &stats::Rx, owner: &Exclusive<'_>) {
+    stats.alloc_fail.add(1);
+    owner.napi().schedule_later(REFILL_RETRY_MS);
 }
 
 /// A pool for the buffers of `queue`, which is the receive queue `index`.
@@ -350,14 +382,27 @@ fn receive<R: Ring>(
                 packets = packets.wrapping_add(1);
                 bytes = bytes.wrapping_add(len.into());
             }
-            Err(Bad::Length) => stats.length_errors.add(1),
-            Err(Bad::Frame) => stats.frame_errors.add(1),
-            Err(Bad::Memory) => stats.drops.add(1),
+            Err(bad) => bad.count(stats),
         }
     }
     stats.packets.add(packets);
     stats.bytes.add(bytes);
     seen
+}
+
+impl Bad {
+    #[inline]
+    fn count(self, stats: &stats::Rx) {
+        match self {
+            Self::Length => stats.length_errors.add(1),
+            Self::Frame => stats.frame_errors.add(1),
+            Self::Memory => stats.drops.add(1),
+            Self::Program => {
+                stats.drops.add(1);
+                stats.xdp_drops.add(1);
+            }
+        }
+    }
 }
 
 /// Hands a packet to the stack, and returns its length in bytes. C function:
@@ -378,13 +423,18 @@ fn deliver(skb: RxSkb, shared: &Shared, polling: &Polling<'_>, header: Header) -
 #[inline]
 fn poll_ring<R: Ring>(
     ring: &mut R,
-    shared: &Shared,
+    device: &Device<VirtioNet>,
     stats: &stats::Rx,
     polling: &Polling<'_>,
+    program: Option<Program<'_>>,
     budget: u32,
 ) -> u32 {
+    let shared = device.shared();
     ring.queue().disable_cb();
-    let received = receive(ring, shared, stats, polling, budget);
+    let received = match program {
+        None => receive(ring, shared, stats, polling, budget),
+        Some(program) => xdp::receive(ring, device, stats, polling, &program, budget),
+    };
     let queue = ring.queue();
     let (free, often_enough) = (queue.num_free(), budget.min(queue.size()) / 2);
     // Where nothing has come yet the few buffers that are lent are enough.
@@ -403,11 +453,16 @@ pub(crate) fn poll<'poll>(
     if let Some(mut tx) = poll.try_lock_tx() {
         tx::reclaim_beside(tx.access());
     }
-    let (shared, budget) = (device.shared(), poll.budget());
-    let rx = poll.access();
-    let received = match &mut rx.state.0 {
-        Kinds::Single(ring) => poll_ring(ring, shared, rx.stats, rx.polling, budget),
-        Kinds::Chained(ring) => poll_ring(ring, shared, rx.stats, rx.polling, budget),
+    let budget = poll.budget();
+    let RxAccess {
+        state,
+        stats,
+        polling,
+        program,
+    } = poll.access();
+    let received = match &mut state.0 {
+        Kinds::Single(ring) => poll_ring(ring, device, stats, polling, program, budget),
+        Kinds::Chained(ring) => poll_ring(ring, device, stats, polling, program, budget),
     };
     if received < budget {
         poll.complete(received)

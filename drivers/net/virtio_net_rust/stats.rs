@@ -7,7 +7,7 @@
 //!
 //! A counter is 64 bits wide, belongs to one queue, and is written only by whoever has the queue: a load and a
 //! store. They live as long as the network device, so no sum goes backwards when the interface or a queue goes out
-//! of use. XDP's are there under the names of the C driver, and stay 0 without XDP. A stuck queue counts as
+//! of use. A stuck queue counts as
 //! `tx_errors`, as in C; a bad length or header as `rx_errors` too, as the kernel's documentation of these counters
 //! asks for.
 
@@ -44,7 +44,7 @@ pub struct Rx {
     pub(crate) packets: Counter,
     /// Bytes of these packets, without the virtio header.
     pub(crate) bytes: Counter,
-    /// Packets that were dropped for want of memory.
+    /// Packets that were dropped for want of memory, or by an XDP program.
     pub(crate) drops: Counter,
     /// Packets that an XDP program has seen.
     pub(crate) xdp_packets: Counter,

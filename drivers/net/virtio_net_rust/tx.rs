@@ -17,6 +17,9 @@
 //! off than was sent since.
 
 mod orphan;
+mod xdp;
+
+pub(crate) use self::xdp::xmit_frames;
 
 use crate::{
     parameters,
@@ -46,7 +49,8 @@ use kernel::{
     },
     vnet::{
         Armed,
-        Packet, //
+        Packet,
+        Sent, //
     },
 };
 
@@ -67,6 +71,8 @@ pub struct Queue {
     reserve: u32,
     /// Whether packets are let go of as they are sent, see [`orphan`].
     orphan: bool,
+    /// How many frames of XDP the device has. Somebody else waits for their memory.
+    frames: u32,
 }
 
 impl Queue {
@@ -75,6 +81,7 @@ impl Queue {
             reserve: reserve(&queue),
             queue,
             orphan: !parameters::NAPI_TX.get(),
+            frames: 0,
         }
     }
 
@@ -92,6 +99,9 @@ impl Queue {
     pub(crate) fn resize(&mut self, size: u32) -> Resized {
         let resized = self.queue.resize(size);
         self.reserve = reserve(&self.queue);
+        if resized.released.is_some() {
+            self.frames = 0;
+        }
         resized
     }
 
@@ -122,6 +132,11 @@ impl Queue {
     fn is_full(&self) -> bool {
         self.queue.num_free() < self.reserve
     }
+
+    /// Whether nobody waits for what the device has.
+    fn is_unattended(&self) -> bool {
+        self.orphan && self.frames == 0
+    }
 }
 
 impl Arm for Queue {
@@ -130,7 +145,7 @@ impl Arm for Queue {
     #[inline]
     fn arm(&mut self) -> Option<Armed<'_>> {
         // Without NAPI nobody waits for a packet, unless the queue is full.
-        (!self.orphan || self.is_full()).then(|| self.queue.arm().into())
+        (!self.is_unattended() || self.is_full()).then(|| self.queue.arm().into())
     }
 }
 
@@ -217,7 +232,7 @@ pub(crate) fn flush(tx: TxAccess<'_, VirtioNet>) {
 #[inline(always)]
 fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<(), ()> {
     let packet =
-        Packet::new(skb, &shared.framing).map_err(|skb| skb.drop_with(DropReason::DevHdr))?;
+        Packet::of_skb(skb, &shared.framing).map_err(|skb| skb.drop_with(DropReason::DevHdr))?;
     queue.add_outbuf(packet).map_err(|rejected| {
         let reason = if rejected.error == ENOMEM {
             DropReason::NoMem
@@ -235,11 +250,18 @@ fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<()
 pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
     let (mut packets, mut bytes) = (0u32, 0u32);
 
-    while let Some(skb) = tx.state.queue.reclaim() {
-        packets = packets.wrapping_add(skb.segments());
-        bytes = bytes.wrapping_add(skb.len());
-        tx.queue.consume(skb);
+    let mut frames = xdp::Returned::default();
+    while let Some(sent) = tx.state.queue.reclaim() {
+        match sent {
+            Sent::Skb(skb) => {
+                packets = packets.wrapping_add(skb.segments());
+                bytes = bytes.wrapping_add(skb.len());
+                tx.queue.consume(skb);
+            }
+            Sent::Frame(frame) => frames.add(frame),
+        }
     }
+    frames.count(tx);
     if packets != 0 {
         // Byte queue limits need to know soon that a packet has been sent.
         if !tx.state.orphan {
@@ -267,7 +289,7 @@ pub(crate) fn poll(mut poll: TxPoll<'_, VirtioNet>) -> Done<'_> {
 #[inline]
 pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
     // Nobody waits for it, and there must be no interrupt.
-    if tx.state.orphan {
+    if tx.state.is_unattended() {
         return;
     }
     loop {

@@ -31,6 +31,7 @@ mod suspend;
 mod tx;
 mod validate;
 mod vlan;
+mod xdp;
 
 use self::{
     affinity::Affinity,
@@ -152,7 +153,8 @@ impl net::Driver for VirtioNet {
         .rss()
         .coalescing()
         .counters()
-        .device_reports();
+        .device_reports()
+        .xdp();
 
     fn open_rx(
         device: &Device<Self>,

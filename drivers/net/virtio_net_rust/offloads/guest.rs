@@ -14,6 +14,7 @@ use crate::{
 use kernel::{
     net::{
         self,
+        not_supported,
         Features, //
     },
     prelude::*,
@@ -35,7 +36,7 @@ const GUEST_GSO: &[Feature] = &[
     features::GUEST_UDP_TUNNEL_GSO_CSUM,
 ];
 
-/// What stays on.
+/// What stays on without an XDP program.
 const ALWAYS: &[Feature] = &[features::GUEST_CSUM, features::GUEST_HDRLEN];
 
 /// The bit that stands for a feature in the command: its own, but that is too high for some.
@@ -56,9 +57,35 @@ fn bits(device: &Device, list: &[Feature]) -> u64 {
 
 /// Whether the device can be told to segment packets after all.
 pub(super) fn can_change(device: &Device) -> bool {
-    device.has(features::CTRL_VQ)
-        && device.has(features::CTRL_GUEST_OFFLOADS)
-        && bits(device, GUEST_GSO) != 0
+    can_tell(device) && bits(device, GUEST_GSO) != 0
+}
+
+/// Whether there is a command for it.
+fn can_tell(device: &Device) -> bool {
+    device.has(features::CTRL_VQ) && device.has(features::CTRL_GUEST_OFFLOADS)
+}
+
+/// Whether nothing that the device may do to a packet is left on: an XDP program sees it as it was on the wire.
+fn is_plain(device: &Device) -> bool {
+    bits(device, GUEST_GSO) | bits(device, &[features::GUEST_CSUM]) == 0
+}
+
+/// Tells the device that packets are going to be seen by an XDP program, or are not any more.
+///
+/// As for [`change`]. C functions: `virtnet_clear_guest_offloads()`, `virtnet_restore_guest_offloads()`.
+///
+/// # Errors
+///
+/// `EOPNOTSUPP` if the device cannot be told to leave packets alone.
+pub(crate) fn change_program(device: &net::Device<VirtioNet>, program: bool) -> Result {
+    let virtio = &device.shared().device;
+    if is_plain(virtio) {
+        return Ok(());
+    }
+    if !can_tell(virtio) {
+        return Err(not_supported());
+    }
+    set_guest_offloads(device, device.features(), program)
 }
 
 /// Tells the device what may be received, if that is different with the features `wanted`.
@@ -70,17 +97,18 @@ pub(super) fn can_change(device: &Device) -> bool {
 /// What [`Access::send`](crate::control::Access::send) says; nothing has changed then.
 pub(crate) fn change(device: &net::Device<VirtioNet>, wanted: Features) -> Result {
     let gro_hw = wanted.contains(Features::GRO_HW);
-    if gro_hw == device.features().contains(Features::GRO_HW) {
+    // With an XDP program all are off, until it has gone.
+    if gro_hw == device.features().contains(Features::GRO_HW) || device.has_program() {
         return Ok(());
     }
-    set_guest_offloads(device, gro_hw)
+    set_guest_offloads(device, wanted, false)
 }
 
 /// Restores what may be received in a device that has been reset: all, unless that has been changed.
 ///
 /// As for [`change`]; C function: `virtnet_restore_guest_offloads()`.
 pub(crate) fn restore(device: &net::Device<VirtioNet>) -> Result {
-    if device.features().contains(Features::GRO_HW) {
+    if device.features().contains(Features::GRO_HW) && !device.has_program() {
         return Ok(());
     }
     resync(device)
@@ -90,29 +118,36 @@ pub(crate) fn restore(device: &net::Device<VirtioNet>) -> Result {
 ///
 /// As for [`change`].
 pub(crate) fn resync(device: &net::Device<VirtioNet>) -> Result {
-    if !can_change(&device.shared().device) {
+    let virtio = &device.shared().device;
+    if is_plain(virtio) || !can_tell(virtio) {
         return Ok(());
     }
-    set_guest_offloads(device, device.features().contains(Features::GRO_HW))
+    set_guest_offloads(device, device.features(), device.has_program())
 }
 
 /// Takes back a change to `wanted`, since the device has refused something else of it.
 pub(crate) fn revert(device: &net::Device<VirtioNet>, wanted: Features) {
-    let gro_hw = device.features().contains(Features::GRO_HW);
+    let now = device.features();
 
-    if gro_hw != wanted.contains(Features::GRO_HW) {
+    if now.contains(Features::GRO_HW) != wanted.contains(Features::GRO_HW) && !device.has_program()
+    {
         // One that fails has said so.
-        let _ = set_guest_offloads(device, gro_hw);
+        let _ = set_guest_offloads(device, now, false);
     }
 }
 
-/// Tells the device whether GSO packets may be received.
-fn set_guest_offloads(device: &net::Device<VirtioNet>, gro_hw: bool) -> Result {
+/// Tells the device what may be received with `features`: nothing but what is complete, if there is an XDP program.
+fn set_guest_offloads(
+    device: &net::Device<VirtioNet>,
+    features: Features,
+    program: bool,
+) -> Result {
     let shared = device.shared();
-    let mut offloads = bits(&shared.device, ALWAYS);
-    if gro_hw {
-        offloads |= bits(&shared.device, GUEST_GSO);
-    }
+    let offloads = match (program, features.contains(Features::GRO_HW)) {
+        (true, _) => 0,
+        (false, false) => bits(&shared.device, ALWAYS),
+        (false, true) => bits(&shared.device, ALWAYS) | bits(&shared.device, GUEST_GSO),
+    };
     // The stack does not change a feature that cannot be changed.
     let control = Access::new(device, features::CTRL_GUEST_OFFLOADS).ok_or(EINVAL)?;
     control
@@ -120,7 +155,7 @@ fn set_guest_offloads(device: &net::Device<VirtioNet>, gro_hw: bool) -> Result {
         .inspect_err(|error| {
             dev_warn!(
                 shared.device,
-                "device does not change which GSO packets are received: {error:?}\n"
+                "device does not change what it does to received packets: {error:?}\n"
             );
         })
 }

@@ -7,6 +7,7 @@
 //! memory that is never lent.
 
 use super::{
+    xdp,
     Bad,
     Lent,
     Mode,
@@ -22,6 +23,10 @@ use kernel::{
         Exclusive,
         PagePool,
         Polling,
+        Program,
+        Verdict,
+        XdpBuff,
+        XdpRoom,
         ETH_HLEN, //
     },
     prelude::*,
@@ -146,6 +151,10 @@ impl Ring for Chained {
         }
     }
 
+    fn lend_for_program(&mut self, owner: &Exclusive<'_>) -> Lent {
+        self.lend(self.longest, owner)
+    }
+
     /// C function: `receive_big()`.
     fn receive(
         &mut self,
@@ -172,5 +181,39 @@ impl Ring for Chained {
         self.keep(chain);
         let (skb, header) = result?;
         super::deliver(skb, shared, polling, header)
+    }
+
+    /// The packet is copied: a program wants it in one piece, with more room in front than there is.
+    fn receive_for_program<'p>(
+        &'p mut self,
+        room: &'p mut XdpRoom,
+        shared: &Shared,
+        polling: &'p Polling<'_>,
+        program: &Program<'_>,
+        chain: Chain,
+        written: u32,
+    ) -> Result<(Verdict<'p>, u32, Header), Bad> {
+        let header_len = shared.framing.header_len();
+        let len = written
+            .checked_sub(header_len)
+            .filter(|len| *len >= ETH_HLEN);
+        let header = chain.first().and_then(Header::read);
+        let result = match (len, header) {
+            (Some(_), Some(header)) if !header.is_plain() => Err(xdp::not_plain(&header, shared)),
+            (Some(len), Some(header)) => Ok((len, header)),
+            _ => Err(Bad::Length),
+        };
+        let copied = result.and_then(|(len, header)| {
+            let mut packet = XdpBuff::empty(room, polling, &mut self.pool).ok_or(Bad::Memory)?;
+            if !chain.copy(&mut packet, header_len, len) {
+                return Err(Bad::Program);
+            }
+            Ok((packet, len, header))
+        });
+        // There is room for all buffers of the ring. One that is too much is freed.
+        let _ = self.spare.push_within_capacity(chain);
+        let (mut packet, len, header) = copied?;
+        header.tell_hash(&mut packet, polling, &shared.framing);
+        Ok((packet.run(program, polling), len, header))
     }
 }

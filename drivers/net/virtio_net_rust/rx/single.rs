@@ -4,6 +4,7 @@
 
 use super::{
     average::Average,
+    xdp,
     Bad,
     Kind,
     Lent,
@@ -25,6 +26,10 @@ use kernel::{
         PagePool,
         Polling,
         PoolBuffer,
+        Program,
+        Verdict,
+        XdpBuff,
+        XdpRoom,
         ETH_HLEN,
         VLAN_HLEN, //
     },
@@ -44,7 +49,7 @@ impl net::RxBufferFile for VirtioNet {
         (c"virtio_net", c"mergeable_rx_buffer_size");
 
     fn rx_buffer_len(device: &Device<Self>, stats: &stats::Rx) -> u32 {
-        rx::shown_buffer_len(device.shared(), stats)
+        rx::shown_buffer_len(device, stats)
     }
 }
 
@@ -94,6 +99,8 @@ pub(super) struct Single {
     longest: u32,
     /// See [`Ring::slack`].
     slack: u32,
+    /// Whether the longest packet would not fit into buffers for an XDP program, which hold less.
+    is_tight: bool,
 }
 
 impl Single {
@@ -105,6 +112,7 @@ impl Single {
             average: Average::starting_with(FIRST_GUESS),
             longest: mode.longest,
             slack: 0,
+            is_tight: false,
         };
         this.set_slack();
         this
@@ -130,16 +138,26 @@ impl Single {
             self.min_size()
         };
         self.slack = size.saturating_sub(needed);
+        let room = if self.mergeable { size } else { 1 }.saturating_mul(PoolBuffer::XDP_CAPACITY);
+        self.is_tight = room < self.longest;
+    }
+
+    /// How many buffers follow the first one of the packet with this header.
+    #[inline]
+    fn following(&self, header: &Header, shared: &Shared) -> Result<u16, Bad> {
+        if !self.mergeable {
+            return Ok(0);
+        }
+        // No buffer at all is not a packet.
+        header
+            .num_buffers(&shared.framing)
+            .checked_sub(1)
+            .ok_or(Bad::Frame)
     }
 
     /// Takes back the remaining `count` buffers of a packet that is dropped.
-    #[cold]
     fn skip(&mut self, count: u16) {
-        for _ in 0..count {
-            if self.queue.pop().is_none() {
-                break;
-            }
-        }
+        skip_buffers(&mut self.queue, count);
     }
 }
 
@@ -187,6 +205,21 @@ impl Ring for Single {
         }
     }
 
+    /// In a ring that is tight, packets are copied for the program.
+    #[inline]
+    fn lend_for_program(&mut self, owner: &Exclusive<'_>) -> Lent {
+        if self.is_tight {
+            return self.lend(PoolBuffer::WHOLE_PAGE, owner);
+        }
+        let Some(buffer) = self.pool.alloc_for_program(owner) else {
+            return Lent::NoMemory;
+        };
+        match self.queue.add_inbuf(buffer) {
+            Ok(()) => Lent::Yes,
+            Err(_rejected) => Lent::NoRoom,
+        }
+    }
+
     /// C functions: `receive_mergeable()`, `receive_small()`.
     #[inline]
     fn receive(
@@ -197,20 +230,9 @@ impl Ring for Single {
         written: u32,
     ) -> Result<u32, Bad> {
         let header_len = shared.framing.header_len();
-        let len = match written.checked_sub(header_len) {
-            Some(len) if len >= ETH_HLEN => len,
-            _ => return Err(Bad::Length),
-        };
+        let len = packet_len(written, header_len)?;
         let header = Header::read(&buffer).ok_or(Bad::Length)?;
-        let more = if self.mergeable {
-            // No buffer at all is not a packet.
-            header
-                .num_buffers(&shared.framing)
-                .checked_sub(1)
-                .ok_or(Bad::Frame)?
-        } else {
-            0
-        };
+        let more = self.following(&header, shared)?;
         if header.has_unnegotiated_gso(&shared.framing) {
             self.skip(more);
             return Err(Bad::Frame);
@@ -247,5 +269,125 @@ impl Ring for Single {
             self.average.add(skb.len());
         }
         super::deliver(skb, shared, polling, header)
+    }
+
+    /// C functions: `receive_mergeable_xdp()`, `receive_small_xdp()`.
+    #[inline]
+    fn receive_for_program<'p>(
+        &'p mut self,
+        room: &'p mut XdpRoom,
+        shared: &Shared,
+        polling: &'p Polling<'_>,
+        program: &Program<'_>,
+        buffer: PoolBuffer,
+        written: u32,
+    ) -> Result<(Verdict<'p>, u32, Header), Bad> {
+        let skip = shared.framing.header_len();
+        let len = packet_len(written, skip)?;
+        let header = Header::read(&buffer).ok_or(Bad::Length)?;
+        let more = self.following(&header, shared)?;
+        if !header.is_plain() {
+            self.skip(more);
+            return Err(xdp::not_plain(&header, shared));
+        }
+        let frags = program.has_frags();
+        let packet = if (more == 0 || frags) && buffer.suits_program(skip) {
+            XdpBuff::new(room, polling, &self.pool, buffer, skip, len).map_err(|_| Bad::Length)
+        } else {
+            copy(room, polling, &mut self.pool, buffer, skip, len, frags)
+        };
+        let packet = match packet {
+            Ok(packet) => packet,
+            Err(bad) => {
+                skip_buffers(&mut self.queue, more);
+                return Err(bad);
+            }
+        };
+        let (mut packet, total) = if more == 0 {
+            (packet, len)
+        } else {
+            gather(&mut self.queue, packet, len, more, frags)?
+        };
+        header.tell_hash(&mut packet, polling, &shared.framing);
+        Ok((packet.run(program, polling), total, header))
+    }
+}
+
+/// The length of what a buffer has of a packet, of `written` bytes with the header.
+#[inline]
+fn packet_len(written: u32, header_len: u32) -> Result<u32, Bad> {
+    match written.checked_sub(header_len) {
+        Some(len) if len >= ETH_HLEN => Ok(len),
+        _ => Err(Bad::Length),
+    }
+}
+
+/// The first part of a packet in a new buffer: what does not fit stays where it is, if the program takes that.
+#[cold]
+fn copy<'p>(
+    room: &'p mut XdpRoom,
+    polling: &'p Polling<'_>,
+    pool: &'p mut PagePool,
+    buffer: PoolBuffer,
+    skip: u32,
+    len: u32,
+    frags: bool,
+) -> Result<XdpBuff<'p>, Bad> {
+    let mut packet = XdpBuff::empty(room, polling, pool).ok_or(Bad::Memory)?;
+    let head = len.min(packet.room());
+    if !packet.copy(&buffer, skip, head) {
+        return Err(Bad::Length);
+    }
+    let rest = len.wrapping_sub(head);
+    if rest != 0 {
+        let appended = frags && packet.append(buffer, skip.wrapping_add(head), rest).is_ok();
+        if !appended {
+            return Err(Bad::Program);
+        }
+    }
+    Ok(packet)
+}
+
+/// Adds the `more` buffers that follow: by fragments, or else by copying. A packet that has no room for them is dropped.
+#[cold]
+fn gather<'p>(
+    queue: &mut Virtqueue<PoolBuffer>,
+    mut packet: XdpBuff<'p>,
+    len: u32,
+    more: u16,
+    frags: bool,
+) -> Result<(XdpBuff<'p>, u32), Bad> {
+    let mut total = len;
+    for done in 0..more {
+        let bad = match queue.pop() {
+            // The rest of the packet, if it comes, is not told apart from the start of one.
+            None => return Err(Bad::Length),
+            Some(Err(_overrun)) => Bad::Length,
+            Some(Ok((buffer, written))) => {
+                let added = if frags {
+                    packet.append(buffer, 0, written).is_ok()
+                } else {
+                    packet.copy(&buffer, 0, written)
+                };
+                if added {
+                    total = total.saturating_add(written);
+                    continue;
+                }
+                Bad::Program
+            }
+        };
+        skip_buffers(queue, more.wrapping_sub(done).wrapping_sub(1));
+        return Err(bad);
+    }
+    Ok((packet, total))
+}
+
+/// Takes back the remaining `count` buffers of a packet that is dropped.
+#[cold]
+fn skip_buffers(queue: &mut Virtqueue<PoolBuffer>, count: u16) {
+    for _ in 0..count {
+        if queue.pop().is_none() {
+            break;
+        }
     }
 }

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receiving packets that an XDP program sees first.
+
+use super::{
+    deliver,
+    no_memory,
+    Bad,
+    Lent,
+    Ring,
+    VirtioNet, //
+};
+use crate::{
+    stats,
+    Shared, //
+};
+use kernel::{
+    net::{
+        Device,
+        Exclusive,
+        Polling,
+        Program,
+        TxBulk,
+        Verdict,
+        XdpRoom, //
+    },
+    virtio::queue::Overrun,
+    vnet::Header, //
+};
+
+/// As [`fill`](super::fill), with buffers for packets that a program is going to see.
+#[inline(never)]
+pub(super) fn fill<R: Ring>(ring: &mut R, stats: &stats::Rx, owner: &Exclusive<'_>, free: u32) {
+    while ring.queue().num_free() > free {
+        match ring.lend_for_program(owner) {
+            Lent::Yes => {}
+            Lent::NoRoom => break,
+            Lent::NoMemory => return no_memory(stats, owner),
+        }
+    }
+}
+
+/// Receives up to `budget` packets, has `program` decide about them, and returns how many there were, bad ones included.
+///
+/// What the program sends back is collected, so that the lock of the transmit queue is taken and the device told once for
+/// several. All packets count as received, whatever has become of them.
+///
+/// C functions: `virtnet_receive()`, `virtnet_xdp_handler()`.
+#[inline(never)]
+pub(super) fn receive<R: Ring>(
+    ring: &mut R,
+    device: &Device<VirtioNet>,
+    stats: &stats::Rx,
+    polling: &Polling<'_>,
+    program: &Program<'_>,
+    budget: u32,
+) -> u32 {
+    let (mut seen, mut packets, mut bytes) = (0u32, 0u64, 0u64);
+    let (mut run, mut sent_back, mut redirected, mut dropped) = (0u64, 0u64, 0u64, 0u64);
+    let (mut room, mut bulk) = (XdpRoom::new(), TxBulk::new());
+
+    while seen < budget {
+        let Some(next) = ring.queue().pop() else {
+            break;
+        };
+        seen = seen.wrapping_add(1);
+        let result = match next {
+            Ok((buffer, written)) => {
+                let shared = device.shared();
+                ring.receive_for_program(&mut room, shared, polling, program, buffer, written)
+            }
+            Err(Overrun { .. }) => Err(Bad::Length),
+        };
+        let (verdict, len, header) = match result {
+            Ok(result) => result,
+            Err(bad) => {
+                bad.count(stats);
+                continue;
+            }
+        };
+        run = run.wrapping_add(1);
+        packets = packets.wrapping_add(1);
+        bytes = bytes.wrapping_add(len.into());
+        match verdict {
+            Verdict::Pass(packet) => {
+                let passed = packet
+                    .into_skb(polling)
+                    .ok_or(Bad::Memory)
+                    .and_then(|skb| deliver(skb, device.shared(), polling, header));
+                if let Err(bad) = passed {
+                    bad.count(stats);
+                }
+            }
+            Verdict::Tx(frame) => {
+                sent_back = sent_back.wrapping_add(1);
+                // There is room, as a full one is sent.
+                let _ = bulk.push(frame);
+                if bulk.is_full() {
+                    device.send_back(polling, &mut bulk);
+                }
+            }
+            Verdict::Redirected => redirected = redirected.wrapping_add(1),
+            Verdict::Dropped => dropped = dropped.wrapping_add(1),
+        }
+    }
+    if !bulk.is_empty() {
+        device.send_back(polling, &mut bulk);
+    }
+    stats.packets.add(packets);
+    stats.bytes.add(bytes);
+    stats.xdp_packets.add(run);
+    stats.xdp_tx.add(sent_back);
+    stats.xdp_redirects.add(redirected);
+    stats.xdp_drops.add(dropped);
+    stats.drops.add(dropped);
+    seen
+}
+
+/// Why a packet with this header, which is not as on the wire, is not for a program.
+#[cold]
+pub(super) fn not_plain(header: &Header, shared: &Shared) -> Bad {
+    if header.has_unnegotiated_gso(&shared.framing) {
+        Bad::Frame
+    } else {
+        Bad::Program
+    }
+}
