@@ -31,8 +31,8 @@ MUTANTS = [
     Mutant(
         "a packet may be shorter than an Ethernet header",
         DRIVER + "rx/single.rs",
-        "Some(len) if len >= ETH_HLEN => len,",
-        "Some(len) => len,",
+        "Some(len) if len >= ETH_HLEN => Ok(len),",
+        "Some(len) => Ok(len),",
         RECEIVE + "test_length and small",
     ),
     Mutant(
@@ -53,8 +53,8 @@ MUTANTS = [
     Mutant(
         "a packet may have no buffer",
         DRIVER + "rx/single.rs",
-        ".checked_sub(1)\n                .ok_or(Bad::Frame)?",
-        ".saturating_sub(1)",
+        "        header\n            .num_buffers(&shared.framing)\n            .checked_sub(1)\n            .ok_or(Bad::Frame)",
+        "        Ok(header.num_buffers(&shared.framing).saturating_sub(1))",
         RECEIVE + "test_number_of_buffers",
     ),
     Mutant(
@@ -67,8 +67,8 @@ MUTANTS = [
     Mutant(
         "the number of buffers means something where none are merged",
         DRIVER + "rx/single.rs",
-        "let more = if self.mergeable {",
-        "let more = if header_len != 0 {",
+        "if !self.mergeable {\n            return Ok(0);",
+        "if false && !self.mergeable {\n            return Ok(0);",
         RECEIVE + "test_number_that_means_nothing",
     ),
     # --- Received packets: the header -------------------------------------------------
@@ -114,10 +114,39 @@ MUTANTS = [
         "_ => true,",
         "test_device_hashes and test_type_that_cannot_be",
     ),
+    # --- XDP --------------------------------------------------------------------------
+    Mutant(
+        "a program may get a packet that is not as on the wire",
+        DRIVER + "rx/single.rs",
+        "if !header.is_plain() {",
+        "if false && !header.is_plain() {",
+        "test_device_xdp and test_header",
+    ),
+    Mutant(
+        "a packet in a chain may be shorter than an Ethernet header, with a program",
+        DRIVER + "rx/chained.rs",
+        "filter(|len| *len >= ETH_HLEN)",
+        "filter(|len| *len >= ETH_HLEN.min(1))",
+        "test_device_xdp and test_length and chained",
+    ),
+    Mutant(
+        "a packet that is put together may be longer than its buffer",
+        "rust/netdev/xdp/buff.rs",
+        "if len > self.room() || self.has_frags() {",
+        "if self.has_frags() {",
+        "test_device_xdp and test_many_buffers",
+    ),
+    Mutant(
+        "the rest of a packet without room is taken for packets",
+        DRIVER + "rx/single.rs",
+        "skip_buffers(queue, more.wrapping_sub(done).wrapping_sub(1));",
+        "let _ = more.wrapping_sub(done).wrapping_sub(1);",
+        "test_device_xdp and test_many_buffers",
+    ),
     # --- Sent packets -----------------------------------------------------------------
     Mutant(
         "the header of a sent packet has what was there before",
-        "rust/vnet/packet.rs",
+        "rust/vnet/skb.rs",
         "header.add(NUM_BUFFERS).write_bytes(0, SHORT);",
         "header.add(NUM_BUFFERS).write_bytes(1, SHORT);",
         "test_device_packets",

@@ -37,7 +37,7 @@ REFUSED = {
         " DmaDevice::new(core::ptr::null_mut(), d.attached().unwrap()) }",
         "E0133",
     ),
-    "read_while_lent": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) -> u32 { let _ = q.add_outbuf(p); p.len() }", "E0382"),
+    "read_while_lent": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) -> Packet { let _ = q.add_outbuf(p); p }", "E0382"),
     "lend_twice": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); let _ = q.add_outbuf(p); }", "E0382"),
     "free_while_lent": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_inbuf(b); drop(b); }", "E0382"),
     "consume_twice": ("pub fn f(s: SkBuff) { s.drop_with(DropReason::NoMem); s.drop_with(DropReason::NoMem); }", "E0382"),
@@ -53,6 +53,36 @@ REFUSED = {
         "fn share<T: 'static>(_: &T) {} pub fn f(poll: RxPoll<'_, VirtioNet>) {"
         " let kept = core::cell::Cell::new(None); kept.set(Some(poll.again())); share(&kept); }",
         "E0521",
+    ),
+    "keep_program": (
+        "use kernel::net::Program; fn share<T: 'static>(_: &T) {} pub fn f(program: Program<'_>) {"
+        " let kept = core::cell::Cell::new(None); kept.set(Some(program)); share(&kept); }",
+        "E0521",
+    ),
+    "keep_packet_of_program": (
+        "use kernel::net::XdpBuff; fn share<T: 'static>(_: &T) {} pub fn f(packet: XdpBuff<'_>) {"
+        " let kept = core::cell::RefCell::new(None); kept.replace(Some(packet)); share(&kept); }",
+        "E0521",
+    ),
+    "packet_of_program_to_thread": (
+        "use kernel::net::XdpBuff; fn send<T: Send>(_: T) {} pub fn f(packet: XdpBuff<'static>) { send(packet); }",
+        "E0277",
+    ),
+    "two_verdicts": (
+        "use kernel::net::{Polling, Program, XdpBuff}; pub fn f<'a>(p: XdpBuff<'a>, program: &Program<'_>, polling: &'a Polling<'a>) {"
+        " let _ = p.run(program, polling); let _ = p.run(program, polling); }",
+        "E0382",
+    ),
+    "send_frame_twice": (
+        "use kernel::net::{TxBulk, XdpFrame}; pub fn f(bulk: &mut TxBulk, frame: XdpFrame) {"
+        " let _ = bulk.push(frame); let _ = bulk.push(frame); }",
+        "E0382",
+    ),
+    "two_packets_in_one_room": (
+        "use kernel::net::{PagePool, Polling, XdpBuff, XdpRoom}; pub fn f(room: &mut XdpRoom, polling: &Polling<'_>,"
+        " a: &mut PagePool, b: &mut PagePool) { let one = XdpBuff::empty(room, polling, a);"
+        " let _ = XdpBuff::empty(room, polling, b); drop(one); }",
+        "E0499",
     ),
     "field_beyond": (
         "use kernel::virtio::config::Field; const A: Field<[u8; 255]> = Field::first(); pub const B: Field<u16> = A.then();",

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from lab import driver as drivers
-from support import binding, commands, counters, exchange, leaks, queues, suspend
+from support import binding, bpf, commands, counters, exchange, leaks, queues, suspend, xdp
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_has_gso
 
@@ -22,7 +22,8 @@ MOST = 100
 @pytest.fixture(scope="module")
 def guest(boot, driver, tmp_path_factory):
     extra = suspend.disk(tmp_path_factory.mktemp("swap"))
-    with boot(nics=DEVICES, files=[exchange.PEER, leaks.POOLS], **leaks.LOOKED_FOR, extra=extra) as guest:
+    programs = bpf.build("xdp", tmp_path_factory.mktemp("xdp"))
+    with boot(nics=DEVICES, files=[exchange.PEER, leaks.POOLS, programs], **leaks.LOOKED_FOR, extra=extra) as guest:
         driver.load(guest)
         guest.run(["modprobe", "8021q"])
         for nic in guest.nics:
@@ -41,6 +42,20 @@ def test_traffic_goes_on(guest, way):
     for nic in guest.nics:
         exchange.everything(guest, nic)
     leaks.wait_for_pools(guest, pools)
+
+
+def test_program(guest):
+    """An XDP program stays, and so does what is off for it, until it goes. With C it is not run any more, and cannot be detached."""
+    nic = guest.nics[0]
+    name = guest.interface(nic)
+    xdp.load(guest)
+    with xdp.attached(guest, name, "tx"):
+        suspend.to_sleep(guest)
+        exchange.reaches(nic)
+        exchange.frames_echo(nic, [60, 1514])
+        assert not tap_has_gso(nic)
+    assert tap_has_gso(nic)
+    exchange.everything(guest, nic)
 
 
 def in_guest(guest, name):

@@ -11,7 +11,7 @@ from lab import host
 def build(name, folder):
     """Compiles NAME.bpf.c, which is beside this file, and returns what was made."""
     made = folder / f"{name}.o"
-    command = ["clang", "-O2", "-Wall", "-Werror", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu"]
+    command = ["clang", "-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu"]
     subprocess.run([*command, "-c", Path(__file__).with_name(f"{name}.bpf.c"), "-o", made], check=True)
     return made
 

@@ -174,23 +174,42 @@ def tap_mac(nic):
     return json.loads(host.run("ip", "-json", "link", "show", nic.tap).stdout)[0]["address"]
 
 
-def frames_echo(nic, lengths, batch=16):
-    """Frames of these lengths, the header of 14 bytes included, to the guest and back, compared byte for byte."""
-    head = mac_bytes(nic.mac) + mac_bytes(tap_mac(nic)) + peer.ETHERTYPE.to_bytes(2, "big")
+def frame_head(nic):
+    """The header of a frame for the guest."""
+    return mac_bytes(nic.mac) + mac_bytes(tap_mac(nic)) + peer.ETHERTYPE.to_bytes(2, "big")
+
+
+def send_frames(nic, lengths):
+    """Frames of these lengths, the header of 14 bytes included, to the guest."""
+    head = frame_head(nic)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
+        link.bind((nic.tap, 0))
+        for length in lengths:
+            link.send(head + peer.content(length, length - len(head)))
+
+
+def frames_echo(nic, lengths, batch=16, answer_to=lambda body: body, ends=None):
+    """Frames of these lengths, the header of 14 bytes included, to the guest and back, compared byte for byte. What is behind
+    the header comes back as `answer_to` says, and where another NIC `ends` the way, from that."""
+    head = frame_head(nic)
     back = head[6:12] + head[:6] + head[12:]
     lengths = list(lengths)
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link:
-        link.bind((nic.tap, peer.ETHERTYPE))
+    with (
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender,
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link,
+    ):
+        sender.bind((nic.tap, 0))
+        link.bind(((ends or nic).tap, peer.ETHERTYPE))
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         link.settimeout(TIMEOUT)
         for start in range(0, len(lengths), batch):
             bodies = [peer.content(length, length - len(head)) for length in lengths[start : start + batch]]
             for body in bodies:
-                link.send(head + body)
+                sender.send(head + body)
             for body in bodies:
                 length = len(head) + len(body)
                 try:
                     answer = link.recv(peer.PIECE)
                 except TimeoutError:
                     raise AssertionError(f"the frame of {length} bytes did not come back") from None
-                assert answer == back + body, f"the frame of {length} bytes came back as other {len(answer)}"
+                assert answer == back + answer_to(body), f"the frame of {length} bytes came back as other {len(answer)}"

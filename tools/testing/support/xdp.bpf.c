@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A program for each verdict of XDP, and for each thing that one can do to a packet. They do it to the frames of
+ * the tests, and let all others pass.
+ */
+
+#include <linux/bpf.h>
+#include <linux/if_ether.h>
+
+#define SECTION(name) __attribute__((section(name), used))
+
+/* The type of the tests' frames, 0x88b5, in network byte order. */
+enum { FRAME = 0xb588 };
+
+/* What a program writes before a packet, and after it. */
+enum { MARK = 0x5a };
+
+static long (*adjust_head)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp_adjust_head;
+static long (*adjust_tail)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp_adjust_tail;
+static long (*adjust_meta)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp_adjust_meta;
+static long (*redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_redirect;
+
+/* The start of a frame of the tests, or NULL. */
+static __always_inline struct ethhdr *frame_of(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end || eth->h_proto != FRAME)
+		return 0;
+	return eth;
+}
+
+/* To be sent to where it came from. */
+static __always_inline void turn_back(struct ethhdr *eth)
+{
+	__u8 source[ETH_ALEN];
+
+	__builtin_memcpy(source, eth->h_source, ETH_ALEN);
+	__builtin_memcpy(eth->h_source, eth->h_dest, ETH_ALEN);
+	__builtin_memcpy(eth->h_dest, source, ETH_ALEN);
+}
+
+static __always_inline int sent_back(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = frame_of(ctx);
+
+	if (!eth)
+		return XDP_PASS;
+	turn_back(eth);
+	return XDP_TX;
+}
+
+static __always_inline int through_itself(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = frame_of(ctx);
+
+	if (!eth)
+		return XDP_PASS;
+	turn_back(eth);
+	return redirect(ctx->ingress_ifindex, 0);
+}
+
+/* Where frames go. */
+struct {
+	int (*type)[BPF_MAP_TYPE_DEVMAP];
+	int (*max_entries)[1];
+	__u32 *key;
+	__u32 *value;
+} devices SECTION(".maps");
+
+static long (*redirect_map)(void *map, __u64 key, __u64 flags) = (void *)BPF_FUNC_redirect_map;
+
+static __always_inline int through_another(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = frame_of(ctx);
+
+	if (!eth)
+		return XDP_PASS;
+	turn_back(eth);
+	return redirect_map(&devices, 0, 0);
+}
+
+#define BOTH(name, action)                                            \
+	SECTION("xdp") int name(struct xdp_md *ctx) { return action; }      \
+	SECTION("xdp.frags") int name##_frags(struct xdp_md *ctx) { return action; }
+
+BOTH(pass, XDP_PASS)
+BOTH(drop, frame_of(ctx) ? XDP_DROP : XDP_PASS)
+BOTH(aborted, frame_of(ctx) ? XDP_ABORTED : XDP_PASS)
+BOTH(unknown, frame_of(ctx) ? 1000 : XDP_PASS)
+BOTH(tx, sent_back(ctx))
+BOTH(itself, through_itself(ctx))
+SECTION("xdp") int elsewhere(struct xdp_md *ctx) { return through_another(ctx); }
+
+/* 200 bytes more in front, and none of them the device's. */
+static __always_inline int longer_head(struct xdp_md *ctx)
+{
+	struct ethhdr old, *eth = frame_of(ctx);
+	__u8 *rest;
+
+	if (!eth)
+		return XDP_PASS;
+	__builtin_memcpy(&old, eth, sizeof(old));
+	if (adjust_head(ctx, -200))
+		return XDP_ABORTED;
+	eth = (void *)(long)ctx->data;
+	rest = (void *)(eth + 1);
+	if (rest + 200 > (__u8 *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	__builtin_memcpy(eth, &old, sizeof(old));
+	for (int i = 0; i < 200; i++)
+		rest[i] = MARK;
+	turn_back(eth);
+	return XDP_TX;
+}
+
+/* 10 bytes less in front. */
+static __always_inline int shorter_head(struct xdp_md *ctx)
+{
+	struct ethhdr old, *eth = frame_of(ctx);
+
+	if (!eth)
+		return XDP_PASS;
+	__builtin_memcpy(&old, eth, sizeof(old));
+	if (adjust_head(ctx, 10))
+		return XDP_ABORTED;
+	eth = (void *)(long)ctx->data;
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_ABORTED;
+	__builtin_memcpy(eth, &old, sizeof(old));
+	turn_back(eth);
+	return XDP_TX;
+}
+
+/* So many bytes more at the end, or less. Those are zero. */
+static __always_inline int other_tail(struct xdp_md *ctx, int delta)
+{
+	struct ethhdr *eth = frame_of(ctx);
+
+	if (!eth)
+		return XDP_PASS;
+	turn_back(eth);
+	return adjust_tail(ctx, delta) ? XDP_ABORTED : XDP_TX;
+}
+
+
+/* Something for whoever comes next. */
+static __always_inline int metadata(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = frame_of(ctx);
+	__u32 *meta;
+
+	if (!eth)
+		return XDP_PASS;
+	if (adjust_meta(ctx, -(int)sizeof(*meta)))
+		return XDP_ABORTED;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return XDP_ABORTED;
+	*meta = 0x12345678;
+	return XDP_PASS;
+}
+
+SECTION("xdp") int push(struct xdp_md *ctx) { return longer_head(ctx); }
+SECTION("xdp") int pull(struct xdp_md *ctx) { return shorter_head(ctx); }
+SECTION("xdp") int grow(struct xdp_md *ctx) { return other_tail(ctx, 100); }
+BOTH(shrink, other_tail(ctx, -20))
+SECTION("xdp") int meta(struct xdp_md *ctx) { return metadata(ctx); }
+
+char license_name[] SECTION("license") = "GPL";
