@@ -3,7 +3,7 @@
 
 from contextlib import contextmanager
 
-from bench import workloads
+from bench import workloads, xdp
 from bench.bed import Bed
 from bench.counter import Counter
 from bench.rows import COUNTED, EVENTS, Row
@@ -15,12 +15,15 @@ ENTRIES = {"interrupts": "vring_interrupt", "kicks": "vp_notify"}
 @contextmanager
 def booted(kinds, ours, files, folder):
     """The guest with NICs of these kinds, ready for any workload."""
-    chosen = {name: kind for name, kind in workloads.KINDS.items() if name in kinds}
+    # Those that XDP sends to are among them.
+    chosen = {name: kind for name, kind in workloads.KINDS.items() if name in {*kinds, "queues"}}
+    files = [*files, xdp.build(folder)]
     with Bed(chosen, ours, files, folder, counter=Counter(folder)) as bed, bed.host_serves():
         # Before anybody asks for the addresses of functions.
         bed.guest.run(["modprobe", "-a", "pktgen", "sch_ingress", "cls_matchall", "act_gact"])
         # As many segments at a time as there can be, whatever the clock says of the path's speed.
         bed.guest.run("sysctl -qw net.ipv4.tcp_min_tso_segs=44")
+        xdp.load(bed)
         yield bed
 
 
@@ -43,6 +46,8 @@ def measure(bed, workload, entries):
         # Memory is taken from lists that are empty at first.
         workload.run(bed, side, workload.counts[0])
     runs = [[figures(bed, workload, side, entries) for side in sides] for _ in range(workload.runs)]
+    for side in sides:
+        workload.finish(bed, side)
     for what in (COUNTED, *entries):
         c, ours = ([pair[i][what] for pair in runs] for i in range(2))
         yield Row.of(workload.name, COUNTED if what == COUNTED else EVENTS, f"{what}/{workload.unit}", c, ours)

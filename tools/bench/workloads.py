@@ -4,7 +4,7 @@
 from dataclasses import dataclass, field
 from collections.abc import Callable
 
-from bench import receive, transmit
+from bench import receive, transmit, xdp
 
 # The guest's own clock says when the device looks at the ring: as often in each run, 50 us apart.
 LAZY = {"ioeventfd": "off", "tx": "timer", "x-txtimer": "50000"}
@@ -33,7 +33,8 @@ class Workload:
     kind   the kind of NIC
     run    sends `count` units through a NIC: run(bed, side, count) returns how many instructions the guest needed
     counts both lengths
-    prepare  what to do before the first run with a NIC: prepare(bed, side)
+    prepare  what to do before the runs with a NIC: prepare(bed, side)
+    finish   what to do after them
     runs   how often to measure each driver
     """
 
@@ -43,6 +44,7 @@ class Workload:
     run: Callable
     counts: tuple[int, int]
     prepare: Callable = field(default=lambda bed, side: None)
+    finish: Callable = field(default=lambda bed, side: None)
     runs: int = 3
 
 
@@ -79,6 +81,30 @@ def queues(count):
     )
 
 
+def programs():
+    """XDP: each verdict with each kind of buffers and rings, short frames and long ones."""
+    verdicts = {
+        "dropped": xdp.before("drop"),
+        "passed, dropped at tc": xdp.before("pass"),
+        "sent back": xdp.before("tx"),
+        "redirected": xdp.send_to(xdp.second("queues")),
+    }
+    for what, prepare in verdicts.items():
+        for kind, size, buffers in (
+            ("plain", 60, ""),
+            ("packed", 60, ", packed ring"),
+            ("small", 60, ", small buffers"),
+            ("plain", 1514, ""),
+        ):
+            send = receive.long_frames if size > 60 else receive.frames
+            run = receive.backlog(send)
+            name = f"XDP {size} B, {what}{buffers}"
+            yield Workload(name, "packet", kind, run, (1_000, 25_000), prepare, xdp.detach)
+    run = receive.backlog(receive.frames)
+    name = "XDP 60 B, redirected to veth"
+    yield Workload(name, "packet", "plain", run, (1_000, 25_000), xdp.send_to(xdp.veth), xdp.detach)
+
+
 ALL = (
     pktgen("transmit 60 B", **VARIED),
     pktgen("transmit 60 B, xmit_more", burst=32),
@@ -101,6 +127,7 @@ ALL = (
     *queues(1),
     *queues(2),
     *queues(4),
+    *programs(),
     Workload("transmit UDP 1400 B", "packet", "prompt", transmit.datagrams, (1_000, 13_000)),
     Workload("transmit TCP with TSO", "KiB", "prompt", transmit.stream, (4 << 10, 132 << 10), runs=5),
     Workload("receive TCP, mergeable buffers", "KiB", "prompt", receive.stream, (4 << 10, 216 << 10)),
