@@ -102,9 +102,9 @@ def test_reset_of_the_function_in_use(guest, driver, nic):
     reset_function(guest, function(guest, nic))
     assert nic.order("status") == 0
     assert not is_alive(guest, nic)
-    # It goes on with queues that are not enabled.
-    nic.order("violations")
     binding.unbind(guest, driver, virtio)
+    # It went on until then with queues that were not enabled.
+    nic.order("violations")
     binding.bind(guest, driver, virtio)
     nic.name = guest.bring_up(nic)
     exchange.everything(guest, nic)
