@@ -18,6 +18,11 @@ EXPECTED = {
     "a second pool": (-errno.EBUSY, -errno.EBUSY),
     "a buffer of another pool": (-errno.EINVAL, -errno.EINVAL),
     "a buffer of the pool": ("accepted", -errno.EINVAL),
+    "a packet without room in front": (-errno.EINVAL, -errno.EINVAL),
+    "a packet longer than its buffer": (-errno.EINVAL, -errno.EINVAL),
+    "a fragment of another pool": (-errno.EINVAL, -errno.EINVAL),
+    "more than there is room for": (-errno.EINVAL, -errno.EINVAL),
+    "a fragment": ("accepted", "accepted"),
 }
 REPLACED = "a pool whose context is polled"
 SAID = re.compile(r"misuse: (.*): (accepted|-\d+)$")
@@ -43,7 +48,7 @@ def test_misuse(boot, module, mapped):
 
         def all_replaced():
             said.extend(guest.kernel_messages())
-            return sum(REPLACED in line for line in said) >= 16
+            return sum(REPLACED in line for line in said) >= 16 and any("a fragment: " in line for line in said)
 
         faults.wait(all_replaced, "pools are not replaced")
         found = dict(match.groups() for line in said if (match := SAID.search(line)))

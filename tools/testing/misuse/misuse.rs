@@ -46,6 +46,8 @@ pub struct Rx {
     /// Another one, mapped for the same device.
     other: PagePool,
     kept: KVec<PoolBuffer>,
+    /// Whether the packets have been tried.
+    tried: bool,
 }
 
 /// Pools that take the place of `Rx::other`, and have been in it.
@@ -104,6 +106,39 @@ fn never_registered(attached: &Attached) -> Result {
     Ok(())
 }
 
+/// Puts packets together for an XDP program that there is not.
+fn packets(rx: &mut Rx, polling: &Polling<'_>) {
+    let (mut room, owner) = (XdpRoom::new(), polling.owner());
+    let refused = |back: Result<(), PoolBuffer>| back.map_err(|_| EINVAL);
+
+    if let Some(buffer) = rx.pool.alloc(owner, Misuse::LEN) {
+        let made = XdpBuff::new(&mut room, polling, &rx.pool, buffer, 0, Misuse::LEN);
+        say("a packet without room in front", refused(made.map(drop)));
+    }
+    if let Some(buffer) = rx.pool.alloc_for_program(owner) {
+        let made = XdpBuff::new(&mut room, polling, &rx.pool, buffer, 16, u32::MAX);
+        say("a packet longer than its buffer", refused(made.map(drop)));
+    }
+    let (stranger, ours) = (
+        rx.other.alloc(owner, Misuse::LEN),
+        rx.pool.alloc(owner, PoolBuffer::WHOLE_PAGE),
+    );
+    let packet = XdpBuff::empty(&mut room, polling, &mut rx.pool);
+    let (Some(stranger), Some(ours), Some(mut packet)) = (stranger, ours, packet) else {
+        return;
+    };
+    say(
+        "a fragment of another pool",
+        refused(packet.append(stranger, 0, Misuse::LEN)),
+    );
+    let copied = packet.copy(&ours, 0, PoolBuffer::WHOLE_PAGE);
+    say(
+        "more than there is room for",
+        if copied { Ok(()) } else { Err(EINVAL) },
+    );
+    say("a fragment", refused(packet.append(ours, 0, Misuse::LEN)));
+}
+
 impl virtio::Driver for Misuse {
     type Data = Kept;
 
@@ -147,6 +182,7 @@ impl virtio::Driver for Misuse {
             pool,
             other,
             kept: KVec::with_capacity(BUFFERS, GFP_KERNEL)?,
+            tried: false,
         };
         let stale = KVec::with_capacity(POOLS, GFP_KERNEL)?;
         let mut pairs = KVec::new();
@@ -211,6 +247,9 @@ impl Driver for Misuse {
                 device.schedule_service();
             } else {
                 drop(pools);
+                if !replace(&mut rx.state.tried, true) {
+                    packets(rx.state, rx.polling);
+                }
                 return poll.complete(0);
             }
         }
