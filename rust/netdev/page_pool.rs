@@ -19,8 +19,7 @@ use crate::{
     bindings,
     xdp::RxqInfo,
     Exclusive,
-    Napi,
-    Polling, //
+    Napi, //
 };
 use core::{
     mem::ManuallyDrop,
@@ -125,35 +124,16 @@ impl PagePool {
         })
     }
 
-    /// Cuts a buffer from the pool for a packet that an XDP program is going to see, which has
-    /// [`XDP_HEADROOM`](PoolBuffer::XDP_HEADROOM) bytes in front and a page for itself: a program may move the packet to the start
-    /// of that, and what it sends elsewhere is a page.
-    ///
-    /// Returns `None` as [`alloc`](Self::alloc) does.
-    #[inline]
-    pub fn alloc_for_program(&mut self, owner: &Exclusive<'_>) -> Option<PoolBuffer> {
-        if !core::ptr::eq(owner.napi(), &*self.napi) || fault::no_memory() {
-            return None;
-        }
-        let mut size = PoolPage::CAPACITY;
-        // SAFETY: As in `alloc`.
-        let start =
-            unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
-        let start = NonNull::new(start.cast())?;
-        // SAFETY: The page is new.
-        Some(unsafe { PoolBuffer::new(start, size, PoolBuffer::XDP_HEADROOM) })
-    }
-
     /// Whether `buffer` was cut from this pool.
     #[inline]
     pub(crate) fn has(&self, buffer: &PoolBuffer) -> bool {
         self.source.has(buffer)
     }
 
-    /// Whether `polling` is of the queue that the pool is for.
+    /// Whether `owner` is the owner of the queue that the pool is for.
     #[inline]
-    pub(crate) fn is_polled_by(&self, polling: &Polling<'_>) -> bool {
-        core::ptr::eq(polling.napi(), &*self.napi)
+    pub(crate) fn is_owned_by(&self, owner: &Exclusive<'_>) -> bool {
+        core::ptr::eq(owner.napi(), &*self.napi)
     }
 
     /// What programs are told of the queue.
@@ -177,19 +157,27 @@ impl PagePool {
     /// is not the owner of the queue that the pool is for.
     #[inline]
     pub fn alloc(&mut self, owner: &Exclusive<'_>, len: u32) -> Option<PoolBuffer> {
-        let fits = len <= PoolBuffer::WHOLE_PAGE;
-        if !fits || !core::ptr::eq(owner.napi(), &*self.napi) || fault::no_memory() {
+        if len > PoolBuffer::WHOLE_PAGE {
             return None;
         }
         // The sum is a page at most, which is aligned, so rounding it up gives no more than that.
         let mut size = (HEADROOM + len + TAILROOM).next_multiple_of(ALIGN);
-        // SAFETY: The pool is valid. As `owner` owns the queue of the pool's NAPI context, nothing
-        // else allocates from the pool or recycles into it directly.
-        let start =
-            unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
-        let start = NonNull::new(start.cast())?;
+        let start = self.take(owner, &mut size)?;
         // SAFETY: The fragment, of at least the size that was asked for, is new.
         Some(unsafe { PoolBuffer::new(start, size, HEADROOM) })
+    }
+
+    /// Cuts a buffer from the pool for a packet that an XDP program is going to see, which has
+    /// [`XDP_HEADROOM`](PoolBuffer::XDP_HEADROOM) bytes in front and a page for itself: a program may move the packet to the start
+    /// of that, and what it sends elsewhere is a page.
+    ///
+    /// Returns `None` as [`alloc_page`](Self::alloc_page) does.
+    #[inline]
+    pub fn alloc_for_program(&mut self, owner: &Exclusive<'_>) -> Option<PoolBuffer> {
+        let mut size = PoolPage::CAPACITY;
+        let start = self.take(owner, &mut size)?;
+        // SAFETY: The page is new.
+        Some(unsafe { PoolBuffer::new(start, size, PoolBuffer::XDP_HEADROOM) })
     }
 
     /// Takes a whole page from the pool.
@@ -198,15 +186,22 @@ impl PagePool {
     /// pool is for.
     #[inline]
     pub fn alloc_page(&mut self, owner: &Exclusive<'_>) -> Option<PoolPage> {
-        if !core::ptr::eq(owner.napi(), &*self.napi) || fault::no_memory() {
+        let mut size = PoolPage::CAPACITY;
+        let page = self.take(owner, &mut size)?;
+        // SAFETY: The page is new.
+        Some(unsafe { PoolPage::new(page) })
+    }
+
+    /// Takes a fragment of at least `size` bytes, a page at most, and says how many it has.
+    #[inline]
+    fn take(&mut self, owner: &Exclusive<'_>, size: &mut u32) -> Option<NonNull<u8>> {
+        if !self.is_owned_by(owner) || fault::no_memory() {
             return None;
         }
-        let mut size = PoolPage::CAPACITY;
-        // SAFETY: As in `alloc`.
-        let start =
-            unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), &mut size, owner.gfp) };
-        // SAFETY: The page is new.
-        NonNull::new(start.cast()).map(|page| unsafe { PoolPage::new(page) })
+        // SAFETY: The pool is valid. As `owner` owns the queue of the pool's NAPI context, nothing
+        // else allocates from the pool or recycles into it directly.
+        let start = unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), size, owner.gfp) };
+        NonNull::new(start.cast())
     }
 }
 

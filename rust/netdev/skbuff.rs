@@ -171,10 +171,7 @@ impl PoolBuffer {
     /// The buffer comes back if it is shorter, or if there is no memory for the `struct sk_buff`.
     #[inline]
     pub fn into_skb(self, _polling: &Polling<'_>, skip: u32, len: u32) -> Result<RxSkb, Self> {
-        if skip
-            .checked_add(len)
-            .is_none_or(|end| end > self.capacity())
-        {
+        if self.part(skip, len).is_none() {
             return Err(self);
         }
         let (start, size) = self.fragment();
@@ -219,10 +216,10 @@ impl PoolBuffer {
     /// no memory.
     #[inline]
     pub fn copy_to_skb(&self, polling: &Polling<'_>, skip: u32, len: u32) -> Option<RxSkb> {
-        if len > Self::COPY || skip.checked_add(len)? > self.capacity() {
+        if len > Self::COPY {
             return None;
         }
-        let data = self.data().wrapping_byte_add(skip as usize);
+        let data = self.part(skip, len)?;
         // SAFETY: The fragment is owned and has these bytes. The poll function of the context is
         // running.
         unsafe {

@@ -58,7 +58,8 @@ use kernel::{
         RxPoll,
         RxSkb,
         Verdict,
-        XdpRoom, //
+        XdpRoom,
+        ETH_HLEN, //
     },
     prelude::*,
     virtio::{
@@ -309,7 +310,8 @@ fn fill_first<R: Ring>(
 
 /// Lends buffers to the device until no more than `free` descriptors are. It has to be told. C function:
 /// `try_fill_recv()`.
-#[inline]
+// Once for all that fill a ring: it is short only by itself.
+#[inline(never)]
 fn fill<R: Ring>(
     ring: &mut R,
     shared: &Shared,
@@ -335,6 +337,15 @@ fn fill<R: Ring>(
 fn no_memory(stats: &stats::Rx, owner: &Exclusive<'_>) {
     stats.alloc_fail.add(1);
     owner.napi().schedule_later(REFILL_RETRY_MS);
+}
+
+/// The length of what a buffer has of a packet, of `written` bytes with the header.
+#[inline]
+fn packet_len(written: u32, header_len: u32) -> Result<u32, Bad> {
+    match written.checked_sub(header_len) {
+        Some(len) if len >= ETH_HLEN => Ok(len),
+        _ => Err(Bad::Length),
+    }
 }
 
 /// A pool for the buffers of `queue`, which is the receive queue `index`.

@@ -7,9 +7,8 @@
 //!
 //! A counter is 64 bits wide, belongs to one queue, and is written only by whoever has the queue: a load and a
 //! store. They live as long as the network device, so no sum goes backwards when the interface or a queue goes out
-//! of use. A stuck queue counts as
-//! `tx_errors`, as in C; a bad length or header as `rx_errors` too, as the kernel's documentation of these counters
-//! asks for.
+//! of use. A stuck queue counts as `tx_errors`, as in C; a bad length or header as `rx_errors` too, as the kernel's
+//! documentation of these counters asks for.
 
 use crate::{
     device_stats,

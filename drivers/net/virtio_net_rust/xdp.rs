@@ -59,7 +59,7 @@ impl net::Xdp for VirtioNet {
     }
 
     fn detached(device: &Locked<'_, Self>, _rtnl: &rtnl::Held) {
-        // What fails has said so, and is tried again.
+        // What fails has said so.
         let _ = offloads::change_program(device, false);
     }
 

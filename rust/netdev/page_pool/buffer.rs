@@ -116,6 +116,13 @@ impl PoolBuffer {
         Some(unsafe { self.data.cast::<[u8; N]>().read() })
     }
 
+    /// Where the `len` bytes are that start `skip` bytes into the data. None if there are fewer.
+    #[inline]
+    pub(crate) fn part(&self, skip: u32, len: u32) -> Option<*mut c_void> {
+        let end = skip.checked_add(len)?;
+        (end <= self.capacity()).then(|| self.data().wrapping_byte_add(skip as usize))
+    }
+
     /// The start and the size of the fragment.
     #[inline]
     pub(crate) fn fragment(&self) -> (*mut c_void, u32) {

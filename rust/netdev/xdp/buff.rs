@@ -24,7 +24,6 @@ use core::{
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
-use dma::Incoming;
 
 /// Room for what is known of a packet while a program has it: see [`XdpBuff::new`].
 ///
@@ -101,10 +100,10 @@ impl<'poll> XdpBuff<'poll> {
     ) -> Result<Self, PoolBuffer> {
         let (start, size) = buffer.fragment();
         let headroom = buffer.headroom().wrapping_add(skip);
-        let fits = skip
-            .checked_add(len)
-            .is_some_and(|end| end <= buffer.capacity());
-        if !fits || !buffer.suits_program(skip) || !pool.is_polled_by(polling) {
+        if buffer.part(skip, len).is_none()
+            || !buffer.suits_program(skip)
+            || !pool.is_owned_by(polling.owner())
+        {
             return Err(buffer);
         }
         let inner = &mut room.0;
@@ -140,7 +139,7 @@ impl<'poll> XdpBuff<'poll> {
         let raw = &self.inner.raw;
         let used = raw.data_end.addr().wrapping_sub(raw.data_hard_start.addr()) as u32;
         // SAFETY: All variants of the union are integers.
-        let size = unsafe { self.inner.raw.__bindgen_anon_1.__bindgen_anon_1.frame_sz };
+        let size = unsafe { raw.__bindgen_anon_1.__bindgen_anon_1.frame_sz };
         size.wrapping_sub(crate::page_pool::TAILROOM)
             .saturating_sub(used)
     }
@@ -148,12 +147,11 @@ impl<'poll> XdpBuff<'poll> {
     /// Copies `len` bytes that start `skip` bytes into `buffer` behind the data. Returns whether they are there and fit, and the
     /// packet has no fragments yet.
     pub fn copy(&mut self, buffer: &PoolBuffer, skip: u32, len: u32) -> bool {
-        let there = skip
-            .checked_add(len)
-            .is_some_and(|end| end <= buffer.capacity());
-        let from = buffer.data().wrapping_byte_add(skip as usize);
-        // SAFETY: The other buffer has these bytes.
-        there && unsafe { self.copy_raw(from, len) }
+        match buffer.part(skip, len) {
+            // SAFETY: The other buffer has these bytes.
+            Some(from) => unsafe { self.copy_raw(from, len) },
+            None => false,
+        }
     }
 
     /// As [`copy`](Self::copy), from the start of `page`.
@@ -191,14 +189,10 @@ impl<'poll> XdpBuff<'poll> {
     /// The buffer comes back if it is shorter, if it is of another pool, or if there are as many fragments as there can be.
     #[inline]
     pub fn append(&mut self, buffer: PoolBuffer, skip: u32, len: u32) -> Result<(), PoolBuffer> {
-        let there = skip
-            .checked_add(len)
-            .is_some_and(|end| end <= buffer.capacity());
         let (_, size) = buffer.fragment();
-        let data = buffer.data().wrapping_byte_add(skip as usize);
-        if !there || !self.pool.has(&buffer) {
+        let Some(data) = buffer.part(skip, len).filter(|_| self.pool.has(&buffer)) else {
             return Err(buffer);
-        }
+        };
         // SAFETY: The fragment is owned and has these bytes, and there is room for `struct skb_shared_info`.
         if !unsafe { bindings::xdp_buff_add_va(&mut self.inner.raw, data, len, size) } {
             return Err(buffer);

@@ -63,7 +63,6 @@ impl TxBulk {
     #[inline]
     pub(super) fn send(&mut self, send: impl FnOnce(&mut Frames<'_>)) {
         let mut frames = Frames {
-            // CAST: There are few.
             frames: self.frames.get(..self.len).unwrap_or_default(),
             sent: 0,
         };

@@ -7,6 +7,7 @@
 //! memory that is never lent.
 
 use super::{
+    packet_len,
     xdp,
     Bad,
     Lent,
@@ -26,8 +27,7 @@ use kernel::{
         Program,
         Verdict,
         XdpBuff,
-        XdpRoom,
-        ETH_HLEN, //
+        XdpRoom, //
     },
     prelude::*,
     virtio::queue::{
@@ -83,12 +83,6 @@ impl Chained {
             each,
         })
     }
-
-    /// Keeps a buffer for the next time that one is to be lent.
-    fn keep(&mut self, chain: Chain) {
-        // There is room for all buffers of the ring. One that is too much is freed.
-        let _ = self.spare.push_within_capacity(chain);
-    }
 }
 
 impl Ring for Chained {
@@ -139,13 +133,13 @@ impl Ring for Chained {
             },
         };
         if !chain.fill(&mut self.pool, owner) {
-            self.keep(chain);
+            keep(&mut self.spare, chain);
             return Lent::NoMemory;
         }
         match self.queue.add_insegs(chain) {
             Ok(()) => Lent::Yes,
             Err(rejected) => {
-                self.keep(rejected.buffer);
+                keep(&mut self.spare, rejected.buffer);
                 Lent::NoRoom
             }
         }
@@ -164,21 +158,15 @@ impl Ring for Chained {
         written: u32,
     ) -> Result<u32, Bad> {
         let header_len = shared.framing.header_len();
-        let received = match (written.checked_sub(header_len), chain.first()) {
-            (Some(len), Some(first)) if len >= ETH_HLEN => {
-                Header::read(first).map(|header| (len, header))
-            }
-            _ => None,
-        };
-        let result = match received {
-            None => Err(Bad::Length),
-            Some((_, header)) if header.has_unnegotiated_gso(&shared.framing) => Err(Bad::Frame),
-            Some((len, header)) => chain
+        let result = match start(&chain, written, header_len) {
+            Ok((_, header)) if header.has_unnegotiated_gso(&shared.framing) => Err(Bad::Frame),
+            Ok((len, header)) => chain
                 .take(polling, header_len, len)
                 .map(|skb| (skb, header))
                 .ok_or(Bad::Memory),
+            Err(bad) => Err(bad),
         };
-        self.keep(chain);
+        keep(&mut self.spare, chain);
         let (skb, header) = result?;
         super::deliver(skb, shared, polling, header)
     }
@@ -194,26 +182,33 @@ impl Ring for Chained {
         written: u32,
     ) -> Result<(Verdict<'p>, u32, Header), Bad> {
         let header_len = shared.framing.header_len();
-        let len = written
-            .checked_sub(header_len)
-            .filter(|len| *len >= ETH_HLEN);
-        let header = chain.first().and_then(Header::read);
-        let result = match (len, header) {
-            (Some(_), Some(header)) if !header.is_plain() => Err(xdp::not_plain(&header, shared)),
-            (Some(len), Some(header)) => Ok((len, header)),
-            _ => Err(Bad::Length),
-        };
-        let copied = result.and_then(|(len, header)| {
+        let copied = start(&chain, written, header_len).and_then(|(len, header)| {
+            if !header.is_plain() {
+                return Err(xdp::not_plain(&header, shared));
+            }
             let mut packet = XdpBuff::empty(room, polling, &mut self.pool).ok_or(Bad::Memory)?;
             if !chain.copy(&mut packet, header_len, len) {
                 return Err(Bad::Program);
             }
             Ok((packet, len, header))
         });
-        // There is room for all buffers of the ring. One that is too much is freed.
-        let _ = self.spare.push_within_capacity(chain);
+        keep(&mut self.spare, chain);
         let (mut packet, len, header) = copied?;
         header.tell_hash(&mut packet, polling, &shared.framing);
         Ok((packet.run(program, polling), len, header))
     }
+}
+
+/// The length and the header of the packet in `chain`, of `written` bytes with the header.
+#[inline]
+fn start(chain: &Chain, written: u32, header_len: u32) -> Result<(u32, Header), Bad> {
+    let len = packet_len(written, header_len)?;
+    let header = chain.first().and_then(Header::read).ok_or(Bad::Length)?;
+    Ok((len, header))
+}
+
+/// Keeps a buffer for the next time that one is to be lent.
+fn keep(spare: &mut KVec<Chain>, chain: Chain) {
+    // There is room for all buffers of the ring. One that is too much is freed.
+    let _ = spare.push_within_capacity(chain);
 }

@@ -4,6 +4,7 @@
 
 use super::{
     average::Average,
+    packet_len,
     xdp,
     Bad,
     Kind,
@@ -142,6 +143,24 @@ impl Single {
         self.is_tight = room < self.longest;
     }
 
+    /// Lends a buffer, if there was memory for it.
+    #[inline(always)]
+    fn lend_buffer(&mut self, buffer: Option<PoolBuffer>) -> Lent {
+        let Some(buffer) = buffer else {
+            return Lent::NoMemory;
+        };
+        match self.queue.add_inbuf(buffer) {
+            Ok(()) => Lent::Yes,
+            Err(_rejected) => Lent::NoRoom,
+        }
+    }
+
+    /// Lends a buffer that has less room in front and holds more.
+    #[cold]
+    fn lend_tight(&mut self, owner: &Exclusive<'_>) -> Lent {
+        self.lend(PoolBuffer::WHOLE_PAGE, owner)
+    }
+
     /// How many buffers follow the first one of the packet with this header.
     #[inline]
     fn following(&self, header: &Header, shared: &Shared) -> Result<u16, Bad> {
@@ -153,11 +172,6 @@ impl Single {
             .num_buffers(&shared.framing)
             .checked_sub(1)
             .ok_or(Bad::Frame)
-    }
-
-    /// Takes back the remaining `count` buffers of a packet that is dropped.
-    fn skip(&mut self, count: u16) {
-        skip_buffers(&mut self.queue, count);
     }
 }
 
@@ -194,30 +208,21 @@ impl Ring for Single {
         }
     }
 
-    #[inline]
+    // Always: two callers would have it called for each buffer.
+    #[inline(always)]
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent {
-        let Some(buffer) = self.pool.alloc(owner, len) else {
-            return Lent::NoMemory;
-        };
-        match self.queue.add_inbuf(buffer) {
-            Ok(()) => Lent::Yes,
-            Err(_rejected) => Lent::NoRoom,
-        }
+        let buffer = self.pool.alloc(owner, len);
+        self.lend_buffer(buffer)
     }
 
     /// In a ring that is tight, packets are copied for the program.
     #[inline]
     fn lend_for_program(&mut self, owner: &Exclusive<'_>) -> Lent {
         if self.is_tight {
-            return self.lend(PoolBuffer::WHOLE_PAGE, owner);
+            return self.lend_tight(owner);
         }
-        let Some(buffer) = self.pool.alloc_for_program(owner) else {
-            return Lent::NoMemory;
-        };
-        match self.queue.add_inbuf(buffer) {
-            Ok(()) => Lent::Yes,
-            Err(_rejected) => Lent::NoRoom,
-        }
+        let buffer = self.pool.alloc_for_program(owner);
+        self.lend_buffer(buffer)
     }
 
     /// C functions: `receive_mergeable()`, `receive_small()`.
@@ -234,7 +239,7 @@ impl Ring for Single {
         let header = Header::read(&buffer).ok_or(Bad::Length)?;
         let more = self.following(&header, shared)?;
         if header.has_unnegotiated_gso(&shared.framing) {
-            self.skip(more);
+            skip(&mut self.queue, more);
             return Err(Bad::Frame);
         }
 
@@ -245,7 +250,7 @@ impl Ring for Single {
             buffer.into_skb(polling, header_len, len).ok()
         };
         let Some(mut skb) = skb else {
-            self.skip(more);
+            skip(&mut self.queue, more);
             return Err(Bad::Memory);
         };
         for done in 0..more {
@@ -260,7 +265,7 @@ impl Ring for Single {
             };
             if !appended {
                 skb.drop_with(DropReason::DevHdr);
-                self.skip(more.wrapping_sub(done).wrapping_sub(1));
+                skip(&mut self.queue, more.wrapping_sub(done).wrapping_sub(1));
                 return Err(Bad::Length);
             }
         }
@@ -282,24 +287,33 @@ impl Ring for Single {
         buffer: PoolBuffer,
         written: u32,
     ) -> Result<(Verdict<'p>, u32, Header), Bad> {
-        let skip = shared.framing.header_len();
-        let len = packet_len(written, skip)?;
+        let header_len = shared.framing.header_len();
+        let len = packet_len(written, header_len)?;
         let header = Header::read(&buffer).ok_or(Bad::Length)?;
         let more = self.following(&header, shared)?;
         if !header.is_plain() {
-            self.skip(more);
+            skip(&mut self.queue, more);
             return Err(xdp::not_plain(&header, shared));
         }
         let frags = program.has_frags();
-        let packet = if (more == 0 || frags) && buffer.suits_program(skip) {
-            XdpBuff::new(room, polling, &self.pool, buffer, skip, len).map_err(|_| Bad::Length)
+        let packet = if (more == 0 || frags) && buffer.suits_program(header_len) {
+            XdpBuff::new(room, polling, &self.pool, buffer, header_len, len)
+                .map_err(|_| Bad::Length)
         } else {
-            copy(room, polling, &mut self.pool, buffer, skip, len, frags)
+            copy(
+                room,
+                polling,
+                &mut self.pool,
+                buffer,
+                header_len,
+                len,
+                frags,
+            )
         };
         let packet = match packet {
             Ok(packet) => packet,
             Err(bad) => {
-                skip_buffers(&mut self.queue, more);
+                skip(&mut self.queue, more);
                 return Err(bad);
             }
         };
@@ -310,15 +324,6 @@ impl Ring for Single {
         };
         header.tell_hash(&mut packet, polling, &shared.framing);
         Ok((packet.run(program, polling), total, header))
-    }
-}
-
-/// The length of what a buffer has of a packet, of `written` bytes with the header.
-#[inline]
-fn packet_len(written: u32, header_len: u32) -> Result<u32, Bad> {
-    match written.checked_sub(header_len) {
-        Some(len) if len >= ETH_HLEN => Ok(len),
-        _ => Err(Bad::Length),
     }
 }
 
@@ -376,7 +381,7 @@ fn gather<'p>(
                 Bad::Program
             }
         };
-        skip_buffers(queue, more.wrapping_sub(done).wrapping_sub(1));
+        skip(queue, more.wrapping_sub(done).wrapping_sub(1));
         return Err(bad);
     }
     Ok((packet, total))
@@ -384,7 +389,7 @@ fn gather<'p>(
 
 /// Takes back the remaining `count` buffers of a packet that is dropped.
 #[cold]
-fn skip_buffers(queue: &mut Virtqueue<PoolBuffer>, count: u16) {
+fn skip(queue: &mut Virtqueue<PoolBuffer>, count: u16) {
     for _ in 0..count {
         if queue.pop().is_none() {
             break;

@@ -28,7 +28,8 @@ use kernel::{
     vnet::Header, //
 };
 
-/// As [`fill`](super::fill), with buffers for packets that a program is going to see.
+/// As [`fill`](super::fill), with buffers for packets that a program is going to see: a loop of its own, as a
+/// common one with a closure costs each packet without a program up to 45 instructions.
 #[inline(never)]
 pub(super) fn fill<R: Ring>(ring: &mut R, stats: &stats::Rx, owner: &Exclusive<'_>, free: u32) {
     while ring.queue().num_free() > free {
@@ -56,7 +57,7 @@ pub(super) fn receive<R: Ring>(
     budget: u32,
 ) -> u32 {
     let (mut seen, mut packets, mut bytes) = (0u32, 0u64, 0u64);
-    let (mut run, mut sent_back, mut redirected, mut dropped) = (0u64, 0u64, 0u64, 0u64);
+    let (mut sent_back, mut redirected, mut dropped) = (0u64, 0u64, 0u64);
     let (mut room, mut bulk) = (XdpRoom::new(), TxBulk::new());
 
     while seen < budget {
@@ -78,7 +79,6 @@ pub(super) fn receive<R: Ring>(
                 continue;
             }
         };
-        run = run.wrapping_add(1);
         packets = packets.wrapping_add(1);
         bytes = bytes.wrapping_add(len.into());
         match verdict {
@@ -108,7 +108,7 @@ pub(super) fn receive<R: Ring>(
     }
     stats.packets.add(packets);
     stats.bytes.add(bytes);
-    stats.xdp_packets.add(run);
+    stats.xdp_packets.add(packets);
     stats.xdp_tx.add(sent_back);
     stats.xdp_redirects.add(redirected);
     stats.xdp_drops.add(dropped);
