@@ -7,6 +7,7 @@ from bench import workloads, xdp
 from bench.bed import Bed
 from bench.counter import Counter
 from bench.rows import COUNTED, EVENTS, Row
+from lab.xdp import load
 
 # The functions that each interrupt of a virtqueue and each notification goes through once.
 ENTRIES = {"interrupts": "vring_interrupt", "kicks": "vp_notify"}
@@ -23,7 +24,7 @@ def booted(kinds, ours, files, folder):
         bed.guest.run(["modprobe", "-a", "pktgen", "sch_ingress", "cls_matchall", "act_gact"])
         # As many segments at a time as there can be, whatever the clock says of the path's speed.
         bed.guest.run("sysctl -qw net.ipv4.tcp_min_tso_segs=44")
-        xdp.load(bed)
+        load(bed.guest)
         yield bed
 
 

@@ -1,28 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """XDP programs before the packets that a NIC receives."""
 
-import subprocess
 from pathlib import Path
 
 from bench import receive
-
-PROGRAMS = "/sys/fs/bpf/bench"
-DEVICES = f"{PROGRAMS}-maps/devices"
+from lab import bpf, xdp
 
 
 def build(folder):
-    made = Path(folder) / "xdp.o"
-    command = ["clang", "-O2", "-g", "-Wall", "-Werror", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu"]
-    subprocess.run([*command, "-c", Path(__file__).with_name("xdp.bpf.c"), "-o", made], check=True)
-    return made
-
-
-def load(bed):
-    """Loads the programs into the guest of a bed that has the file."""
-    bed.guest.run(
-        f"mountpoint -q /sys/fs/bpf || mount -t bpf none /sys/fs/bpf; "
-        f"bpftool prog loadall /payload/xdp.o {PROGRAMS} pinmaps {PROGRAMS}-maps"
-    )
+    return bpf.build(Path(__file__).with_name("xdp.bpf.c"), folder)
 
 
 def before(program):
@@ -30,7 +16,7 @@ def before(program):
 
     def prepare(bed, side):
         receive.drop_at_ingress(bed, side)
-        bed.guest.run(["ip", "-force", "link", "set", side.name, "xdpdrv", "pinned", f"{PROGRAMS}/{program}"])
+        xdp.attach(bed.guest, side.name, program)
 
     return prepare
 
@@ -39,16 +25,14 @@ def send_to(other):
     """Attaches the program that sends to another interface: `other` says which, of the side."""
 
     def prepare(bed, side):
-        index = int(bed.guest.read(f"/sys/class/net/{other(bed, side)}/ifindex"))
-        value = index.to_bytes(4, "little").hex(" ").split()
-        bed.guest.run(["bpftool", "map", "update", "pinned", DEVICES, "key", "hex", "00", "00", "00", "00", "value", "hex", *value])
+        xdp.send_to(bed.guest, other(bed, side))
         before("redirect")(bed, side)
 
     return prepare
 
 
 def detach(bed, side):
-    bed.guest.run(["ip", "link", "set", side.name, "xdpdrv", "off"])
+    xdp.detach(bed.guest, side.name)
 
 
 def second(kind):

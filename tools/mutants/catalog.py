@@ -23,23 +23,23 @@ MUTANTS = [
     # --- Received packets: the length -------------------------------------------------
     Mutant(
         "a packet may be shorter than its virtio header",
-        DRIVER + "rx/single.rs",
+        DRIVER + "rx.rs",
         "match written.checked_sub(header_len) {",
         "match Some(written.wrapping_sub(header_len)) {",
         RECEIVE + "test_length and small",
     ),
     Mutant(
         "a packet may be shorter than an Ethernet header",
-        DRIVER + "rx/single.rs",
+        DRIVER + "rx.rs",
         "Some(len) if len >= ETH_HLEN => Ok(len),",
         "Some(len) => Ok(len),",
         RECEIVE + "test_length and small",
     ),
     Mutant(
         "a packet in a chain may be shorter than an Ethernet header",
-        DRIVER + "rx/chained.rs",
-        "(Some(len), Some(first)) if len >= ETH_HLEN => {",
-        "(Some(len), Some(first)) if len >= ETH_HLEN.min(1) => {",
+        DRIVER + "rx.rs",
+        "Some(len) if len >= ETH_HLEN => Ok(len),",
+        "Some(len) if len >= ETH_HLEN.min(1) => Ok(len),",
         RECEIVE + "test_length and chained",
     ),
     Mutant(
@@ -82,7 +82,7 @@ MUTANTS = [
     Mutant(
         "a GSO packet in a chain may be of any type",
         DRIVER + "rx/chained.rs",
-        "Some((_, header)) if header.has_unnegotiated_gso(&shared.framing) => Err(Bad::Frame),",
+        "Ok((_, header)) if header.has_unnegotiated_gso(&shared.framing) => Err(Bad::Frame),",
         "",
         RECEIVE + "test_gso_type and chained",
     ),
@@ -124,9 +124,9 @@ MUTANTS = [
     ),
     Mutant(
         "a packet in a chain may be shorter than an Ethernet header, with a program",
-        DRIVER + "rx/chained.rs",
-        "filter(|len| *len >= ETH_HLEN)",
-        "filter(|len| *len >= ETH_HLEN.min(1))",
+        DRIVER + "rx.rs",
+        "Some(len) if len >= ETH_HLEN => Ok(len),",
+        "Some(len) if len >= ETH_HLEN.min(1) => Ok(len),",
         "test_device_xdp and test_length and chained",
     ),
     Mutant(
@@ -139,7 +139,7 @@ MUTANTS = [
     Mutant(
         "the rest of a packet without room is taken for packets",
         DRIVER + "rx/single.rs",
-        "skip_buffers(queue, more.wrapping_sub(done).wrapping_sub(1));",
+        "skip(queue, more.wrapping_sub(done).wrapping_sub(1));",
         "let _ = more.wrapping_sub(done).wrapping_sub(1);",
         "test_device_xdp and test_many_buffers",
     ),

@@ -3,7 +3,8 @@
 
 import pytest
 
-from support import bpf, counters, exchange, faults, ordered, xdp
+from lab import xdp
+from support import bpf, counters, exchange, faults, ordered
 from support.inject import NEEDS_CSUM, TCPV4, TCPV6
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -46,6 +47,11 @@ def mergeable(guest, request):
     return guest.nics[NAMES.index(request.param)]
 
 
+def made(guest, nic):
+    """What of DEVICES a NIC is."""
+    return DEVICES[NAMES[guest.nics.index(nic)]]
+
+
 @pytest.mark.parametrize("length", [0, HEADER - 1, HEADER + 13, TOO_LONG, 0xFFFFFFFF])
 def test_length(guest, nic, length):
     faults.counted(guest, nic, {"length": length}, "rx_length_errors")
@@ -69,7 +75,7 @@ def test_number_of_buffers(guest, mergeable, number, buffers):
 @pytest.mark.parametrize("count", [2, 18, 19, 80])
 def test_many_buffers(guest, mergeable, count):
     """There are 18 parts at most to a packet of a program. One that is put together has as many as fit."""
-    fragments = DEVICES[MERGEABLE[[guest.nics[NAMES.index(name)] for name in MERGEABLE].index(mergeable)]][1].endswith("frags")
+    fragments = made(guest, mergeable)[1] == "pass_frags"
     before = faults.bad(guest, mergeable)
     data = ordered.frame(mergeable, 50 * count - HEADER)
     assert ordered.receive(mergeable, data, 0, most=50) == count
@@ -91,7 +97,7 @@ HEADERS = {
 def test_header(guest, nic, kind):
     header, counter = HEADERS[kind]
     if counter is None:
-        negotiated = "GUEST_TSO4" in DEVICES[NAMES[guest.nics.index(nic)]][0]
+        negotiated = "GUEST_TSO4" in made(guest, nic)[0]
         counter = "rx_dropped" if negotiated else "rx_frame_errors"
     faults.counted(guest, nic, faults.with_header(**header), counter)
 

@@ -8,12 +8,10 @@ import pytest
 from lab import host
 from support import exchange
 from support.kernel_log import no_errors  # noqa: F401
-from support.nics import BIG, MERGEABLE, PACKED, SMALL
+from support.nics import BIG, MERGEABLE, PACKED, SMALL, TAP_MTU, set_mtu
 
 DEVICES = {"small": SMALL, "big": BIG, "mergeable": MERGEABLE, "mergeable, packed": MERGEABLE | PACKED}
 NAMES = list(DEVICES)
-# What a TAP takes: it counts the Ethernet header too.
-TAP_MTU = 65521
 # Up and down, over a page, below what IPv6 asks of a link, and to the limits.
 MTUS = (9000, 1280, 68, 65535, 1501, 4000, 1500) * 3
 
@@ -30,11 +28,6 @@ def guest(boot, driver):
             yield guest
 
 
-def set_mtu(guest, nic, name, mtu):
-    guest.run(["ip", "link", "set", name, "mtu", mtu])
-    host.run("ip", "link", "set", nic.tap, "mtu", str(min(mtu, TAP_MTU)))
-
-
 @pytest.mark.parametrize("device", NAMES)
 def test_changes_under_traffic(guest, device):
     nic = guest.nics[NAMES.index(device)]
@@ -43,13 +36,13 @@ def test_changes_under_traffic(guest, device):
     with exchange.flooded(guest, nic):
         for mtu in MTUS:
             mtu = min(mtu, most)
-            set_mtu(guest, nic, name, mtu)
+            set_mtu(guest, nic, mtu)
             exchange.reaches(nic)
     # With the last MTU below 1280 the addresses of IPv6 went.
     guest.run(f"ip address replace {nic.guest6}/64 dev {name} nodad")
     host.run("ip", "address", "replace", f"{nic.host6}/64", "dev", nic.tap, "nodad")
     for mtu in (1500, most):
-        set_mtu(guest, nic, name, mtu)
+        set_mtu(guest, nic, mtu)
         exchange.everything(guest, nic, min(mtu, TAP_MTU))
         exchange.frames_echo(nic, range(14, min(mtu, TAP_MTU) + 15, 379))
     guest.run(["ip", "link", "set", name, "down"])

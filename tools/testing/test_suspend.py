@@ -7,7 +7,8 @@ import json
 import pytest
 
 from lab import driver as drivers
-from support import binding, bpf, commands, counters, exchange, leaks, queues, suspend, xdp
+from lab import xdp
+from support import binding, bpf, commands, counters, exchange, leaks, queues, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL, queue_size, tap_has_gso
 

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from lab import host, kernel
-from support import bpf, counters, exchange, nics, xdp
+from lab import kernel, xdp
+from support import bpf, counters, exchange, nics
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import BIG, LEGACY, NO_CONTROL_QUEUE, PACKED, SMALL
 
@@ -123,7 +123,7 @@ def test_long_packets(guest):
     """Packets of several buffers: as they are for a program that takes such, in one piece for others if they fit."""
     nic = guest.nics[0]
     name = guest.interface(nic)
-    mtu(guest, nic, 9000)
+    nics.set_mtu(guest, nic, 9000)
     refused = xdp.attach(guest, name, "tx", check=False)
     assert refused.rc != 0 and "MTU too large" in refused.stderr
     lengths = [60, 1514, 3494, 3495, 3508, 3509, 3520, 3521, 7000, 9014]
@@ -133,17 +133,12 @@ def test_long_packets(guest):
     with xdp.attached(guest, name, "pass_frags"):
         exchange.pings(guest, nic, 9000)
         exchange.tcp_to_guest(nic.guest4)
-    mtu(guest, nic, 3506)
+    nics.set_mtu(guest, nic, 3506)
     with xdp.attached(guest, name, "tx"):
         assert guest.run(["ip", "link", "set", name, "mtu", 3507], check=False).rc != 0
         exchange.frames_echo(nic, [length for length in lengths if length <= 3520])
-    mtu(guest, nic, 1500)
+    nics.set_mtu(guest, nic, 1500)
     exchange.reaches(nic)
-
-
-def mtu(guest, nic, bytes_):
-    host.run("ip", "link", "set", nic.tap, "mtu", str(bytes_))
-    guest.run(["ip", "link", "set", guest.interface(nic), "mtu", bytes_])
 
 
 @pytest.mark.parametrize("nic", ["mergeable", "small"], indirect=True)
@@ -164,14 +159,14 @@ def test_short_ring(guest):
     copied for it."""
     nic = guest.nics[NAMES.index("packed")]
     name = guest.interface(nic)
-    mtu(guest, nic, 65500)
+    nics.set_mtu(guest, nic, 65500)
     guest.run(["ethtool", "-G", name, "rx", 18])
     with xdp.attached(guest, name, "tx_frags"):
         exchange.frames_echo(nic, [60, 1514, 3520, 3521, 30000, 62000], batch=1)
     with xdp.attached(guest, name, "pass_frags"):
         exchange.pings(guest, nic, 62000)
     guest.run(["ethtool", "-G", name, "rx", 256])
-    mtu(guest, nic, 1500)
+    nics.set_mtu(guest, nic, 1500)
     exchange.reaches(nic)
 
 

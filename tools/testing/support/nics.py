@@ -59,6 +59,16 @@ MODERN = {"disable-legacy": "on"}
 PACKED = {"packed": "on"}
 
 
+# What a TAP takes: it counts the Ethernet header too.
+TAP_MTU = 65521
+
+
+def set_mtu(guest, nic, mtu):
+    """At both ends."""
+    guest.run(["ip", "link", "set", guest.interface(nic), "mtu", mtu])
+    host.run("ip", "link", "set", nic.tap, "mtu", str(min(mtu, TAP_MTU)))
+
+
 def tap_has_gso(nic):
     """Whether the host may send GSO packets to a guest."""
     return "tcp-segmentation-offload: on" in host.run("ethtool", "-k", nic.tap).stdout

@@ -4,15 +4,13 @@
  * the tests, and let all others pass.
  */
 
-#include <linux/bpf.h>
 #include <linux/if_ether.h>
-
-#define SECTION(name) __attribute__((section(name), used))
+#include <xdp.bpf.h>
 
 /* The type of the tests' frames, 0x88b5, in network byte order. */
 enum { FRAME = 0xb588 };
 
-/* What a program writes before a packet, and after it. */
+/* What a program writes before a packet. */
 enum { MARK = 0x5a };
 
 static long (*adjust_head)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp_adjust_head;
@@ -40,44 +38,14 @@ static __always_inline void turn_back(struct ethhdr *eth)
 	__builtin_memcpy(eth->h_dest, source, ETH_ALEN);
 }
 
-static __always_inline int sent_back(struct xdp_md *ctx)
+/* Turns a frame of the tests back, and says whether it is one. */
+static __always_inline int turned_back(struct xdp_md *ctx)
 {
 	struct ethhdr *eth = frame_of(ctx);
 
-	if (!eth)
-		return XDP_PASS;
-	turn_back(eth);
-	return XDP_TX;
-}
-
-static __always_inline int through_itself(struct xdp_md *ctx)
-{
-	struct ethhdr *eth = frame_of(ctx);
-
-	if (!eth)
-		return XDP_PASS;
-	turn_back(eth);
-	return redirect(ctx->ingress_ifindex, 0);
-}
-
-/* Where frames go. */
-struct {
-	int (*type)[BPF_MAP_TYPE_DEVMAP];
-	int (*max_entries)[1];
-	__u32 *key;
-	__u32 *value;
-} devices SECTION(".maps");
-
-static long (*redirect_map)(void *map, __u64 key, __u64 flags) = (void *)BPF_FUNC_redirect_map;
-
-static __always_inline int through_another(struct xdp_md *ctx)
-{
-	struct ethhdr *eth = frame_of(ctx);
-
-	if (!eth)
-		return XDP_PASS;
-	turn_back(eth);
-	return redirect_map(&devices, 0, 0);
+	if (eth)
+		turn_back(eth);
+	return !!eth;
 }
 
 #define BOTH(name, action)                                            \
@@ -85,12 +53,12 @@ static __always_inline int through_another(struct xdp_md *ctx)
 	SECTION("xdp.frags") int name##_frags(struct xdp_md *ctx) { return action; }
 
 BOTH(pass, XDP_PASS)
-BOTH(drop, frame_of(ctx) ? XDP_DROP : XDP_PASS)
-BOTH(aborted, frame_of(ctx) ? XDP_ABORTED : XDP_PASS)
-BOTH(unknown, frame_of(ctx) ? 1000 : XDP_PASS)
-BOTH(tx, sent_back(ctx))
-BOTH(itself, through_itself(ctx))
-SECTION("xdp") int elsewhere(struct xdp_md *ctx) { return through_another(ctx); }
+SECTION("xdp") int drop(struct xdp_md *ctx) { return frame_of(ctx) ? XDP_DROP : XDP_PASS; }
+SECTION("xdp") int aborted(struct xdp_md *ctx) { return frame_of(ctx) ? XDP_ABORTED : XDP_PASS; }
+SECTION("xdp") int unknown(struct xdp_md *ctx) { return frame_of(ctx) ? 1000 : XDP_PASS; }
+BOTH(tx, turned_back(ctx) ? XDP_TX : XDP_PASS)
+BOTH(itself, turned_back(ctx) ? redirect(ctx->ingress_ifindex, 0) : XDP_PASS)
+SECTION("xdp") int elsewhere(struct xdp_md *ctx) { return turned_back(ctx) ? redirect_map(&devices, 0, 0) : XDP_PASS; }
 
 /* 200 bytes more in front, and none of them the device's. */
 static __always_inline int longer_head(struct xdp_md *ctx)
@@ -135,14 +103,10 @@ static __always_inline int shorter_head(struct xdp_md *ctx)
 /* So many bytes more at the end, or less. Those are zero. */
 static __always_inline int other_tail(struct xdp_md *ctx, int delta)
 {
-	struct ethhdr *eth = frame_of(ctx);
-
-	if (!eth)
+	if (!turned_back(ctx))
 		return XDP_PASS;
-	turn_back(eth);
 	return adjust_tail(ctx, delta) ? XDP_ABORTED : XDP_TX;
 }
-
 
 /* Something for whoever comes next. */
 static __always_inline int metadata(struct xdp_md *ctx)
@@ -166,5 +130,3 @@ SECTION("xdp") int pull(struct xdp_md *ctx) { return shorter_head(ctx); }
 SECTION("xdp") int grow(struct xdp_md *ctx) { return other_tail(ctx, 100); }
 BOTH(shrink, other_tail(ctx, -20))
 SECTION("xdp") int meta(struct xdp_md *ctx) { return metadata(ctx); }
-
-char license_name[] SECTION("license") = "GPL";

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""XDP programs on a guest's interface."""
+"""XDP programs on a guest's interface: those of an object that is called xdp.o, one at a time."""
 
 from contextlib import contextmanager
 
@@ -11,13 +11,13 @@ PINNED = "/sys/fs/bpf/xdp"
 
 
 def load(guest):
-    """Loads the programs of xdp.bpf.c, which must be among the files of the guest (`bpf.build`)."""
+    """Loads the programs, which must be among the files of the guest."""
     mount = "mountpoint -q /sys/fs/bpf || mount -t bpf none /sys/fs/bpf"
     guest.run(f"{mount}; bpftool prog loadall {OBJECT} {PINNED} pinmaps {PINNED}-maps", kernel.patient(60))
 
 
 def send_to(guest, name):
-    """Has the program `elsewhere` send to an interface."""
+    """Has programs send to an interface that send to the first one of `devices`."""
     index = int(guest.read(f"/sys/class/net/{name}/ifindex"))
     value = index.to_bytes(4, "little").hex(" ").split()
     guest.run(["bpftool", "map", "update", "pinned", f"{PINNED}-maps/devices", "key", "hex", "00", "00", "00", "00", "value", "hex", *value])
