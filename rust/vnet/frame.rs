@@ -43,8 +43,25 @@ impl FramePacket {
     }
 
     /// Describes the header and the frame: see [`Outgoing::map`](dma::Outgoing::map).
-    #[inline]
+    #[inline(always)]
     pub(super) fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
+        if self.apart || self.frame.has_frags() || table.capacity() == 0 {
+            return self.map_segments(table);
+        }
+        let header_len = u32::from(self.header_len);
+        let start = self.frame.data().wrapping_byte_sub(header_len as usize);
+        // SAFETY: The table has an entry, which becomes the only one of the list. The header has been written right before the
+        // data, which is all that there is.
+        unsafe {
+            let len = header_len.wrapping_add(self.frame.len());
+            bindings::sg_set_only(table.as_mut_ptr(), start, len);
+            Ok(sg::Mapped::new(1))
+        }
+    }
+
+    /// As [`map`](Self::map), for any number of segments.
+    #[inline(never)]
+    fn map_segments(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
         // CAST: A table has few entries.
         let max = table.capacity() as u32;
         // SAFETY: By the type invariant. The table has `max` entries. The helper marks the last one that it fills.

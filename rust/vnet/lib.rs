@@ -39,7 +39,8 @@ pub use self::{
     },
     packet::{
         Packet,
-        Sent, //
+        Sent,
+        SentFrame, //
     },
     skb::features_check,
 };

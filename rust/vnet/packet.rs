@@ -11,6 +11,7 @@ use super::{
 };
 use core::{
     ffi::c_void,
+    mem::ManuallyDrop,
     ptr::NonNull, //
 };
 use dma::{
@@ -42,7 +43,7 @@ pub enum Sent {
     /// A packet of the stack.
     Skb(SkBuff),
     /// A frame of XDP.
-    Frame(XdpFrame),
+    Frame(SentFrame),
 }
 
 impl Sent {
@@ -115,16 +116,48 @@ unsafe impl Outgoing for Packet {
 
     #[inline(always)]
     unsafe fn reclaim(token: NonNull<c_void>) -> Sent {
-        let raw = token.as_ptr();
-        // SAFETY: By the requirements of this function the token is a reference to a packet that is owned, or a frame that is.
-        // Neither is null.
-        unsafe {
-            if raw.addr() & FRAME == 0 {
-                Sent::Skb(SkBuff::from_raw(token.cast()))
-            } else {
-                let frame = raw.map_addr(|addr| addr & !FRAME);
-                Sent::Frame(XdpFrame::from_raw(NonNull::new_unchecked(frame.cast())))
-            }
+        if token.addr().get() & FRAME != 0 {
+            // INVARIANT: By the requirements of this function.
+            return Sent::Frame(SentFrame(token));
         }
+        // SAFETY: By the requirements of this function the token is a reference to a packet, which is owned.
+        Sent::Skb(unsafe { SkBuff::from_raw(token.cast()) })
+    }
+}
+
+/// A frame of XDP that has been sent.
+///
+/// It is told from a packet of the stack by its token, from which the bit that says so is taken no sooner than it is needed: packets of the
+/// stack would pay for it.
+///
+/// # Invariants
+///
+/// It is the token of a frame, which is owned.
+pub struct SentFrame(NonNull<c_void>);
+
+impl SentFrame {
+    /// The frame.
+    #[inline]
+    pub fn into_frame(self) -> XdpFrame {
+        // SAFETY: This value goes without being dropped.
+        unsafe { ManuallyDrop::new(self).take() }
+    }
+
+    /// # Safety
+    ///
+    /// The value is not used any more.
+    #[inline]
+    unsafe fn take(&mut self) -> XdpFrame {
+        let frame = self.0.as_ptr().map_addr(|addr| addr & !FRAME);
+        // SAFETY: By the type invariant; a frame is not null. By the requirement of this function it passes on once.
+        unsafe { XdpFrame::from_raw(NonNull::new_unchecked(frame.cast())) }
+    }
+}
+
+impl Drop for SentFrame {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: It is being dropped.
+        drop(unsafe { self.take() });
     }
 }

@@ -250,7 +250,6 @@ fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, skb: SkBuff) -> Result<()
 pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
     let (mut packets, mut bytes) = (0u32, 0u32);
 
-    let mut frames = xdp::Returned::default();
     while let Some(sent) = tx.state.queue.reclaim() {
         match sent {
             Sent::Skb(skb) => {
@@ -258,10 +257,9 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
                 bytes = bytes.wrapping_add(skb.len());
                 tx.queue.consume(skb);
             }
-            Sent::Frame(frame) => frames.add(frame),
+            Sent::Frame(frame) => xdp::returned(tx, frame),
         }
     }
-    frames.count(tx);
     if packets != 0 {
         // Byte queue limits need to know soon that a packet has been sent.
         if !tx.state.orphan {

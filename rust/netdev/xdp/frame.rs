@@ -2,12 +2,18 @@
 
 //! A packet that XDP sends.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    not_supported,
+    PoolBuffer, //
+};
 use core::{
     ffi::c_void,
     mem::ManuallyDrop,
     ptr::NonNull, //
 };
+use dma::Incoming;
+use kernel::prelude::*;
 
 /// A packet that XDP sends: a `struct xdp_frame`, which lies in front of the data.
 ///
@@ -51,6 +57,14 @@ impl XdpFrame {
         unsafe { bindings::xdp_get_frame_len(self.as_raw()) }
     }
 
+    /// Whether the packet has fragments.
+    #[inline]
+    pub fn has_frags(&self) -> bool {
+        // SAFETY: By the type invariant.
+        let flags = unsafe { (*self.as_raw()).flags };
+        flags & bindings::xdp_buff_flags_XDP_FLAGS_HAS_FRAGS != 0
+    }
+
     /// The room in front of the data that may be written to, in bytes. What a program has put there for whoever comes
     /// next (`bpf_xdp_adjust_meta`) is a part of it.
     #[inline]
@@ -64,6 +78,26 @@ impl XdpFrame {
     pub fn data(&self) -> *mut c_void {
         // SAFETY: By the type invariant.
         unsafe { (*self.as_raw()).data }
+    }
+}
+
+impl PoolBuffer {
+    /// Copies a whole frame to the start of the data. Any context.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if the buffer is shorter, `EOPNOTSUPP` if the frame has fragments.
+    pub fn copy_frame(&mut self, frame: &XdpFrame) -> Result {
+        let len = frame.len();
+        if len > self.capacity() {
+            return Err(EMSGSIZE);
+        }
+        if frame.has_frags() {
+            return Err(not_supported());
+        }
+        // SAFETY: The frame has no fragments, so all of its bytes are here; the buffer is owned, and has as many.
+        unsafe { core::ptr::copy_nonoverlapping(frame.data(), self.data(), len as usize) };
+        Ok(())
     }
 }
 
