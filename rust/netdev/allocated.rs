@@ -41,6 +41,7 @@ use core::{
         null_mut,
         NonNull, //
     },
+    sync::atomic::AtomicU16,
 };
 use dma::{
     fault,
@@ -335,6 +336,7 @@ impl<T: Driver> Allocated<T> {
                 tx: tx_slots,
                 service: Service::new(),
                 program: xdp::Slot::new(),
+                frame_queues: AtomicU16::new(0),
                 rss: self.rss,
                 cpus: cpu::Instance::new(T::OPERATIONS.cpus_changed, dev.cast()),
                 device_counters: Default::default(),

@@ -21,7 +21,10 @@ use crate::{
     Locked,
     Name, //
 };
-use core::marker::PhantomData;
+use core::{
+    marker::PhantomData,
+    sync::atomic::AtomicU16, //
+};
 use kernel::{
     cpumask::Cpumask,
     error::to_result,
@@ -49,6 +52,8 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) tx: KVec<TxSlot<T>>,
     pub(crate) service: Service,
     pub(crate) program: xdp::Slot,
+    /// See [`Device::frame_queues`].
+    pub(crate) frame_queues: AtomicU16,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Instance,
     /// Populated while the lock of the device is held.

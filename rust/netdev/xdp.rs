@@ -42,7 +42,6 @@ pub(crate) use self::{
 };
 
 use crate::bindings;
-use core::ops::BitOr;
 
 /// What a device can do for XDP (`xdp_features` of `struct net_device`).
 #[derive(Clone, Copy)]
@@ -53,24 +52,20 @@ impl XdpFeatures {
     pub const BASIC: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_BASIC);
     /// Programs may send elsewhere.
     pub const REDIRECT: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_REDIRECT);
-    /// Takes frames that others send here, of several buffers too.
-    pub const NDO_XMIT: Self = Self(
-        bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT
-            | bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT_SG,
-    );
+    /// Takes frames that others send here.
+    pub const NDO_XMIT: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT);
+    /// Takes such of several buffers too.
+    pub const NDO_XMIT_SG: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT_SG);
     /// Programs may have packets of several buffers.
     pub const RX_SG: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_RX_SG);
+
+    /// These and `others`.
+    pub const fn and(self, others: Self) -> Self {
+        Self(self.0 | others.0)
+    }
 
     /// The bits (`NETDEV_XDP_ACT_*`).
     pub(crate) const fn bits(self) -> u32 {
         self.0
-    }
-}
-
-impl BitOr for XdpFeatures {
-    type Output = Self;
-
-    fn bitor(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 }

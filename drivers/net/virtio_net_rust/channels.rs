@@ -14,6 +14,9 @@
 //! told first, and the device then; for more pairs the device first, and the stack comes last. A step that fails
 //! takes back those before it.
 
+pub(crate) mod frames;
+
+use self::frames::with_frames;
 use crate::{
     config,
     control::{
@@ -81,6 +84,7 @@ pub(crate) fn at_first(pairs: u16) -> u16 {
 /// One that refuses is asked for others, as there are devices that take a single number only. If it takes
 /// none it stays with one, and so does the stack. Process context. May sleep.
 pub(crate) fn start(device: &Locked<'_, VirtioNet>, rtnl: &rtnl::Held) {
+    frames::share(device, rtnl);
     if !rss::start(device) {
         let wanted = device.num_queues();
         let used = match set_pairs(device, wanted) {
@@ -94,6 +98,7 @@ pub(crate) fn start(device: &Locked<'_, VirtioNet>, rtnl: &rtnl::Held) {
         }
     }
     spread(device, device.num_queues());
+    frames::dedicate(device, device.has_program(), rtnl);
 }
 
 /// Finds a number of pairs that the device takes although it has refused `wanted`, and has it use them: the
@@ -142,6 +147,14 @@ pub(crate) fn resync(device: &Locked<'_, VirtioNet>) -> Result {
 /// - `ETIMEDOUT` or `EIO` if it does not answer: then only those are used that it has been told to use
 ///   both before and now.
 pub(crate) fn set(device: &Locked<'_, VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
+    frames::share(device, rtnl);
+    let result = change(device, pairs, rtnl);
+    frames::dedicate(device, device.has_program(), rtnl);
+    result
+}
+
+/// As [`set`], while no queue is for frames alone.
+fn change(device: &Locked<'_, VirtioNet>, pairs: u16, rtnl: &rtnl::Held) -> Result {
     let before = device.num_queues();
 
     if pairs <= before {
@@ -184,20 +197,21 @@ fn revert(device: &Locked<'_, VirtioNet>, pairs: u16, rtnl: &rtnl::Held) {
     spread(device, device.num_queues());
 }
 
-/// Tells the device how many pairs to use: as the queues to choose from if it chooses by a hash. A
-/// command for the number alone would end that.
+/// Tells the device how many pairs to use for the stack, and with them those for frames: as the queues to choose from if it
+/// chooses by a hash. A command for the number alone would end that.
 fn set_pairs(device: &Locked<'_, VirtioNet>, pairs: u16) -> Result {
     let shared = device.shared();
     if rss::steers(shared) {
         return rss::spread(device, pairs);
     }
     let Some(control) = Access::new(device, features::MQ) else {
-        return if pairs == 1 {
+        return if with_frames(shared, pairs) == 1 {
             Ok(())
         } else {
             Err(not_supported())
         };
     };
+    let pairs = with_frames(shared, pairs);
     control.send(&SetQueuePairs(pairs)).inspect_err(|error| {
         dev_warn!(
             shared.device,

@@ -5,7 +5,10 @@
 use crate::{
     address,
     affinity::Affinity,
-    channels,
+    channels::{
+        self,
+        frames::FramePairs, //
+    },
     coalesce::Moderations,
     control::Control,
     device_stats,
@@ -88,6 +91,7 @@ pub(crate) fn probe(
         mode,
         control,
         rings: Rings::of(&queues.pairs)?,
+        frame_pairs: FramePairs::default(),
         link: Link::new(),
         moderation: Moderations::of(&queues.pairs)?,
         rss,

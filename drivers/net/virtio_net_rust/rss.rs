@@ -27,6 +27,7 @@ use self::{
     types::HashTypes, //
 };
 use crate::{
+    channels::frames::with_frames,
     config as space,
     features,
     Shared,
@@ -160,7 +161,8 @@ impl State {
         pairs: u16,
         hashes: bool,
     ) -> Result {
-        config.send(device, pairs, hashes).inspect_err(|error| {
+        let told = with_frames(device.shared(), pairs);
+        config.send(device, told, hashes).inspect_err(|error| {
             dev_warn!(
                 device.shared().device,
                 "device does not change what it hashes, or where that leads: {error:?}\n"

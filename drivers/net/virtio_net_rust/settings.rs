@@ -12,6 +12,7 @@
 //! | what to receive          | `Device::rx_mode`                                           |
 //! | VLANs                    | [`Vlans`](crate::vlan::Vlans), since the stack shows none    |
 //! | number of queues         | `Device::num_queues`                                        |
+//! | queues for frames        | [`FramePairs`](crate::channels::frames::FramePairs)          |
 //! | hashes and their queues  | [`Rss`](crate::rss::Rss)                                     |
 //! | interrupts               | [`Moderations`](crate::coalesce::Moderations)                |
 //! | receiving GSO packets    | `Device::features`                                          |

@@ -37,6 +37,7 @@ use self::{
     affinity::Affinity,
     control::Control, //
 };
+use channels::frames::FramePairs;
 use coalesce::Moderations;
 use device_stats::DeviceStats;
 use kernel::{
@@ -91,6 +92,7 @@ pub struct Shared {
     /// Where the device takes commands, if it does.
     control: Option<Control>,
     rings: Rings,
+    frame_pairs: FramePairs,
     link: Link,
     moderation: Moderations,
     /// What the device hashes, if it does.

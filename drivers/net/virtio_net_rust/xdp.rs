@@ -10,9 +10,11 @@
 //! off with a program and on again without ([`offloads`]). A device that cannot be told so is refused, as with C. What was
 //! received before that, and is not as on the wire, is dropped.
 //!
-//! Programs send through the queues that the stack has (`tx::xmit_frames`): there need not be a queue more for each CPU.
+//! Programs send through queues of their own if the device has enough ([`frames`]), else through those that the stack has
+//! (`tx::xmit_frames`).
 
 use crate::{
+    channels::frames,
     features,
     offloads,
     stats,
@@ -43,7 +45,7 @@ impl net::Xdp for VirtioNet {
     fn attach(
         device: &Locked<'_, Self>,
         _program: &Program<'_>,
-        _rtnl: &rtnl::Held,
+        rtnl: &rtnl::Held,
     ) -> Result<(), Refused> {
         if device.has_program() {
             return Ok(());
@@ -55,10 +57,13 @@ impl net::Xdp for VirtioNet {
             } else {
                 c"virtio_net_rust: The device does not leave received packets as they are"
             },
-        })
+        })?;
+        frames::dedicate(device, true, rtnl);
+        Ok(())
     }
 
-    fn detached(device: &Locked<'_, Self>, _rtnl: &rtnl::Held) {
+    fn detached(device: &Locked<'_, Self>, rtnl: &rtnl::Held) {
+        frames::dedicate(device, false, rtnl);
         // What fails has said so.
         let _ = offloads::change_program(device, false);
     }
@@ -84,6 +89,12 @@ impl net::Xdp for VirtioNet {
     }
 }
 
+/// What each device can do.
+const FEATURES: XdpFeatures = XdpFeatures::BASIC
+    .and(XdpFeatures::REDIRECT)
+    .and(XdpFeatures::NDO_XMIT)
+    .and(XdpFeatures::NDO_XMIT_SG);
+
 /// Says what the device can do.
 pub(crate) fn set_features(
     netdev: &mut Allocated<VirtioNet>,
@@ -93,10 +104,9 @@ pub(crate) fn set_features(
     if device.has(features::HASH_REPORT) {
         netdev.offer_xdp_hash();
     }
-    let all = XdpFeatures::BASIC | XdpFeatures::REDIRECT | XdpFeatures::NDO_XMIT;
     netdev.set_xdp_features(if mergeable {
-        all | XdpFeatures::RX_SG
+        FEATURES.and(XdpFeatures::RX_SG)
     } else {
-        all
+        FEATURES
     });
 }

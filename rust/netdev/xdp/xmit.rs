@@ -11,10 +11,15 @@ use crate::{
     bindings,
     ops::Ops,
     queue::TxSlot,
+    rtnl,
     Device,
+    Locked,
     Polling, //
 };
-use core::ptr::NonNull;
+use core::{
+    ptr::NonNull,
+    sync::atomic::Ordering::Relaxed, //
+};
 use kernel::prelude::*;
 
 impl<T: Xdp> Device<T> {
@@ -26,17 +31,49 @@ impl<T: Xdp> Device<T> {
         bulk.send(|frames| self.send_through(index, frames, true));
     }
 
-    /// Sends frames through the transmit queue `index`, or another one if that is not used. Softirq context.
+    /// How many of the transmit queues behind those that the stack uses are for frames alone. Any context; it changes only
+    /// while both locks are held.
+    #[inline]
+    pub fn frame_queues(&self) -> u16 {
+        self.context().frame_queues.load(Relaxed)
+    }
+
+    /// Sends frames through the transmit queue `index`, or another one if that is not for frames. Softirq context.
     #[inline]
     fn send_through(&self, index: u32, frames: &mut Frames<'_>, flush: bool) {
         let used = u32::from(self.num_queues()).max(1);
-        let index = if index < used { index } else { index % used };
+        let index = match u32::from(self.frame_queues()) {
+            0 if index < used => index,
+            0 => index % used,
+            own => used.wrapping_add(index % own),
+        };
         let Some(slot) = self.context().tx.get(index as usize) else {
             return;
         };
         slot.with_frames_lock(|access| {
             T::xmit_frames(self, access, TxSlot::stats(slot), frames, flush);
         });
+    }
+}
+
+impl<T: Xdp> Locked<'_, T> {
+    /// Sets how many of the transmit queues behind those that the stack uses are for frames alone. With 0, frames go through
+    /// those of the stack.
+    ///
+    /// Once it has returned, none goes through others any more. Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are not so many queues. Nothing has changed then.
+    pub fn set_frame_queues(&self, count: u16, _rtnl: &rtnl::Held) -> Result {
+        if count > self.max_queues().saturating_sub(self.num_queues()) {
+            return Err(EINVAL);
+        }
+        if self.context().frame_queues.swap(count, Relaxed) != count {
+            // SAFETY: The caller may sleep. Whoever sends a frame is in softirq context meanwhile.
+            unsafe { bindings::synchronize_net() };
+        }
+        Ok(())
     }
 }
 
