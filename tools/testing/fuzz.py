@@ -4,7 +4,7 @@
 What is wrong with the n-th packet of a queue in a round follows from the seed, and so does the n-th command with what
 becomes of it: the same seed makes the same faults. How many there are in the end is up to the machine. Rounds are of
 three kinds in turn: in the first the driver gets as many packets as it can take, in the second also commands go wrong,
-and in the third it loses queues, and all devices are bound again.
+and in the third it loses queues, and all devices are bound again. In each, a device may have an XDP program of any verdict.
 """
 
 import random
@@ -15,9 +15,9 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from lab import driver, kernel
+from lab import driver, kernel, xdp
 from lab.guest import Guest
-from support import binding, chance, counters, exchange, faults, kmemleak, leaks, limit, ordered
+from support import binding, bpf, chance, counters, exchange, faults, kmemleak, leaks, limit, ordered
 from support.kernel_log import errors
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 CSUM GUEST_CSUM"
@@ -35,6 +35,8 @@ DEVICES = {
         {"way": "vfio-user", "mtu": 1500},
     ),
 }
+# What becomes of the frames of the flood, among others that they are sent back.
+PROGRAMS = (None, "pass_frags", "drop", "aborted", "unknown", "tx_frags", "itself_frags", "push", "grow", "shrink_frags", "meta")
 PACKETS, COMMANDS, BREAKING = range(3)
 # In seconds.
 LASTS = {PACKETS: kernel.patient(20), COMMANDS: 20, BREAKING: 3}
@@ -59,11 +61,20 @@ def interrupt(nic):
         nic.order("interrupt", queue=queue, count=1)
 
 
+def attach(guest, by_chance):
+    """Each device has one program or none. One that cannot be told to leave packets as they are refuses all."""
+    for nic in guest.nics:
+        if program := by_chance.choice(PROGRAMS):
+            xdp.attach(guest, guest.interface(nic), program, check=False)
+
+
 def round_of(guest, seed, kind):
     """Faults for a while, under traffic to the guest and back. Returns how many commands there were meanwhile."""
     by_chance = random.Random(seed)
     commanded = [nic for nic in guest.nics if chance.is_commanded(nic)]
     frames = [ordered.frame(nic, by_chance.choice((60, 500, 1514))).hex() for nic in guest.nics]
+
+    attach(guest, by_chance)
 
     def flood(count):
         for nic, frame in zip(guest.nics, frames, strict=True):
@@ -119,6 +130,7 @@ def fuzz(guest, chosen, seconds, seed):
             interrupt(nic)
             if kind == COMMANDS and chance.is_commanded(nic):
                 chance.behave(guest, nic)
+            xdp.detach(guest, guest.interface(nic))
             exchange.reaches(nic)
         well(guest, ALLOWED[kind])
         print(f"round {number}: {faulty(guest)} faults and {commands} commands so far", flush=True)
@@ -131,9 +143,10 @@ def main(seconds, seed):
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         nics = [ordered.made(names, **config) for names, config in DEVICES.values()]
-        files = [*chosen.payload(folder), exchange.PEER, counters.NETDEV]
+        files = [*chosen.payload(folder), exchange.PEER, counters.NETDEV, bpf.build("xdp", folder)]
         guest = stack.enter_context(Guest(nics=nics, files=files, leaks=True, shared_memory=True))
         limit.load(guest, chosen, chance.LIMIT)
+        xdp.load(guest)
         guest.run(["modprobe", "8021q"])
         faults.bring_up(guest)
         with exchange.peer_in(guest):

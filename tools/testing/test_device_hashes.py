@@ -3,9 +3,9 @@
 
 import pytest
 
-from lab import traffic
+from lab import traffic, xdp
 from lab import driver as drivers
-from support import binding, counters, device_hashes, exchange, faults, ordered
+from support import binding, bpf, counters, device_hashes, exchange, faults, ordered
 from support.device_hashes import FLOWS, KINDS, OTHER, TCP, UDP
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import all_only
@@ -23,11 +23,11 @@ NEW_KEY = bytes(range(100, 100 + KEY))
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver):
+def guest(boot, driver, tmp_path_factory):
     if driver is drivers.C:
         pytest.skip("the C driver breaks a rule: its commands have a byte behind the key")
     nics = [ordered.made(names, pairs, **SIZES) for names, pairs in DEVICES.values()]
-    files = [exchange.PEER, counters.NETDEV, FLOWS]
+    files = [exchange.PEER, counters.NETDEV, FLOWS, bpf.build("hash", tmp_path_factory.mktemp("bpf"))]
     with boot(nics=nics, files=files, shared_memory=True, cpus=PAIRS) as guest:
         driver.load(guest)
         for nic in guest.nics:
@@ -80,6 +80,47 @@ def expect(guest, nic, hash_of=hash_of, each=3, extension=b""):
 
 def test_hash(guest, nic):
     expect(guest, nic)
+
+
+# Of `enum xdp_rss_hash_type`, by whether it is IPv6 and by protocol.
+XDP_TYPES = {False: 1, True: 2}, {TCP: 8 | 16, UDP: 8 | 32, OTHER: 0}
+ENODATA, EOPNOTSUPP = -61, -95
+
+
+def told(guest, nic, count):
+    """What a program is told of frames of each kind: the error, the hash and its type."""
+    sent = [device_hashes.frame(nic, number, *kind, (3000 + 7 * number, 9)) for number, kind in enumerate(KINDS[:count])]
+    device_hashes.send(nic, sent)
+
+    def seen():
+        frames = xdp.entries(guest, "frames", of="hash")
+        return [frames[number] for number in range(count) if frames[number]["seen"]]
+
+    faults.wait(lambda: len(seen()) == count, "a program has not seen all frames")
+    return [(frame["error"], frame["hash"], frame["kind"]) for frame in seen()]
+
+
+def test_hash_for_programs(guest, nic):
+    name = guest.interface(nic)
+    _, key = device_hashes.rxfh(guest, nic)
+    if nic is guest.nics[NAMES.index("rss")]:
+        wanted = [(EOPNOTSUPP, 0, 0)] * len(KINDS)
+    else:
+        values = [hash_of(nic, key, *kind, (3000 + 7 * number, 9)) for number, kind in enumerate(KINDS)]
+        networks, transports = XDP_TYPES
+        wanted = [(0, value, networks[six] | transports[protocol]) for value, (six, protocol) in zip(values, KINDS)]
+    with xdp.loaded(guest, "hash", name), xdp.attached(guest, name, "hash", of="hash"):
+        assert told(guest, nic, len(KINDS)) == wanted
+
+
+def test_no_hash_for_programs(guest):
+    """As the device has said nothing that can be one."""
+    nic = guest.nics[NAMES.index("hash")]
+    name = guest.interface(nic)
+    nic.order("faults", queue=0, faults=[faults.with_header(hash_value=0x12345678, hash_report=10)] * 1000)
+    with xdp.loaded(guest, "hash", name), xdp.attached(guest, name, "hash", of="hash"):
+        assert told(guest, nic, 2) == [(ENODATA, 0, 0)] * 2
+    nic.order("faults", queue=0, faults=[])
 
 
 def test_traffic(guest, nic):

@@ -33,7 +33,8 @@ def test_changes_under_traffic(guest, device):
     nic = guest.nics[NAMES.index(device)]
     name = guest.bring_up(nic)
     most = json.loads(guest.run(["ip", "-json", "-details", "link", "show", name]).stdout)[0]["max_mtu"]
-    with exchange.flooded(guest, nic):
+    # With the least MTU these are 600 fragments at a time each way, and what is asked waits behind them.
+    with exchange.flooded(guest, nic, 5 * exchange.PAUSE):
         for mtu in MTUS:
             mtu = min(mtu, most)
             set_mtu(guest, nic, mtu)

@@ -2,11 +2,13 @@
 """A second driver, of devices in software, on top of the same abstractions: they are good for more than one."""
 
 import re
+import time
 
 import pytest
 
+from lab import xdp
 from lab.build import build_other
-from support import counters
+from support import bpf, counters
 from support.kernel_log import no_errors  # noqa: F401
 
 NAMES = "here", "there"
@@ -60,11 +62,27 @@ for thread in threads:
 """
 SIZE = 1 << 20
 
+# Has a program at the other end send frames back, or not.
+FRAMES = """
+import os, socket, sys
+os.setns(os.open("/run/netns/here", os.O_RDONLY), os.CLONE_NEWNET)
+end = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(0x88b5))
+end.bind(("here", 0x88b5))
+end.settimeout(20)
+there, here = bytes([2] * 6), end.getsockname()[4]
+for number in range(200):
+    rest = b"\\x88\\xb5" + bytes([number]) * (50 + 7 * number)
+    end.send(there + here + rest)
+    assert sys.argv[1] == "lost" or end.recv(1 << 16) == here + there + rest, number
+"""
+
 
 @pytest.fixture(scope="module")
 def guest(boot, tmp_path_factory):
-    module = build_other(tmp_path_factory.mktemp("pair"), "pair")
-    with boot(files=[module, counters.NETDEV]) as guest:
+    folder = tmp_path_factory.mktemp("pair")
+    module = build_other(folder, "pair")
+    with boot(files=[module, counters.NETDEV, bpf.build("xdp", folder)]) as guest:
+        xdp.load(guest)
         guest.run(["insmod", f"/payload/{module.name}"])
         found = guest.run("ls -d /sys/class/net/*/queues/tx-3").stdout.split()
         assert len(found) == len(NAMES), found
@@ -84,11 +102,13 @@ def traffic(guest):
     return ["python3", guest.script("pair_traffic.py", TRAFFIC), SIZE]
 
 
+def frames(guest, outcome):
+    return ["python3", guest.script("pair_frames.py", FRAMES), outcome]
+
+
 def test_tcp_both_ways(guest):
     guest.run(traffic(guest))
-    for name in NAMES:
-        link = ethtool(guest, name, "-S").stdout
-        assert not [line for line in re.findall(r"_drops: (\d+)", link) if line != "0"], link
+    assert not any(drops(guest, "here") + drops(guest, "there"))
 
 
 def test_all_queues_are_used(guest):
@@ -104,6 +124,38 @@ def test_reconfigured_under_traffic(guest):
             ethtool(guest, NAMES[number % 2], "-L", "combined", 1 + number % 4)
             ethtool(guest, NAMES[number % 2], "-G", "rx", 16 << number % 5, "tx", 16 << number % 5)
         assert running.wait() == 0, running.output()
+
+
+def drops(guest, name):
+    """Received packets, and those to be sent."""
+    return [int(count) for count in re.findall(r" [rt]x_drops: (\d+)", ethtool(guest, name, "-S").stdout)]
+
+
+@pytest.mark.parametrize("program", ["tx", "itself"])
+def test_program_sends_back(guest, program):
+    with xdp.attached(guest, "there", program, netns=["-n", "there"]):
+        guest.run(frames(guest, "back"))
+    assert not any(drops(guest, "here") + drops(guest, "there"))
+
+
+def test_program_attached_under_traffic(guest):
+    with guest.spawn(traffic(guest)) as running:
+        for _ in range(10):
+            for name in NAMES:
+                with xdp.attached(guest, name, "pass", netns=["-n", name]):
+                    pass
+        assert running.wait() == 0, running.output()
+    assert not any(drops(guest, "here") + drops(guest, "there"))
+
+
+def test_program_drops(guest):
+    before = sum(drops(guest, "there"))
+    with xdp.attached(guest, "there", "drop", netns=["-n", "there"]):
+        guest.run(frames(guest, "lost"))
+        limit = time.monotonic() + 60
+        while sum(drops(guest, "there")) != before + 200 and time.monotonic() < limit:
+            time.sleep(0.1)
+    assert sum(drops(guest, "there")) == before + 200
 
 
 def test_what_it_has_not_is_absent(guest):

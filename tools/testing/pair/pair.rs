@@ -6,50 +6,26 @@
 //! What is sent through a transmit queue of the one comes to the receive queue of the same number of the other, which copies
 //! it into a buffer of its page_pool, and gives it back.
 
+mod wire;
+mod xdp;
+
+use self::wire::{
+    Packet,
+    Wire,
+    LARGEST, //
+};
 use kernel::{
     dma::DmaDevice,
     net::{
         stats::*,
         *, //
     },
-    new_spinlock,
     prelude::*,
-    sync::{
-        Arc,
-        SpinLock, //
-    },
+    sync::Arc, //
 };
 
-/// How many pairs of queues a device has, and how many packets are under way in one at most.
+/// How many pairs of queues a device has.
 const PAIRS: u16 = 4;
-const LARGEST: u32 = 256;
-
-/// The packets of one transmit queue, on their way there and back.
-pub struct Wire {
-    sent: Pin<KBox<SpinLock<KVec<SkBuff>>>>,
-    received: Pin<KBox<SpinLock<KVec<SkBuff>>>>,
-    /// How many may be under way.
-    size: Gauge,
-}
-
-impl Wire {
-    fn new() -> Result<Arc<Self>> {
-        let empty = || KVec::with_capacity(LARGEST as usize, GFP_KERNEL);
-        let (there, back) = (empty()?, empty()?);
-        let wire = Self {
-            sent: KBox::pin_init(new_spinlock!(there), GFP_KERNEL)?,
-            received: KBox::pin_init(new_spinlock!(back), GFP_KERNEL)?,
-            size: Gauge::default(),
-        };
-        wire.size.set(LARGEST);
-        Ok(Arc::new(wire, GFP_KERNEL)?)
-    }
-
-    /// The oldest of some packets.
-    fn oldest(packets: &SpinLock<KVec<SkBuff>>) -> Option<SkBuff> {
-        packets.lock().remove(0).ok()
-    }
-}
 
 /// The driver.
 pub struct Pair;
@@ -68,6 +44,20 @@ pub struct Tx {
     under_way: u32,
     /// Of the queue that receives.
     receiver: Arc<Napi>,
+}
+
+impl Tx {
+    /// Sends a packet, or gives it back if there is no room.
+    fn add(&mut self, packet: Packet) -> Result<(), Packet> {
+        let mut sent = self.wire.sent.lock();
+        sent.push_within_capacity(packet).map_err(|error| error.0)?;
+        self.under_way += 1;
+        Ok(())
+    }
+
+    fn is_full(&self) -> bool {
+        self.under_way >= self.wire.size.get()
+    }
 }
 
 /// The counters of a queue of either direction.
@@ -92,15 +82,20 @@ impl Arm for Tx {
 }
 
 /// Receives a copy of a packet.
-fn receive(pool: &mut PagePool, polling: &Polling<'_>, sent: &SkBuff) -> Option<u32> {
+fn receive(pool: &mut PagePool, polling: &Polling<'_>, sent: &Packet) -> Option<u32> {
     let len = sent.len();
     let mut buffer = pool.alloc(polling.owner(), len)?;
-    buffer.copy_from(sent).ok()?;
-    match buffer.into_skb(polling, 0, len).ok()?.into_frame() {
+    sent.copy_to(&mut buffer).ok()?;
+    deliver(buffer.into_skb(polling, 0, len).ok()?, polling);
+    Some(len)
+}
+
+/// Hands a packet to the stack.
+fn deliver(skb: RxSkb, polling: &Polling<'_>) {
+    match skb.into_frame() {
         Ok(frame) => frame.deliver(polling),
         Err(skb) => skb.drop_with(DropReason::DevHdr),
     }
-    Some(len)
 }
 
 impl Driver for Pair {
@@ -110,7 +105,7 @@ impl Driver for Pair {
     type Tx = Tx;
     type TxStats = Stats;
 
-    const OPERATIONS: Operations<Self> = Operations::new().channels().rings().counters();
+    const OPERATIONS: Operations<Self> = Operations::new().channels().rings().counters().xdp();
 
     fn opened(device: &Device<Self>) {
         device.carrier_on();
@@ -119,23 +114,28 @@ impl Driver for Pair {
     fn start_xmit(_device: &Device<Self>, mut tx: TxAccess<'_, Self>, skb: SkBuff, _: bool) {
         let len = skb.len();
         // There is room: the stack is told to wait before there is none.
-        let _ = tx.state.wire.sent.lock().push_within_capacity(skb);
-        tx.state.under_way += 1;
-        if tx.state.under_way >= tx.state.wire.size.get() {
+        let _ = tx.state.add(Packet::Skb(skb));
+        if tx.state.is_full() {
             tx.queue.stop();
         }
         tx.queue.sent(len, false);
         tx.state.receiver.schedule();
     }
 
-    fn poll_rx<'poll>(_device: &'poll Device<Self>, mut poll: RxPoll<'poll, Self>) -> Done<'poll> {
+    fn poll_rx<'poll>(device: &'poll Device<Self>, mut poll: RxPoll<'poll, Self>) -> Done<'poll> {
         let budget = poll.budget();
         let rx = poll.access();
         let packets = core::iter::from_fn(|| Wire::oldest(&rx.state.wire.sent));
+        let mut programmed = rx.program.map(xdp::Receiver::new);
         let mut seen = 0;
-        for skb in packets.take(budget as usize) {
+        for packet in packets.take(budget as usize) {
             seen += 1;
-            match receive(&mut rx.state.pool, rx.polling, &skb) {
+            let pool = &mut rx.state.pool;
+            let received = match &mut programmed {
+                None => receive(pool, rx.polling, &packet),
+                Some(receiver) => receiver.receive(device, pool, rx.polling, &packet),
+            };
+            match received {
                 Some(len) => {
                     rx.stats.packets.add(1);
                     rx.stats.bytes.add(len.into());
@@ -143,7 +143,10 @@ impl Driver for Pair {
                 None => rx.stats.drops.add(1),
             }
             // There is room for all that are under way.
-            let _ = rx.state.wire.received.lock().push_within_capacity(skb);
+            let _ = rx.state.wire.received.lock().push_within_capacity(packet);
+        }
+        if let Some(receiver) = programmed {
+            receiver.finish(device, rx.polling);
         }
         rx.state.sender.schedule();
         if seen == budget {
@@ -221,16 +224,18 @@ impl Rings for Pair {
 /// Takes back what has been received, and lets the stack send if there is room.
 fn tidy(tx: &mut TxAccess<'_, Pair>) {
     let (mut packets, mut bytes) = (0, 0);
-    while let Some(skb) = Wire::oldest(&tx.state.wire.received) {
-        packets += 1;
-        bytes += skb.len();
-        tx.queue.consume(skb);
+    while let Some(packet) = Wire::oldest(&tx.state.wire.received) {
+        tx.state.under_way -= 1;
+        tx.stats.packets.add(1);
+        tx.stats.bytes.add(packet.len().into());
+        if let Packet::Skb(skb) = packet {
+            packets += 1;
+            bytes += skb.len();
+            tx.queue.consume(skb);
+        }
     }
-    tx.state.under_way -= packets;
-    tx.stats.packets.add(packets.into());
-    tx.stats.bytes.add(bytes.into());
     tx.queue.completed(packets, bytes);
-    if tx.state.under_way < tx.state.wire.size.get() {
+    if !tx.state.is_full() {
         tx.queue.wake();
     }
 }
@@ -272,6 +277,7 @@ fn allocate() -> Result<Allocated<Pair>> {
     netdev.set_mac(None);
     // With its headers, and the room around, a packet fits into a page.
     netdev.set_mtu(1500, 68, 3000);
+    netdev.set_xdp_features(xdp::FEATURES);
     Ok(netdev)
 }
 

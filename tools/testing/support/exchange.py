@@ -37,13 +37,14 @@ def peer_in(guest):
 
 
 @contextmanager
-def flooded(guest, nic):
-    """Small and large packets both ways through a NIC, all the time, also while it comes and goes.
+def flooded(guest, nic, pause=PAUSE):
+    """Small and large packets both ways through a NIC, all the time, also while it comes and goes, with a pause of so many seconds
+    after each 20.
 
     There are peers at both ends.
     """
-    argv = [sys.executable, str(PEER), "flood", nic.guest4, str(PAUSE)]
-    with guest.spawn([*COMMAND, "flood", nic.host4, PAUSE]), subprocess.Popen(argv) as process:
+    argv = [sys.executable, str(PEER), "flood", nic.guest4, str(pause)]
+    with guest.spawn([*COMMAND, "flood", nic.host4, pause]), subprocess.Popen(argv) as process:
         try:
             yield
             assert process.poll() is None, "the flood from the host ended by itself"
