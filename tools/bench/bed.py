@@ -181,7 +181,7 @@ class Bed:
         limit = time.monotonic() + timeout
         while self.taken(side) < count:
             if time.monotonic() > limit:
-                raise TimeoutError(f"the guest has not taken all packets within {timeout} s")
+                raise TimeoutError(f"{side.label}: the guest has not taken all packets within {timeout} s")
             time.sleep(0.02)
 
     def taken(self, side):

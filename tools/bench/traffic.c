@@ -11,12 +11,14 @@
  * traffic tcp-rr ADDRESS COUNT     sends a byte to the echo and waits for it, COUNT times
  * traffic udp-rr ADDRESS COUNT     the same with datagrams
  * traffic frames DEVICE MAC COUNT SIZE   sends frames that no protocol takes, of SIZE bytes with the header
+ * traffic live PROGRAM COUNT SIZE   has a pinned XDP program decide about frames of SIZE bytes that the kernel makes
  * traffic bind FOLDER DEVICE COUNT   unbinds a device and binds it again, COUNT times; says how many ns of CPU time it
  *                                  takes to bind it
  */
 #include <arpa/inet.h>
 #include <err.h>
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
@@ -26,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -180,6 +183,24 @@ static void send_frames(const char *device, const char *mac, long count, long si
 	send_packets(fd, count, size);
 }
 
+static void live_frames(const char *program, long count, long size)
+{
+	union bpf_attr pinned = { .pathname = (unsigned long)program };
+	union bpf_attr run = {
+		.test = {
+			.data_size_in = size,
+			.data_in = (unsigned long)data,
+			.repeat = count,
+			.flags = BPF_F_TEST_XDP_LIVE_FRAMES,
+		},
+	};
+
+	((struct ether_header *)data)->ether_type = htons(ETHERTYPE);
+	run.test.prog_fd = syscall(SYS_bpf, BPF_OBJ_GET, &pinned, sizeof(pinned));
+	if ((int)run.test.prog_fd < 0 || syscall(SYS_bpf, BPF_PROG_TEST_RUN, &run, sizeof(run)))
+		err(1, "%s", program);
+}
+
 static void transactions(int fd, long count)
 {
 	while (count--)
@@ -242,6 +263,8 @@ int main(int argc, char **argv)
 		transactions(at(SOCK_DGRAM, argv[2], ECHO, connect), atol(argv[3]));
 	else if (argc == 6 && !strcmp(what, "frames"))
 		send_frames(argv[2], argv[3], atol(argv[4]), atol(argv[5]));
+	else if (argc == 5 && !strcmp(what, "live"))
+		live_frames(argv[2], atol(argv[3]), atol(argv[4]));
 	else if (argc == 5 && !strcmp(what, "bind"))
 		bind_again(argv[2], argv[3], atol(argv[4]));
 	else

@@ -83,11 +83,12 @@ def queues(count):
 
 def programs():
     """XDP: each verdict with each kind of buffers and rings, short frames and long ones."""
+    second = xdp.second("queues")
     verdicts = {
         "dropped": xdp.before("drop"),
         "passed, dropped at tc": xdp.before("pass"),
         "sent back": xdp.before("tx"),
-        "redirected": xdp.send_to(xdp.second("queues")),
+        "redirected": xdp.both("queues"),
     }
     for what, prepare in verdicts.items():
         for kind, size, buffers in (
@@ -96,13 +97,18 @@ def programs():
             ("small", 60, ", small buffers"),
             ("plain", 1514, ""),
         ):
-            send = receive.long_frames if size > 60 else receive.frames
-            run = receive.backlog(send)
+            run = receive.backlog(receive.long_frames if size > 60 else receive.frames)
+            if what == "redirected":
+                run = xdp.sent_to(second, run)
             name = f"XDP {size} B, {what}{buffers}"
             yield Workload(name, "packet", kind, run, (1_000, 25_000), prepare, xdp.detach)
-    run = receive.backlog(receive.frames)
+    for kind, size, ring in (("plain", 60, ""), ("packed", 60, ", packed ring"), ("plain", 1514, "")):
+        run = xdp.sent_to(xdp.itself, xdp.live_frames(size))
+        name = f"XDP {size} B, sent for others{ring}"
+        yield Workload(name, "packet", kind, run, (1_000, 25_000), xdp.before("pass"), xdp.detach)
+    run = xdp.sent_to(xdp.veth, receive.backlog(receive.frames))
     name = "XDP 60 B, redirected to veth"
-    yield Workload(name, "packet", "plain", run, (1_000, 25_000), xdp.send_to(xdp.veth), xdp.detach)
+    yield Workload(name, "packet", "plain", run, (1_000, 25_000), xdp.before("redirect"), xdp.detach)
 
 
 ALL = (

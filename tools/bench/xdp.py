@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """XDP programs before the packets that a NIC receives."""
 
+import re
 from pathlib import Path
 
 from bench import receive
@@ -21,18 +22,33 @@ def before(program):
     return prepare
 
 
-def send_to(other):
-    """Attaches the program that sends to another interface: `other` says which, of the side."""
+def sent_to(other, run):
+    """Has programs send to an interface: `other` says which, of the side."""
+
+    def sent(bed, side, count):
+        # Each time, as both sides have one map.
+        xdp.send_to(bed.guest, other(bed, side))
+        return run(bed, side, count)
+
+    return sent
+
+
+def both(kind):
+    """Attaches the program that sends elsewhere, and one where that is to be sent: C takes no frames without."""
 
     def prepare(bed, side):
-        xdp.send_to(bed.guest, other(bed, side))
+        xdp.attach(bed.guest, second(kind)(bed, side), "pass")
         before("redirect")(bed, side)
 
     return prepare
 
 
 def detach(bed, side):
-    xdp.detach(bed.guest, side.name)
+    """From all NICs of the driver: more than one may have a program."""
+    for kind in bed.sides.values():
+        for found in kind:
+            if found.label == side.label:
+                xdp.detach(bed.guest, found.name)
 
 
 def second(kind):
@@ -43,6 +59,31 @@ def second(kind):
         return other.name
 
     return of
+
+
+def live_frames(size):
+    """Frames that the kernel makes are sent through a NIC."""
+
+    def run(bed, side, count):
+        command = "live", f"{xdp.MOUNTED}/xdp/redirect", count, size
+        before = sent(bed, side)
+        cost = bed.cost(lambda: bed.from_guest(*command))
+        if sent(bed, side) != before + count:
+            raise RuntimeError(f"{side.label}: frames have not been sent")
+        return cost
+
+    return run
+
+
+def sent(bed, side):
+    """How many frames the device has been given."""
+    shown = bed.guest.run(["ethtool", "-S", side.name]).stdout
+    tried, dropped = [sum(map(int, re.findall(rf"tx\d+_{name}: (\d+)", shown))) for name in ("xdp_tx", "xdp_tx_drops")]
+    return tried - dropped
+
+
+def itself(bed, side):
+    return side.name
 
 
 def veth(bed, side):
