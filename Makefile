@@ -38,12 +38,12 @@ module:
 demo:
 	@$(lab) python3 -m lab.demo
 
-check: lab-env = LAB_LAYER=tools/device
+check: lab-env = LAB_LAYER="tools/device tools/xdp-tools"
 check:
 	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
 
 # All combinations, and the rounds that only time can pay for.
-check-all: lab-env = VARIANTS=all LAB_LAYER=tools/device
+check-all: lab-env = VARIANTS=all LAB_LAYER="tools/device tools/xdp-tools"
 check-all:
 	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
 
