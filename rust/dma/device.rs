@@ -17,6 +17,7 @@ use crate::{
 pub struct DmaDevice<'a> {
     raw: *mut bindings::device,
     attached: Option<&'a Attached>,
+    direct: bool,
 }
 
 impl<'a> DmaDevice<'a> {
@@ -28,6 +29,22 @@ impl<'a> DmaDevice<'a> {
         Self {
             raw,
             attached: Some(attached),
+            direct: false,
+        }
+    }
+
+    /// A device that stands for a queue that takes guest-physical addresses, where something has to be mapped for a
+    /// device. What is mapped may be lent only if its DMA address is the guest-physical one.
+    ///
+    /// # Safety
+    ///
+    /// `raw` is a device for which nobody else maps memory, and memory can be as long as the device of `attached` is bound.
+    pub unsafe fn direct(raw: *mut bindings::device, attached: &'a Attached) -> Self {
+        // INVARIANT: By the requirement of this function.
+        Self {
+            raw,
+            attached: Some(attached),
+            direct: true,
         }
     }
 
@@ -37,12 +54,18 @@ impl<'a> DmaDevice<'a> {
         Self {
             raw: core::ptr::null_mut(),
             attached: None,
+            direct: false,
         }
     }
 
     /// The device, or null.
     pub fn as_raw(&self) -> *mut bindings::device {
         self.raw
+    }
+
+    /// Whether only what is mapped one to one may be lent, see [`direct`](Self::direct).
+    pub fn is_direct(&self) -> bool {
+        self.direct
     }
 
     /// What keeps the device bound, if there is one.

@@ -150,3 +150,37 @@ pub unsafe trait Scattered: Incoming {
     /// The buffer cannot be described in [`Buffer::SEGMENTS`] segments, or it lacks a part.
     fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped>;
 }
+
+/// An [`Incoming`] buffer of one segment that is lent by its DMA address.
+///
+/// # Safety
+///
+/// The buffer owns [`capacity`](Incoming::capacity) bytes from [`dma_address`](Self::dma_address) on, as the device sees them that
+/// its source is mapped for.
+pub unsafe trait Premapped: Incoming {
+    /// Where the device finds the buffer.
+    fn dma_address(&self) -> u64;
+}
+
+/// What a device reads, by DMA addresses, through a queue for [`Outgoing`] buffers of the type `B`, whose token it becomes.
+///
+/// # Safety
+///
+/// - [`into_token`](Self::into_token) makes a token as `B` does, which [`Outgoing::reclaim`] and [`Buffer::release`] of that
+///   take.
+/// - Where [`is_of`](Self::is_of) says so, [`map`](Self::map) describes memory by addresses of the device that the source
+///   is mapped for, which stays mapped as long as the source exists.
+pub unsafe trait OutgoingPremapped<B: Outgoing>: Sized {
+    /// Whether the memory belongs to `source`.
+    fn is_of(&self, source: &B::Source) -> bool;
+
+    /// Describes the memory to lend, by DMA addresses.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be described in [`Buffer::SEGMENTS`] segments.
+    fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped>;
+
+    /// Gives it up for a token.
+    fn into_token(self) -> NonNull<c_void>;
+}

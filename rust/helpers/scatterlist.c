@@ -39,3 +39,9 @@ __rust_helper void rust_helper_sg_set_pp_va(struct scatterlist *sg, void *va, un
 		sg_set_buf(sg, va, len);
 	}
 }
+
+__rust_helper void rust_helper_sg_set_dma(struct scatterlist *sg, dma_addr_t addr, u32 len)
+{
+	sg_dma_address(sg) = addr;
+	sg_dma_len(sg) = len;
+}

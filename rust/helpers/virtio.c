@@ -100,3 +100,15 @@ __rust_helper int rust_helper_virtqueue_add_inbuf_pp_va(struct virtqueue *vq, vo
 	sg_dma_len(&sg) = len;
 	return virtqueue_add_inbuf_premapped(vq, &sg, 1, va, ctx, gfp);
 }
+
+/* Lends @len bytes, which the device of @vq finds at @addr. */
+__rust_helper int rust_helper_virtqueue_add_inbuf_dma(struct virtqueue *vq, dma_addr_t addr,
+						      unsigned int len, void *data, void *ctx,
+						      gfp_t gfp)
+{
+	struct scatterlist sg;
+
+	rust_helper_sg_start(&sg, 1);
+	rust_helper_sg_set_dma(&sg, addr, len);
+	return virtqueue_add_inbuf_premapped(vq, &sg, 1, data, ctx, gfp);
+}

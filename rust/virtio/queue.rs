@@ -26,8 +26,10 @@
 
 mod exchange;
 mod find;
+mod premapped;
 mod request;
 mod resize;
+mod retype;
 mod set;
 mod vectors;
 mod virtqueue;
@@ -68,6 +70,8 @@ pub use dma::{
     Contiguous,
     Incoming,
     Outgoing,
+    OutgoingPremapped,
+    Premapped,
     Scattered,
     Source, //
 };

@@ -24,7 +24,11 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// What became of a queue that was to be resized.
+/// What takes a buffer of a queue back that is in reset, and what notes that all have been.
+type Recycle = Option<unsafe extern "C" fn(*mut bindings::virtqueue, *mut c_void)>;
+type Recycled = Option<unsafe extern "C" fn(*mut bindings::virtqueue)>;
+
+/// What became of a queue that was to be resized, or reset.
 #[must_use]
 pub struct Resized {
     /// How many buffers were released, which are all that were lent; or `None` if the queue has not
@@ -106,6 +110,28 @@ impl<B: Buffer> Virtqueue<B> {
     ///
     /// There is nothing to do if the ring has that size.
     pub fn resize(&mut self, size: u32) -> Resized {
+        self.reset_with("ring", |raw, recycle, recycled| {
+            // SAFETY: By the requirements of `reset_with`. The core makes the new ring first; the point of no return is its reset
+            // of the queue.
+            unsafe { bindings::virtqueue_resize(raw, size, recycle, recycled) }
+        })
+    }
+
+    /// Resets the queue: what is lent is released, and the ring keeps its size. See [`resize`](Self::resize). C function:
+    /// `virtqueue_reset()`.
+    pub fn reset(&mut self) -> Resized {
+        self.reset_with("queue reset", |raw, recycle, recycled| {
+            // SAFETY: By the requirements of `reset_with`.
+            unsafe { bindings::virtqueue_reset(raw, recycle, recycled) }
+        })
+    }
+
+    /// Has `reset` called with the queue, which nobody else uses, and with what takes its buffers back.
+    fn reset_with(
+        &mut self,
+        point: &str,
+        reset: impl FnOnce(*mut bindings::virtqueue, Recycle, Recycled) -> c_int,
+    ) -> Resized {
         let raw = self.as_raw();
         let unchanged = |result, broken| Resized {
             released: None,
@@ -115,7 +141,7 @@ impl<B: Buffer> Virtqueue<B> {
         if self.is_broken() {
             return unchanged(Err(EIO), true);
         }
-        if let Err(error) = fault::point("ring") {
+        if let Err(error) = fault::point(point) {
             return unchanged(Err(error), false);
         }
         // SAFETY: By the type invariant the queue belongs to a set, to which `self` has a reference.
@@ -127,17 +153,10 @@ impl<B: Buffer> Virtqueue<B> {
 
         // SAFETY: This is process context. An `Armed` may have been kept, and look at the ring, until its
         // read-side section ends; none is made meanwhile, because of `&mut self`. By the type invariant the queue is valid, and
-        // `&mut self` serialises. The tokens come from a `B`.
-        //
-        // The core makes the new ring first; the point of no return is its reset of the queue. What is lent is released then.
+        // `&mut self` serialises. The tokens come from a `B`. What is lent is released when the queue has been reset.
         let (result, broken) = unsafe {
             bindings::synchronize_net();
-            let result = check(bindings::virtqueue_resize(
-                raw,
-                size,
-                Some(recycle::<B>),
-                Some(recycled),
-            ));
+            let result = check(reset(raw, Some(recycle::<B>), Some(recycled)));
             // The transport clears the field when the queue is back.
             let broken = result.is_err() && (*raw).reset;
             if broken {

@@ -53,17 +53,17 @@ pub(super) fn check(error: c_int) -> Result {
 /// # Invariants
 ///
 /// - `raw` is a queue of `set`, and this is the only handle to it.
-/// - Each token in the queue comes from a `B`. If the device writes to it, it belongs to `source`, whose memory is
-///   mapped for `dma_device`.
+/// - Each token in the queue comes from a `B`. If the device writes to it, or it was [premapped](super::OutgoingPremapped), it belongs
+///   to `source`, whose memory is mapped for `dma_device`.
 pub struct Virtqueue<B: Buffer> {
     pub(super) raw: NonNull<bindings::virtqueue>,
     /// The device that does DMA, or null if the device of the queue takes guest-physical addresses.
-    dma_device: *mut bindings::device,
+    pub(super) dma_device: *mut bindings::device,
     /// Set once. Dropped when nothing is lent any more.
-    source: Option<B::Source>,
+    pub(super) source: Option<B::Source>,
     pub(super) table: sg::Table,
-    set: Arc<Set>,
-    buffers: PhantomData<B>,
+    pub(super) set: Arc<Set>,
+    pub(super) buffers: PhantomData<B>,
 }
 
 // SAFETY: It owns buffers, which are `Send`; the queue itself may be used by any one thread at a
@@ -399,9 +399,9 @@ impl<B: Scattered> Virtqueue<B> {
     }
 }
 
-impl<B: Incoming> Virtqueue<B> {
+impl<B: Buffer<Source: Source>> Virtqueue<B> {
     /// Says what the buffers belong to that are going to be lent, which is once. The queue keeps it until it is dropped
-    /// and the device has given all of them back.
+    /// or [lets go](Self::let_go) of them, and the device has given all of them back.
     ///
     /// # Errors
     ///
@@ -416,7 +416,9 @@ impl<B: Incoming> Virtqueue<B> {
         self.source = Some(source);
         Ok(())
     }
+}
 
+impl<B: Incoming> Virtqueue<B> {
     /// Takes back the next buffer that the device has written to, with the number of bytes.
     ///
     /// # Errors
@@ -447,7 +449,7 @@ impl<B: Buffer> Virtqueue<B> {
     /// Resets the device, and releases what is lent. Returns how many buffers that were.
     // Whatever can fail while there is a queue has a path that ends here.
     #[inline(never)]
-    fn release_all(&mut self) -> u32 {
+    pub(super) fn release_all(&mut self) -> u32 {
         let mut released = 0u32;
         // Afterwards the device has no access to any buffer, and no callback is running.
         self.set.device().reset();

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Lending memory by its DMA addresses, which somebody else has mapped.
+
+use super::{
+    virtqueue::check,
+    Buffer,
+    Outgoing,
+    OutgoingPremapped,
+    Premapped,
+    Rejected,
+    Virtqueue, //
+};
+use crate::bindings;
+use dma::DmaDevice;
+use kernel::prelude::*;
+
+impl<B: Buffer> Virtqueue<B> {
+    /// The device that memory has to be mapped for which is lent by its DMA address: that which does DMA for the queue, or else the
+    /// virtio device itself, of which the queue takes what is mapped one to one.
+    pub fn mapping_device(&self) -> DmaDevice<'_> {
+        let device = self.dma_device();
+        match device.attached() {
+            // SAFETY: By the type invariant the virtio device is valid, and it is bound as long as there is a hold on it. It is on no bus
+            // with an IOMMU, and no driver maps memory for it: DMA is a matter of its parent.
+            Some(attached) if device.as_raw().is_null() => unsafe {
+                DmaDevice::direct(attached.as_raw(), attached)
+            },
+            _ => device,
+        }
+    }
+}
+
+impl<B: Premapped> Virtqueue<B> {
+    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
+    /// [`lend_from`](Self::lend_from).
+    #[inline]
+    pub fn add_premapped(&mut self, buffer: B) -> Result<(), Rejected<B>> {
+        if !self
+            .source
+            .as_ref()
+            .is_some_and(|source| buffer.is_of(source))
+        {
+            return Err(Rejected {
+                buffer,
+                error: EINVAL,
+            });
+        }
+        let (address, capacity) = (buffer.dma_address(), buffer.capacity());
+        let (token, context) = buffer.into_token();
+        // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at the address, for the device
+        // that its source is mapped for, which is that of the queue.
+        let result = check(unsafe {
+            bindings::virtqueue_add_inbuf_dma(
+                self.raw.as_ptr(),
+                address,
+                capacity,
+                token.as_ptr(),
+                context,
+                bindings::GFP_ATOMIC,
+            )
+        });
+        result.map_err(|error| Rejected {
+            // SAFETY: The core did not take the token.
+            buffer: unsafe { B::reclaim(token, context, 0) },
+            error,
+        })
+    }
+}
+
+impl<B: Outgoing> Virtqueue<B> {
+    /// Lends memory that the device is to read. [`kick`](Self::kick) is owed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// It comes back as a buffer of the queue does: see [`Rejected`]. It is `EINVAL` if it is not of
+    /// [`lend_from`](Self::lend_from).
+    #[inline]
+    pub fn add_outbuf_premapped<P: OutgoingPremapped<B>>(
+        &mut self,
+        buffer: P,
+    ) -> Result<(), Rejected<B::Returned>> {
+        let is_ours = self
+            .source
+            .as_ref()
+            .is_some_and(|source| buffer.is_of(source));
+        let mapped = if is_ours {
+            buffer.map(&mut self.table)
+        } else {
+            Err(EINVAL)
+        };
+        let token = buffer.into_token();
+        // SAFETY: By the type invariant; `&mut self` serialises. The table describes memory of the queue's source by addresses
+        // of the queue's device, for which it stays mapped as long as the queue has the source.
+        let added = mapped.and_then(|mapped| unsafe {
+            check(bindings::virtqueue_add_outbuf_premapped(
+                self.raw.as_ptr(),
+                self.table.as_mut_ptr(),
+                mapped.entries(),
+                token.as_ptr(),
+                bindings::GFP_ATOMIC,
+            ))
+        });
+        added.map_err(|error| Rejected {
+            // SAFETY: The core did not take the token.
+            buffer: unsafe { B::reclaim(token) },
+            error,
+        })
+    }
+}
