@@ -23,6 +23,7 @@
 #include <net/netdev_rx_queue.h>
 #include <net/page_pool/helpers.h>
 #include <net/xdp.h>
+#include <net/xdp_sock_drv.h>
 
 /* `bindgen` drops macros that are not plain literals. */
 const unsigned char RUST_CONST_HELPER_DIM_PROFILE_RX = DIM_PROFILE_RX;
@@ -41,3 +42,5 @@ const unsigned char RUST_CONST_HELPER_NET_ADDR_RANDOM = NET_ADDR_RANDOM;
 const unsigned int RUST_CONST_HELPER_MAX_SKB_FRAGS = MAX_SKB_FRAGS;
 const unsigned int RUST_CONST_HELPER_SKB_ALIGN = SMP_CACHE_BYTES;
 const unsigned int RUST_CONST_HELPER_XDP_XMIT_FLUSH = XDP_XMIT_FLUSH;
+const unsigned int RUST_CONST_HELPER_XDP_WAKEUP_RX = XDP_WAKEUP_RX;
+const unsigned int RUST_CONST_HELPER_XDP_WAKEUP_TX = XDP_WAKEUP_TX;

@@ -25,3 +25,4 @@
 #include "virtio.c"
 #include "workqueue.c"
 #include "xdp.c"
+#include "xsk.c"

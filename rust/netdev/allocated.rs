@@ -22,6 +22,7 @@ use crate::{
     service::Service,
     stats::QueueStatOps,
     xdp,
+    xsk,
     Device,
     Driver,
     Features,
@@ -323,6 +324,7 @@ impl<T: Driver> Allocated<T> {
             let queue = NonNull::new(queue).ok_or(EINVAL)?;
             tx_slots.push(TxSlot::new(tx_napi.clone(), queue, tx), GFP_KERNEL)?;
         }
+        let pools = xsk::Bindings::new(self.max_queues())?;
         fault::point("registration")?;
 
         // SAFETY: The private area has the room and the alignment, and is not initialised. The work
@@ -337,6 +339,7 @@ impl<T: Driver> Allocated<T> {
                 service: Service::new(),
                 program: xdp::Slot::new(),
                 frame_queues: AtomicU16::new(0),
+                pools,
                 rss: self.rss,
                 cpus: cpu::Instance::new(T::OPERATIONS.cpus_changed, dev.cast()),
                 device_counters: Default::default(),

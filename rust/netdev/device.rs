@@ -16,6 +16,7 @@ use crate::{
     service::Service,
     stats::DeviceCounters,
     xdp,
+    xsk,
     Driver,
     Features,
     Locked,
@@ -54,6 +55,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) program: xdp::Slot,
     /// See [`Device::frame_queues`].
     pub(crate) frame_queues: AtomicU16,
+    pub(crate) pools: xsk::Bindings,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Instance,
     /// Populated while the lock of the device is held.

@@ -41,6 +41,7 @@ pub mod stats;
 mod vlan;
 mod watchdog;
 mod xdp;
+mod xsk;
 
 pub use self::{
     allocated::{
@@ -89,6 +90,7 @@ pub use self::{
     queue::{
         Done,
         RxAccess,
+        RxLent,
         RxPaused,
         RxPoll,
         TxAccess,
@@ -127,6 +129,19 @@ pub use self::{
         XdpFeatures,
         XdpFrame,
         XdpRoom, //
+    },
+    xsk::{
+        Xsk,
+        XskBuff,
+        XskChunk,
+        XskDesc,
+        XskPool,
+        XskSent,
+        XskSetup,
+        XskSource,
+        XskTaken,
+        XskTx,
+        XskVerdict, //
     },
 };
 

@@ -11,6 +11,7 @@ use crate::{
         RxReported,
         TxReported, //
     },
+    xsk,
     Device,
     Driver, //
 };
@@ -27,6 +28,7 @@ pub struct Operations<T: Driver> {
     pub(crate) rx_reported: Option<Reported<T, RxReported>>,
     pub(crate) tx_reported: Option<Reported<T, TxReported>>,
     pub(crate) service: Option<fn(&Device<T>)>,
+    pub(crate) xsk: Option<xsk::Setup<T>>,
     pub(crate) cpus_changed: Option<cpu::Callback>,
 }
 
@@ -45,6 +47,7 @@ impl<T: Driver> Operations<T> {
             rx_reported: None,
             tx_reported: None,
             service: None,
+            xsk: None,
             cpus_changed: None,
         }
     }

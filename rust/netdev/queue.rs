@@ -12,6 +12,7 @@ mod tx;
 pub use self::{
     done::Done,
     pause::{
+        RxLent,
         RxPaused,
         TxPaused, //
     },

@@ -37,7 +37,12 @@ pub use self::{
     program::Program, //
 };
 pub(crate) use self::{
-    program::Slot,
+    metadata::Hash,
+    program::{
+        decide,
+        Decision,
+        Slot, //
+    },
     rxq::RxqInfo, //
 };
 
@@ -58,6 +63,9 @@ impl XdpFeatures {
     pub const NDO_XMIT_SG: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_NDO_XMIT_SG);
     /// Programs may have packets of several buffers.
     pub const RX_SG: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_RX_SG);
+
+    /// Receives into memory of user space, and sends from there.
+    pub const XSK_ZEROCOPY: Self = Self(bindings::netdev_xdp_act_NETDEV_XDP_ACT_XSK_ZEROCOPY);
 
     /// These and `others`.
     pub const fn and(self, others: Self) -> Self {

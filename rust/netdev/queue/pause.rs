@@ -29,6 +29,16 @@ pub struct RxPaused<'a, T: Driver> {
     pub polled: bool,
 }
 
+/// What there is of a receive queue beside its state, while that is lent by value.
+pub struct RxLent<'a, T: Driver> {
+    /// The counters.
+    pub stats: &'a T::RxStats,
+    /// The proof that nobody else has the queue.
+    pub owner: Exclusive<'a>,
+    /// Whether the queue is polled afterwards, as it is while the interface is up.
+    pub polled: bool,
+}
+
 /// A transmit queue that is paused. Nobody polls it, and packets stay with the stack.
 pub struct TxPaused<'a, T: Driver> {
     /// The driver's state.
@@ -58,6 +68,32 @@ impl<T: Driver> Locked<'_, T> {
     ///
     /// `EINVAL` if there is no queue `index`; `EBUSY` if it is paused already.
     pub fn pause_rx<R>(&self, index: u16, action: impl FnOnce(RxPaused<'_, T>) -> R) -> Result<R> {
+        self.exchange_rx(index, |mut state, lent| {
+            let RxLent {
+                stats,
+                owner,
+                polled,
+            } = lent;
+            let result = action(RxPaused {
+                state: &mut state,
+                stats,
+                owner,
+                polled,
+            });
+            (state, result)
+        })
+    }
+
+    /// As [`pause_rx`](Self::pause_rx), but `action` gets the state by value, and says what is put into its place.
+    ///
+    /// # Errors
+    ///
+    /// As for [`pause_rx`](Self::pause_rx).
+    pub fn exchange_rx<R>(
+        &self,
+        index: u16,
+        action: impl FnOnce(T::Rx, RxLent<'_, T>) -> (T::Rx, R),
+    ) -> Result<R> {
         let rx = self.context().rx.get(usize::from(index)).ok_or(EINVAL)?;
         let polled = rx.slot.life(self) == Life::Running;
 
@@ -69,9 +105,7 @@ impl<T: Driver> Locked<'_, T> {
             }
             rx.slot.replace(None)
         };
-        let mut state = state.ok_or(EBUSY)?;
-        let result = action(RxPaused {
-            state: &mut state,
+        let lent = RxLent {
             stats: RxSlot::stats(rx),
             owner: Exclusive {
                 napi: rx.napi(),
@@ -79,7 +113,8 @@ impl<T: Driver> Locked<'_, T> {
                 has_program: self.has_program(),
             },
             polled,
-        });
+        };
+        let (state, result) = action(state.ok_or(EBUSY)?, lent);
         // SAFETY: As above. The queue is lent.
         unsafe {
             rx.slot.replace(Some(state));

@@ -325,6 +325,19 @@ impl<'a, T: Driver> TxPoll<'a, T> {
         self.guard.access()
     }
 
+    /// How many packets may be sent at most for those who poll the queue: not 0.
+    #[inline]
+    pub fn budget(&self) -> u32 {
+        // CAST: It is positive.
+        self.guard.budget as u32
+    }
+
+    /// Wants to be polled again: the budget has been used up.
+    #[inline]
+    pub fn again(self) -> Done<'a> {
+        Done::new(self.guard.budget)
+    }
+
     /// Has the interrupt of the queue asked for, and gives up the queue and its lock.
     #[inline]
     pub fn complete(self) -> Done<'a> {

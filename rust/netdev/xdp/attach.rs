@@ -98,8 +98,15 @@ impl<T: Xdp> Ops<T> {
         let (device, rtnl) = unsafe { Self::locked(dev) };
         // SAFETY: By the requirement of this function.
         let (program, extack) = unsafe {
-            if (*bpf).command != bindings::bpf_netdev_command_XDP_SETUP_PROG {
-                return EINVAL.to_errno();
+            match (*bpf).command {
+                bindings::bpf_netdev_command_XDP_SETUP_PROG => {}
+                bindings::bpf_netdev_command_XDP_SETUP_XSK_POOL => {
+                    let fields = &(*bpf).__bindgen_anon_1.xsk;
+                    return T::OPERATIONS.xsk.map_or(EINVAL.to_errno(), |setup| {
+                        setup(&device, fields.pool, fields.queue_id, &rtnl)
+                    });
+                }
+                _ => return EINVAL.to_errno(),
             }
             let fields = &(*bpf).__bindgen_anon_1.__bindgen_anon_1;
             (fields.prog, fields.extack)

@@ -7,6 +7,10 @@ use super::{
         Hash,
         HashType, //
     },
+    program::{
+        decide,
+        Decision, //
+    },
     Program,
     XdpFrame, //
 };
@@ -21,8 +25,7 @@ use crate::{
 use core::{
     ffi::c_void,
     marker::PhantomData,
-    mem::ManuallyDrop,
-    ptr::NonNull, //
+    mem::ManuallyDrop, //
 };
 
 /// Room for what is known of a packet while a program has it: see [`XdpBuff::new`].
@@ -217,39 +220,19 @@ impl<'poll> XdpBuff<'poll> {
     /// Has `program` decide. The stack is told of what it has failed at (`xdp_exception`).
     #[inline(always)]
     pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> Verdict<'poll> {
-        let (prog, dev) = (program.as_raw(), polling.napi().dev());
-        // SAFETY: The program is valid, and this is the poll function of the queue, in softirq context. By the type invariant it
-        // gets a valid buffer, and leaves one.
-        let action = unsafe { bindings::bpf_prog_run_xdp(prog, &mut self.inner.raw) };
-        match action {
-            bindings::xdp_action_XDP_PASS => return Verdict::Pass(self),
-            bindings::xdp_action_XDP_DROP => return Verdict::Dropped,
-            bindings::xdp_action_XDP_TX => {
-                // SAFETY: The buffer is valid. The frame takes it over.
-                let frame = unsafe { bindings::xdp_convert_buff_to_frame(&mut self.inner.raw) };
-                if let Some(frame) = NonNull::new(frame) {
-                    core::mem::forget(self);
-                    // SAFETY: It is new.
-                    return Verdict::Tx(unsafe { XdpFrame::from_raw(frame) });
-                }
+        // SAFETY: By the type invariant; what becomes of the buffer is what is done with it here.
+        match unsafe { decide(&mut self.inner.raw, program, polling) } {
+            Decision::Pass => Verdict::Pass(self),
+            Decision::Dropped => Verdict::Dropped,
+            Decision::Tx(frame) => {
+                core::mem::forget(self);
+                Verdict::Tx(frame)
             }
-            bindings::xdp_action_XDP_REDIRECT => {
-                // SAFETY: As above. Where it succeeds, the buffer has passed on. `RxPoll` flushes what has been redirected.
-                if unsafe { bindings::xdp_do_redirect(dev, &mut self.inner.raw, prog) } == 0 {
-                    core::mem::forget(self);
-                    polling.redirected.set(true);
-                    return Verdict::Redirected;
-                }
-                // It has left a trace.
-                return Verdict::Dropped;
+            Decision::Redirected => {
+                core::mem::forget(self);
+                Verdict::Redirected
             }
-            bindings::xdp_action_XDP_ABORTED => {}
-            // SAFETY: Device and program are valid.
-            _ => unsafe { bindings::bpf_warn_invalid_xdp_action(dev, prog, action) },
         }
-        // SAFETY: As above.
-        unsafe { bindings::trace_xdp_exception(dev, prog, action) };
-        Verdict::Dropped
     }
 
     /// Makes a packet for the stack, with what the program has put in front of it (`bpf_xdp_adjust_meta`). None if there is

@@ -38,7 +38,7 @@ impl BitOr for HashType {
 
 /// The hash of a packet, of which there may be none.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Hash {
+pub(crate) struct Hash {
     value: u32,
     /// 0 if there is none.
     kind: bindings::xdp_rss_hash_type,
@@ -46,7 +46,7 @@ pub(super) struct Hash {
 
 impl Hash {
     #[inline]
-    pub(super) fn of(value: u32, kind: HashType) -> Self {
+    pub(crate) fn of(value: u32, kind: HashType) -> Self {
         Self {
             value,
             kind: kind.0,
@@ -72,7 +72,7 @@ impl<T: Xdp> Allocated<T> {
 /// # Safety
 ///
 /// `context` is what the program has been run with, and the others are valid for writes. A program that may call this has been
-/// loaded for a device of this crate, and is run by that device only: with a [`Buff`].
+/// loaded for a device of this crate, and is run by that device only: with a [`Buff`], or with what begins like one.
 unsafe extern "C" fn rx_hash(
     context: *const bindings::xdp_md,
     value: *mut u32,

@@ -2,7 +2,11 @@
 
 //! Programs, and the place of the one that a device has.
 
-use crate::bindings;
+use super::XdpFrame;
+use crate::{
+    bindings,
+    Polling, //
+};
 use core::{
     marker::PhantomData,
     ptr::{
@@ -53,6 +57,63 @@ impl Program<'_> {
         // SAFETY: By the type invariant.
         unsafe { bindings::bpf_prog_has_frags(self.as_raw()) }
     }
+}
+
+/// What a program has decided about a packet.
+pub(crate) enum Decision {
+    /// The stack is to have it (`XDP_PASS`). The buffer stays with the caller.
+    Pass,
+    /// It is to be sent back (`XDP_TX`). The frame has taken over the buffer.
+    Tx(XdpFrame),
+    /// It has been sent elsewhere (`XDP_REDIRECT`), with the buffer.
+    Redirected,
+    /// It is dropped. The buffer stays with the caller.
+    Dropped,
+}
+
+/// Has `program` decide about the packet in `xdp`. The stack is told of what it has failed at (`xdp_exception`).
+///
+/// # Safety
+///
+/// `xdp` is what the programs of the device are run with, and valid; its buffer is owned. This is the poll function of the queue
+/// that `xdp` says it is of.
+#[inline(always)]
+pub(crate) unsafe fn decide(
+    xdp: *mut bindings::xdp_buff,
+    program: &Program<'_>,
+    polling: &Polling<'_>,
+) -> Decision {
+    let (prog, dev) = (program.as_raw(), polling.napi().dev());
+    // SAFETY: The program is valid, and this is the poll function of the queue, in softirq context. By the requirement of this function
+    // it gets a valid buffer, and leaves one.
+    let action = unsafe { bindings::bpf_prog_run_xdp(prog, xdp) };
+    match action {
+        bindings::xdp_action_XDP_PASS => return Decision::Pass,
+        bindings::xdp_action_XDP_DROP => return Decision::Dropped,
+        bindings::xdp_action_XDP_TX => {
+            // SAFETY: The buffer is valid. The frame takes it over.
+            let frame = unsafe { bindings::xdp_convert_buff_to_frame(xdp) };
+            if let Some(frame) = NonNull::new(frame) {
+                // SAFETY: It is new.
+                return Decision::Tx(unsafe { XdpFrame::from_raw(frame) });
+            }
+        }
+        bindings::xdp_action_XDP_REDIRECT => {
+            // SAFETY: As above. Where it succeeds, the buffer has passed on. `RxPoll` flushes what has been redirected.
+            if unsafe { bindings::xdp_do_redirect(dev, xdp, prog) } == 0 {
+                polling.redirected.set(true);
+                return Decision::Redirected;
+            }
+            // It has left a trace.
+            return Decision::Dropped;
+        }
+        bindings::xdp_action_XDP_ABORTED => {}
+        // SAFETY: Device and program are valid.
+        _ => unsafe { bindings::bpf_warn_invalid_xdp_action(dev, prog, action) },
+    }
+    // SAFETY: As above.
+    unsafe { bindings::trace_xdp_exception(dev, prog, action) };
+    Decision::Dropped
 }
 
 /// The place of the program of a device.

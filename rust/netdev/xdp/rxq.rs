@@ -14,11 +14,11 @@ use kernel::{
     types::Opaque, //
 };
 
-/// `struct xdp_rxq_info` of a queue whose buffers come from a page_pool.
+/// `struct xdp_rxq_info` of a queue whose buffers come from a page_pool, or from a pool of AF_XDP.
 ///
 /// # Invariants
 ///
-/// It is registered, for buffers of a page_pool, of which it is a user.
+/// It is registered: for buffers of a page_pool, of which it is a user, or for those of a pool of AF_XDP.
 pub(crate) struct RxqInfo(KBox<Opaque<bindings::xdp_rxq_info>>);
 
 impl RxqInfo {
@@ -38,6 +38,22 @@ impl RxqInfo {
                 napi.index().into(),
                 pool.as_ptr(),
             )
+        })?;
+        // INVARIANT: It has just been registered.
+        Ok(Self(info))
+    }
+
+    /// Registers the queue of `napi`, whose buffers come from a pool of AF_XDP. Process context. May sleep.
+    ///
+    /// # Safety
+    ///
+    /// The network device of `napi` is there for as long as the value.
+    pub(crate) unsafe fn for_xsk(napi: &Napi) -> Result<Self> {
+        fault::point("XSK queue")?;
+        let info = KBox::new(Opaque::zeroed(), GFP_KERNEL)?;
+        // SAFETY: It is zeroed, and has an address that does not change. The rest is the requirement of this function.
+        to_result(unsafe {
+            bindings::xdp_rxq_info_reg_xsk(info.get(), napi.dev(), napi.index().into())
         })?;
         // INVARIANT: It has just been registered.
         Ok(Self(info))

@@ -9,6 +9,7 @@ mod average;
 mod control;
 mod framing;
 mod gso;
+mod order;
 mod reply;
 mod rss;
 mod statistics;

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/dma-map-ops.h>
+#include <linux/dma-mapping.h>
+#include <linux/mm.h>
+#include <linux/skbuff.h>
+#include <net/xdp_sock_drv.h>
+
+/* What is kept for a driver lies right behind the part that programs see: see rust/netdev/xsk/buff.rs. */
+static_assert(offsetof(struct xdp_buff_xsk, cb) == sizeof(struct xdp_buff));
+static_assert(XSK_PRIV_MAX >= 16);
+
+static inline struct xdp_buff_xsk *to_xsk(struct xdp_buff *xdp)
+{
+	return container_of(xdp, struct xdp_buff_xsk, xdp);
+}
+
+/* Registers @rxq, which is zeroed, for the receive queue @index of @dev, whose buffers come from a pool. */
+__rust_helper int rust_helper_xdp_rxq_info_reg_xsk(struct xdp_rxq_info *rxq, struct net_device *dev,
+						   u32 index)
+{
+	int err = xdp_rxq_info_reg(rxq, dev, index, 0);
+
+	if (err)
+		return err;
+
+	err = xdp_rxq_info_reg_mem_model(rxq, MEM_TYPE_XSK_BUFF_POOL, NULL);
+	if (err)
+		xdp_rxq_info_unreg(rxq);
+	return err;
+}
+
+/* Whether all that has been mapped is where the CPU finds it too. */
+static bool xsk_pool_is_direct(const struct xsk_buff_pool *pool)
+{
+	u32 i;
+
+	for (i = 0; i < pool->dma_pages_cnt; i++)
+		if ((pool->dma_pages[i] & ~XSK_NEXT_PG_CONTIG_MASK) !=
+		    page_to_phys(pool->umem->pgs[i]))
+			return false;
+	return true;
+}
+
+/*
+ * Maps the memory of @pool for @dev, and @len bytes of zeroes, which nobody writes to. If @direct says so, each page has to be
+ * mapped to its own address, and @dev is one that nobody else maps memory for: it gets a mask here, and keeps it.
+ */
+__rust_helper int rust_helper_xsk_pool_dma_map(struct xsk_buff_pool *pool, struct device *dev,
+					       bool direct, u32 len, dma_addr_t *zeroes)
+{
+	int err = 0;
+
+	if (direct) {
+		if (get_dma_ops(dev))
+			return -EOPNOTSUPP;
+		err = dma_coerce_mask_and_coherent(dev, DMA_BIT_MASK(64));
+	}
+	if (!err)
+		err = xsk_pool_dma_map(pool, dev, 0);
+	if (!err) {
+		*zeroes = dma_map_page(dev, ZERO_PAGE(0), 0, len, DMA_TO_DEVICE);
+		if (dma_mapping_error(dev, *zeroes)) {
+			err = -ENOMEM;
+		} else if (direct && (!xsk_pool_is_direct(pool) ||
+				      *zeroes != page_to_phys(ZERO_PAGE(0)))) {
+			dma_unmap_page(dev, *zeroes, len, DMA_TO_DEVICE);
+			err = -EOPNOTSUPP;
+		}
+		if (err)
+			xsk_pool_dma_unmap(pool, 0);
+	}
+	return err;
+}
+
+__rust_helper void rust_helper_xsk_pool_dma_unmap(struct xsk_buff_pool *pool, struct device *dev,
+						  u32 len, dma_addr_t zeroes)
+{
+	dma_unmap_page(dev, zeroes, len, DMA_TO_DEVICE);
+	xsk_pool_dma_unmap(pool, 0);
+}
+
+__rust_helper u32 rust_helper_xsk_pool_headroom(struct xsk_buff_pool *pool)
+{
+	return xsk_pool_get_headroom(pool);
+}
+
+__rust_helper u32 rust_helper_xsk_pool_frame_size(struct xsk_buff_pool *pool)
+{
+	return xsk_pool_get_rx_frame_size(pool);
+}
+
+__rust_helper u32 rust_helper_xsk_pool_heads(const struct xsk_buff_pool *pool)
+{
+	return pool->heads_cnt;
+}
+
+__rust_helper struct xdp_buff *rust_helper_xsk_pool_head(struct xsk_buff_pool *pool, u32 index)
+{
+	return &pool->heads[index].xdp;
+}
+
+/* Where the data of a buffer begins, for the device. */
+__rust_helper dma_addr_t rust_helper_xsk_buff_dma(const struct xdp_buff *xdp)
+{
+	return xsk_buff_xdp_get_dma((struct xdp_buff *)xdp);
+}
+
+__rust_helper void rust_helper_xsk_buff_free(struct xdp_buff *xdp)
+{
+	xsk_buff_free(xdp);
+}
+
+/* A packet of @len bytes, which begins @back bytes into the headroom. */
+__rust_helper void rust_helper_xsk_buff_set_size(struct xdp_buff *xdp, u32 back, u32 len)
+{
+	xsk_buff_set_size(xdp, len);
+	xdp->data -= back;
+	xdp->data_meta -= back;
+	xdp->data_end -= back;
+}
+
+/*
+ * Shows the CPU the @len bytes that the device has written, of which @lead lie before the data. The core's function leaves
+ * these out.
+ */
+__rust_helper void rust_helper_xsk_buff_sync_for_cpu(struct xdp_buff *xdp, u32 lead, u32 len)
+{
+	dma_sync_single_for_cpu(to_xsk(xdp)->pool->dev, to_xsk(xdp)->dma - lead, len,
+				DMA_BIDIRECTIONAL);
+}
+
+/* An skb with a copy of a packet, and of what a program has put in front of it. */
+__rust_helper struct sk_buff *rust_helper_napi_copy_xsk_skb(struct napi_struct *napi,
+							    const struct xdp_buff *xdp)
+{
+	u32 metasize = xdp->data - xdp->data_meta, size = xdp->data_end - xdp->data_meta;
+	struct sk_buff *skb = napi_alloc_skb(napi, size);
+
+	if (unlikely(!skb))
+		return NULL;
+
+	skb_mark_for_recycle(skb);
+	skb_put_data(skb, xdp->data_meta, size);
+	if (metasize) {
+		__skb_pull(skb, metasize);
+		skb_metadata_set(skb, metasize);
+	}
+	return skb;
+}
+
+/* The descriptor @index of those that have been peeked: its address for the device, which can read it now, and its length. */
+__rust_helper dma_addr_t rust_helper_xsk_tx_desc(struct xsk_buff_pool *pool, u32 index, u32 *len)
+{
+	const struct xdp_desc *desc = &pool->tx_descs[index];
+	dma_addr_t addr = xsk_buff_raw_get_dma(pool, desc->addr);
+
+	*len = desc->len;
+	xsk_buff_raw_dma_sync_for_device(pool, addr, desc->len);
+	return addr;
+}

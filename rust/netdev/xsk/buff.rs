@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet that has been received into a chunk.
+
+use super::XskPool;
+use crate::{
+    bindings,
+    xdp::{
+        decide,
+        Decision,
+        Hash, //
+    },
+    HashType,
+    Polling,
+    PoolBuffer,
+    Program,
+    RxSkb,
+    XdpFrame, //
+};
+use core::{
+    mem::{
+        offset_of,
+        size_of, //
+    },
+    ptr::NonNull,
+    sync::atomic::{
+        AtomicBool,
+        Ordering::Relaxed, //
+    },
+};
+use dma::Incoming;
+
+/// A buffer of a pool (`struct xdp_buff_xsk`), as far as it concerns a driver. It begins as what all programs of a device are
+/// run with.
+#[repr(C)]
+pub(super) struct Head {
+    pub(super) raw: bindings::xdp_buff,
+    hash: Hash,
+    /// Whether a queue has let go of it, and the pool does not know yet.
+    returned: AtomicBool,
+}
+
+// The rest of it is `cb`, of which the C helpers say that it has 16 bytes.
+const _: () = {
+    assert!(offset_of!(Head, hash) == size_of::<bindings::xdp_buff>());
+    assert!(offset_of!(Head, returned) < size_of::<bindings::xdp_buff>() + 16);
+};
+
+impl Head {
+    /// Notes that a queue has let go of a buffer. Any context.
+    ///
+    /// # Safety
+    ///
+    /// It is one of a pool that is open.
+    pub(super) unsafe fn give_back(head: NonNull<Self>) {
+        // SAFETY: By the requirement of this function.
+        let returned = unsafe { &*core::ptr::addr_of!((*head.as_ptr()).returned) };
+        returned.store(true, Relaxed);
+    }
+
+    /// Whether a queue has let go of a buffer since this was asked last.
+    ///
+    /// # Safety
+    ///
+    /// As for [`give_back`](Self::give_back).
+    pub(super) unsafe fn take_returned(head: NonNull<Self>) -> bool {
+        // SAFETY: By the requirement of this function.
+        let returned = unsafe { &*core::ptr::addr_of!((*head.as_ptr()).returned) };
+        returned.load(Relaxed) && returned.swap(false, Relaxed)
+    }
+}
+
+/// A packet in a chunk of a pool, on its way through a program.
+///
+/// One that is dropped goes back to its pool.
+///
+/// # Invariants
+///
+/// `head` is a buffer of the pool, which is owned, as is the queue of the pool. Its data lies in the chunk, with `lead` bytes in
+/// front of where it starts.
+pub struct XskBuff<'poll> {
+    head: NonNull<Head>,
+    lead: u32,
+    /// Nobody else uses the pool meanwhile.
+    _pool: &'poll mut XskPool,
+}
+
+/// What has become of a packet.
+pub enum XskVerdict<'poll> {
+    /// The stack is to have it (`XDP_PASS`).
+    Pass(XskBuff<'poll>),
+    /// It is to be sent back (`XDP_TX`): a copy.
+    Tx(XdpFrame),
+    /// It has been sent elsewhere (`XDP_REDIRECT`), to a socket mostly.
+    Redirected,
+    /// It has been dropped: by the program, or since it could not be sent, or since the program has failed.
+    Dropped,
+}
+
+impl<'poll> XskBuff<'poll> {
+    /// The packet of `len` bytes in `head` that starts `back` bytes before the data of a buffer does, with `lead` bytes in front.
+    ///
+    /// # Safety
+    ///
+    /// `head` is a buffer of the pool, and owned. The chunk has `back + lead` bytes in front of the data, and `len - back` bytes
+    /// of it. The caller owns the queue of the pool, for the lifetime.
+    #[inline]
+    pub(super) unsafe fn new(
+        head: NonNull<Head>,
+        back: u32,
+        lead: u32,
+        len: u32,
+        pool: &'poll mut XskPool,
+    ) -> Self {
+        // SAFETY: By the requirement of this function.
+        unsafe {
+            bindings::xsk_buff_set_size(head.as_ptr().cast(), back, len);
+            (*head.as_ptr()).hash = Hash::default();
+        }
+        // INVARIANT: By the requirement of this function.
+        Self {
+            head,
+            lead,
+            _pool: pool,
+        }
+    }
+
+    #[inline]
+    fn as_raw(&self) -> *mut bindings::xdp_buff {
+        self.head.as_ptr().cast()
+    }
+
+    /// The length of the packet, in bytes.
+    #[inline]
+    fn len(&self) -> u32 {
+        // SAFETY: By the type invariant.
+        let (start, end) = unsafe { ((*self.as_raw()).data, (*self.as_raw()).data_end) };
+        // CAST: A chunk is not longer.
+        end.addr().wrapping_sub(start.addr()) as u32
+    }
+
+    /// Copies the first bytes that the device has written: those in front of the packet, and some of the packet.
+    ///
+    /// User space and the device may still write to them, so they are looked at in the copy. Returns `None` if there are fewer.
+    #[inline]
+    pub fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
+        if N > self.lead.saturating_add(self.len()) as usize {
+            return None;
+        }
+        // SAFETY: By the type invariant the memory is there. It is user space's, which may change it meanwhile: any bytes will do.
+        unsafe {
+            let start = (*self.as_raw()).data.wrapping_byte_sub(self.lead as usize);
+            Some(start.cast::<[u8; N]>().read_volatile())
+        }
+    }
+
+    /// Copies bytes of the packet from `skip` on to the start of `buffer`: as many as there are and fit. Returns how many.
+    pub fn copy_to(&self, buffer: &mut PoolBuffer, skip: u32) -> u32 {
+        let len = self.len().saturating_sub(skip).min(buffer.capacity());
+        // SAFETY: By the type invariant the packet has these bytes; the fragment is owned, and has as many.
+        unsafe {
+            let from = (*self.as_raw()).data.wrapping_byte_add(skip as usize);
+            core::ptr::copy_nonoverlapping(
+                from.cast::<u8>(),
+                buffer.data().cast::<u8>(),
+                len as usize,
+            );
+        }
+        len
+    }
+
+    /// Lets programs know the hash of the packet.
+    #[inline]
+    pub fn set_hash(&mut self, value: u32, kind: HashType) {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.head.as_ptr()).hash = Hash::of(value, kind) };
+    }
+
+    /// Has `program` decide. The stack is told of what it has failed at (`xdp_exception`).
+    ///
+    /// A packet that goes to a socket of the pool takes its chunk with it. What is sent elsewhere is a copy.
+    #[inline]
+    pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> XskVerdict<'poll> {
+        // SAFETY: By the type invariant; what becomes of the buffer is what is done with it here. Of one that could not be
+        // redirected the stack may have disposed already, which can be done again.
+        match unsafe { decide(self.as_raw(), program, polling) } {
+            Decision::Pass => XskVerdict::Pass(self),
+            Decision::Dropped => XskVerdict::Dropped,
+            Decision::Tx(frame) => {
+                core::mem::forget(self);
+                XskVerdict::Tx(frame)
+            }
+            Decision::Redirected => {
+                core::mem::forget(self);
+                XskVerdict::Redirected
+            }
+        }
+    }
+
+    /// Makes a packet for the stack: a copy, with what the program has put in front of it (`bpf_xdp_adjust_meta`). None if
+    /// there is no memory.
+    #[inline]
+    pub fn to_skb(&self, polling: &Polling<'_>) -> Option<RxSkb> {
+        // SAFETY: By the type invariant. The poll function of the context is running.
+        unsafe {
+            let napi = polling.napi().as_raw();
+            RxSkb::new(bindings::napi_copy_xsk_skb(napi, self.as_raw()))
+        }
+    }
+}
+
+impl Drop for XskBuff<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe { bindings::xsk_buff_free(self.as_raw()) }
+    }
+}
