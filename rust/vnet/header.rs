@@ -18,7 +18,8 @@ use netdev::{
     PoolBuffer,
     RxSkb,
     SkBuff,
-    XdpBuff, //
+    XdpBuff,
+    XskBuff, //
 };
 
 /// Hands a packet, which starts with an Ethernet header, to the stack, as `header` describes it.
@@ -71,11 +72,19 @@ impl Header {
     /// follow.
     #[inline]
     pub fn read(buffer: &PoolBuffer) -> Option<Self> {
-        let bytes: [u8; size_of::<RawHeader>()] = buffer.copy_start()?;
+        Some(Self::from_bytes(buffer.copy_start()?))
+    }
+
+    /// As [`read`](Self::read), of a packet in a chunk of AF_XDP, in front of which the header is.
+    #[inline]
+    pub fn read_xsk(buffer: &XskBuff<'_>) -> Option<Self> {
+        Some(Self::from_bytes(buffer.copy_start()?))
+    }
+
+    #[inline]
+    fn from_bytes(bytes: [u8; size_of::<RawHeader>()]) -> Self {
         // SAFETY: All fields are integers, for which any bytes are valid; the size is the same.
-        Some(Self(unsafe {
-            core::mem::transmute::<[u8; size_of::<RawHeader>()], RawHeader>(bytes)
-        }))
+        Self(unsafe { core::mem::transmute::<[u8; size_of::<RawHeader>()], RawHeader>(bytes) })
     }
 
     /// The number of buffers that the packet takes. It is what the device says: any number.
@@ -101,12 +110,34 @@ impl Header {
     /// Lets an XDP program know the hash that the device reports, if that is wanted.
     #[inline]
     pub fn tell_hash(&self, packet: &mut XdpBuff<'_>, polling: &Polling<'_>, framing: &Framing) {
-        if !framing.hash || !polling.features().contains(Features::RXHASH) {
-            return;
-        }
-        if let Some((value, kind)) = hash_for_program(&self.0.hash_hdr) {
+        if let Some((value, kind)) = self.hash_for_program(polling, framing) {
             packet.set_hash(value, kind);
         }
+    }
+
+    /// As [`tell_hash`](Self::tell_hash), of a packet in a chunk of AF_XDP.
+    #[inline]
+    pub fn tell_hash_xsk(
+        &self,
+        packet: &mut XskBuff<'_>,
+        polling: &Polling<'_>,
+        framing: &Framing,
+    ) {
+        if let Some((value, kind)) = self.hash_for_program(polling, framing) {
+            packet.set_hash(value, kind);
+        }
+    }
+
+    #[inline]
+    fn hash_for_program(
+        &self,
+        polling: &Polling<'_>,
+        framing: &Framing,
+    ) -> Option<(u32, HashType)> {
+        if !framing.hash || !polling.features().contains(Features::RXHASH) {
+            return None;
+        }
+        hash_for_program(&self.0.hash_hdr)
     }
 
     /// Gives `frame` the hash that the device reports, if that is wanted.

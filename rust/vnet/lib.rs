@@ -25,6 +25,7 @@ mod gso;
 mod header;
 mod packet;
 mod skb;
+mod xsk;
 
 pub use self::{
     armed::Armed,
@@ -43,6 +44,7 @@ pub use self::{
         SentFrame, //
     },
     skb::features_check,
+    xsk::XskPacket,
 };
 
 use framing::{

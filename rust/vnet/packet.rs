@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is sent: packets of the stack, and frames of XDP.
+//! What is sent: packets of the stack, frames of XDP, and packets of AF_XDP sockets.
 //!
-//! Both go through the same virtqueues. The lowest bit of a token tells them apart, as with C (`VIRTIO_XDP_FLAG`).
+//! All go through the same virtqueues. The lowest bits of a token tell them apart, as with C.
 
 use super::{
     frame::FramePacket,
     skb::SkbPacket,
+    xsk::XSK,
     Framing, //
 };
 use core::{
@@ -24,10 +25,12 @@ use netdev::{
     DropReason,
     SkBuff,
     XdpFrame,
+    XskSent,
+    XskSource,
     SKB_SEGMENTS, //
 };
 
-/// The bit that is set in the token of a frame: both kinds are aligned to more.
+/// The bit that is set in the token of a frame: packets and frames are aligned to more.
 const FRAME: usize = 1;
 
 /// A packet to be sent, with its header.
@@ -44,6 +47,8 @@ pub enum Sent {
     Skb(SkBuff),
     /// A frame of XDP.
     Frame(SentFrame),
+    /// A packet of an AF_XDP socket.
+    Xsk(XskSent),
 }
 
 impl Sent {
@@ -53,6 +58,8 @@ impl Sent {
         match self {
             Self::Skb(skb) => skb.drop_with(reason),
             Self::Frame(frame) => drop(frame),
+            // Its memory is user space's. Who has the queue tells it, of all at once.
+            Self::Xsk(_sent) => {}
         }
     }
 }
@@ -79,8 +86,9 @@ impl Packet {
 // SAFETY: The token is the packet's reference, or the frame. While it is held, the packet's memory stays, and
 // nobody writes to it: other holders of a reference only read, or (`pktgen`) send it again, which
 // writes the same header again. A frame has no other holder.
+// What belongs to a socket stays mapped as long as the source, and is user space's, which may write to it at any time.
 unsafe impl Buffer for Packet {
-    type Source = ();
+    type Source = XskSource;
 
     const CONTEXT: bool = false;
     const SEGMENTS: usize = SKB_SEGMENTS + 1;
@@ -116,7 +124,11 @@ unsafe impl Outgoing for Packet {
 
     #[inline(always)]
     unsafe fn reclaim(token: NonNull<c_void>) -> Sent {
-        if token.addr().get() & FRAME != 0 {
+        let kind = token.addr().get() & (FRAME | XSK);
+        if kind & XSK != 0 {
+            return Sent::Xsk(super::xsk::sent(token.addr().get()));
+        }
+        if kind != 0 {
             // INVARIANT: By the requirements of this function.
             return Sent::Frame(SentFrame(token));
         }

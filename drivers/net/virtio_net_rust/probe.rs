@@ -65,7 +65,7 @@ pub(crate) fn probe(
     address::take(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
     offloads::set_features(&mut netdev, device);
-    xdp::set_features(&mut netdev, mode.is_mergeable(), device);
+    xdp::set_features(&mut netdev, &mode, device);
     if device.has(features::CTRL_VLAN) {
         netdev.filter_vlans();
     }

@@ -23,13 +23,15 @@ mod chained;
 mod mode;
 mod single;
 mod xdp;
+mod xsk;
 
 pub(crate) use self::mode::Mode;
 
 use self::{
     chained::Chained,
     mode::Kind,
-    single::Single, //
+    single::Single,
+    xsk::Xsk, //
 };
 use crate::{
     features,
@@ -40,7 +42,9 @@ use crate::{
 };
 use kernel::{
     device::Bound,
+    dma::DmaDevice,
     net::{
+        not_supported,
         Allocated,
         Arm,
         Chain,
@@ -59,6 +63,7 @@ use kernel::{
         RxSkb,
         Verdict,
         XdpRoom,
+        XskPool,
         ETH_HLEN, //
     },
     prelude::*,
@@ -92,6 +97,7 @@ pub struct Queue(Kinds);
 enum Kinds {
     Single(Single),
     Chained(Chained),
+    Xsk(Xsk),
 }
 
 /// The interrupt of a receive queue: the device has received packets. C function: `skb_recv_done()`.
@@ -225,6 +231,10 @@ impl Queue {
         match &mut self.0 {
             Kinds::Single(ring) => fill_first(ring, device, stats, owner),
             Kinds::Chained(ring) => fill_first(ring, device, stats, owner),
+            // Whether to look for more is asked by the first poll.
+            Kinds::Xsk(ring) => {
+                ring.fill(owner);
+            }
         }
     }
 
@@ -236,9 +246,47 @@ impl Queue {
         let kicked = match &mut self.0 {
             Kinds::Single(ring) => ring.queue.notify(),
             Kinds::Chained(ring) => ring.queue.notify(),
+            Kinds::Xsk(ring) => ring.queue.notify(),
         };
         if kicked {
             stats.kicks.add(1);
+        }
+    }
+
+    /// The queue with chunks of AF_XDP in its ring instead of its own buffers, from the pool that `open` gives for the device that
+    /// its memory has to be mapped for. What was in the ring is lost.
+    ///
+    /// # Errors
+    ///
+    /// `EOPNOTSUPP` if packets are received into chains; what `open` says, and what the reset of the queue has failed at. The
+    /// queue is as it was, or broken.
+    pub(crate) fn bind<R>(
+        self,
+        open: impl FnOnce(DmaDevice<'_>) -> Result<(XskPool, R)>,
+    ) -> (Self, Result<R>) {
+        let Kinds::Single(ring) = self.0 else {
+            return (self, Err(not_supported()));
+        };
+        match open(ring.queue.mapping_device()) {
+            Err(error) => (Self(Kinds::Single(ring)), Err(error)),
+            Ok((pool, result)) => match Xsk::new(ring, pool) {
+                Ok(ring) => (Self(Kinds::Xsk(ring)), Ok(result)),
+                Err((ring, resized)) => (
+                    Self(Kinds::Single(ring)),
+                    Err(resized.result.err().unwrap_or(EIO)),
+                ),
+            },
+        }
+    }
+
+    /// The queue with buffers of its own again. Returns whether it is broken, if it had others.
+    pub(crate) fn unbind(self) -> (Self, bool) {
+        match self.0 {
+            Kinds::Xsk(ring) => match ring.into_single() {
+                Ok((ring, resized)) => (Self(Kinds::Single(ring)), resized.broken),
+                Err(ring) => (Self(Kinds::Xsk(ring)), true),
+            },
+            kind => (Self(kind), false),
         }
     }
 
@@ -247,6 +295,7 @@ impl Queue {
         match &self.0 {
             Kinds::Single(ring) => ring.queue.size(),
             Kinds::Chained(ring) => ring.queue.size(),
+            Kinds::Xsk(ring) => ring.queue.size(),
         }
     }
 
@@ -255,6 +304,7 @@ impl Queue {
         match &self.0 {
             Kinds::Single(ring) => ring.queue.max_size(),
             Kinds::Chained(ring) => ring.queue.max_size(),
+            Kinds::Xsk(ring) => ring.queue.max_size(),
         }
     }
 
@@ -263,6 +313,7 @@ impl Queue {
         match &self.0 {
             Kinds::Single(ring) => ring.min_size(),
             Kinds::Chained(_) => Chain::SEGMENTS as u32,
+            Kinds::Xsk(ring) => ring.min_size(),
         }
     }
 
@@ -271,6 +322,7 @@ impl Queue {
         match &mut self.0 {
             Kinds::Single(ring) => ring.resize(size),
             Kinds::Chained(ring) => ring.resize(size),
+            Kinds::Xsk(ring) => ring.resize(size),
         }
     }
 }
@@ -283,6 +335,7 @@ impl Arm for Queue {
         match &mut self.0 {
             Kinds::Single(ring) => ring.queue.arm().into(),
             Kinds::Chained(ring) => ring.queue.arm().into(),
+            Kinds::Xsk(ring) => ring.queue.arm().into(),
         }
     }
 }
@@ -474,6 +527,7 @@ pub(crate) fn poll<'poll>(
     let received = match &mut state.0 {
         Kinds::Single(ring) => poll_ring(ring, device, stats, polling, program, budget),
         Kinds::Chained(ring) => poll_ring(ring, device, stats, polling, program, budget),
+        Kinds::Xsk(ring) => xsk::poll(ring, device, stats, polling, program, budget),
     };
     if received < budget {
         poll.complete(received)

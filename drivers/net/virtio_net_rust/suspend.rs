@@ -25,6 +25,7 @@ use crate::{
     },
     rings,
     settings,
+    xsk,
     VirtioNet, //
 };
 use kernel::{
@@ -81,6 +82,7 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
         .thaw(queues.pairs, |netdev, rtnl| {
             device.ready();
             settings::restore(netdev, rtnl);
+            xsk::restore(netdev, rtnl);
         })
         .inspect_err(|_| freeze(netdev))?;
     // The rings are as large as can be now. What cannot be done is in the log; they work all the

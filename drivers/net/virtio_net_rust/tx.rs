@@ -18,6 +18,7 @@
 
 mod orphan;
 mod xdp;
+mod xsk;
 
 pub(crate) use self::xdp::xmit_frames;
 
@@ -73,6 +74,8 @@ pub struct Queue {
     orphan: bool,
     /// How many frames of XDP the device has. Somebody else waits for their memory.
     frames: u32,
+    /// The pool of AF_XDP that packets are sent from, if there is one. Behind the virtqueue, which lets go of it first.
+    xsk: Option<xsk::Xsk>,
 }
 
 impl Queue {
@@ -82,6 +85,7 @@ impl Queue {
             queue,
             orphan: !parameters::NAPI_TX.get(),
             frames: 0,
+            xsk: None,
         }
     }
 
@@ -101,6 +105,7 @@ impl Queue {
         self.reserve = reserve(&self.queue);
         if resized.released.is_some() {
             self.frames = 0;
+            self.forget_xsk();
         }
         resized
     }
@@ -135,7 +140,7 @@ impl Queue {
 
     /// Whether nobody waits for what the device has.
     fn is_unattended(&self) -> bool {
-        self.orphan && self.frames == 0
+        self.orphan && self.frames == 0 && self.xsk.is_none()
     }
 }
 
@@ -258,8 +263,10 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
                 tx.queue.consume(skb);
             }
             Sent::Frame(frame) => xdp::returned(tx, frame),
+            Sent::Xsk(sent) => xsk::returned(tx, &sent),
         }
     }
+    tx.state.tell_xsk();
     if packets != 0 {
         // Byte queue limits need to know soon that a packet has been sent.
         if !tx.state.orphan {
@@ -274,12 +281,22 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
 }
 
 /// Polls a transmit queue. C function: `virtnet_poll_tx()`.
-pub(crate) fn poll(mut poll: TxPoll<'_, VirtioNet>) -> Done<'_> {
+pub(crate) fn poll<'poll>(shared: &Shared, mut poll: TxPoll<'poll, VirtioNet>) -> Done<'poll> {
+    let budget = poll.budget();
     let mut tx = poll.access();
 
     tx.state.queue.disable_cb();
     reclaim(&mut tx);
+    if tx.state.xsk.is_some() && xsk::send(&mut tx, shared, budget) {
+        return poll.again();
+    }
     poll.complete()
+}
+
+/// Frees what the device has taken, for netpoll, which does not own the NAPI context.
+pub(crate) fn reclaim_for_netpoll(mut tx: TxAccess<'_, VirtioNet>) {
+    reclaim(&mut tx);
+    xsk::wake(&mut tx);
 }
 
 /// Does what [`poll`] does while another queue is polled, to save an interrupt. C function:
@@ -297,6 +314,7 @@ pub(crate) fn reclaim_beside(mut tx: TxAccess<'_, VirtioNet>) {
             break;
         }
     }
+    xsk::wake(&mut tx);
 }
 
 /// The stack's watchdog has found the queue stopped for too long.
@@ -313,6 +331,7 @@ pub(crate) fn timeout(device: &Device<VirtioNet>, mut tx: TxAccess<'_, VirtioNet
         device.name()
     );
     reclaim(&mut tx);
+    xsk::wake(&mut tx);
     if !tx.state.is_full() {
         tx.queue.forget_sent();
     }

@@ -32,6 +32,7 @@ mod tx;
 mod validate;
 mod vlan;
 mod xdp;
+mod xsk;
 
 use self::{
     affinity::Affinity,
@@ -156,7 +157,8 @@ impl net::Driver for VirtioNet {
         .coalescing()
         .counters()
         .device_reports()
-        .xdp();
+        .xdp()
+        .xsk();
 
     fn open_rx(
         device: &Device<Self>,
@@ -199,12 +201,12 @@ impl net::Driver for VirtioNet {
     }
 
     #[inline]
-    fn poll_tx<'poll>(_device: &'poll Device<Self>, poll: TxPoll<'poll, Self>) -> Done<'poll> {
-        tx::poll(poll)
+    fn poll_tx<'poll>(device: &'poll Device<Self>, poll: TxPoll<'poll, Self>) -> Done<'poll> {
+        tx::poll(device.shared(), poll)
     }
 
-    fn reclaim_tx(mut tx: TxAccess<'_, Self>) {
-        tx::reclaim(&mut tx);
+    fn reclaim_tx(tx: TxAccess<'_, Self>) {
+        tx::reclaim_for_netpoll(tx);
     }
 
     fn rx_totals(stats: &stats::Rx) -> RxTotals {

@@ -4,7 +4,7 @@
 //!
 //! A program is attached and detached while packets flow. No queue is reset for it, and no packet is lost: what the device
 //! has been lent before stays. A packet that comes in a buffer without the room in front that programs expect is
-//! copied; from then on buffers of the right kind are lent ([`rx`](crate::rx)).
+//! copied; from then on buffers of the right kind are lent ([`rx`]).
 //!
 //! The device must not merge packets or leave checksums open for a program, so what it may do to received packets is turned
 //! off with a program and on again without ([`offloads`]). A device that cannot be told so is refused, as with C. What was
@@ -17,8 +17,10 @@ use crate::{
     channels::frames,
     features,
     offloads,
+    rx,
     stats,
     tx,
+    xsk,
     VirtioNet, //
 };
 use kernel::{
@@ -98,15 +100,18 @@ const FEATURES: XdpFeatures = XdpFeatures::BASIC
 /// Says what the device can do.
 pub(crate) fn set_features(
     netdev: &mut Allocated<VirtioNet>,
-    mergeable: bool,
+    mode: &rx::Mode,
     device: &virtio::Device,
 ) {
     if device.has(features::HASH_REPORT) {
         netdev.offer_xdp_hash();
     }
-    netdev.set_xdp_features(if mergeable {
-        FEATURES.and(XdpFeatures::RX_SG)
-    } else {
-        FEATURES
-    });
+    let mut all = FEATURES;
+    if mode.is_mergeable() {
+        all = all.and(XdpFeatures::RX_SG);
+    }
+    if xsk::is_possible(mode, device).is_ok() {
+        all = all.and(XdpFeatures::XSK_ZEROCOPY);
+    }
+    netdev.set_xdp_features(all);
 }

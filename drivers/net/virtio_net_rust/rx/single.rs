@@ -104,14 +104,48 @@ pub(super) struct Single {
     is_tight: bool,
 }
 
+/// What such a ring has beside the virtqueue, which may lend something else meanwhile ([`xsk`](super::xsk)).
+pub(super) struct Rest {
+    pub(super) pool: PagePool,
+    pub(super) mergeable: bool,
+    average: Average,
+    longest: u32,
+}
+
+impl Rest {
+    /// The least size of a ring that the longest packet fits into, in descriptors.
+    pub(super) fn min_size(&self) -> u32 {
+        min_size(self.mergeable, self.longest)
+    }
+}
+
+fn min_size(mergeable: bool, longest: u32) -> u32 {
+    if mergeable {
+        longest.div_ceil(PoolBuffer::WHOLE_PAGE)
+    } else {
+        1
+    }
+}
+
 impl Single {
     pub(super) fn new(queue: Virtqueue<PoolBuffer>, pool: PagePool, mode: &Mode) -> Self {
-        let mut this = Self {
-            queue,
+        let rest = Rest {
             pool,
             mergeable: mode.kind() == Kind::Mergeable,
             average: Average::starting_with(FIRST_GUESS),
             longest: mode.longest,
+        };
+        Self::from_parts(queue, rest)
+    }
+
+    /// A ring that [`into_parts`](Self::into_parts) has taken apart.
+    pub(super) fn from_parts(queue: Virtqueue<PoolBuffer>, rest: Rest) -> Self {
+        let mut this = Self {
+            queue,
+            pool: rest.pool,
+            mergeable: rest.mergeable,
+            average: rest.average,
+            longest: rest.longest,
             slack: 0,
             is_tight: false,
         };
@@ -119,13 +153,20 @@ impl Single {
         this
     }
 
+    /// The virtqueue, and the rest.
+    pub(super) fn into_parts(self) -> (Virtqueue<PoolBuffer>, Rest) {
+        let rest = Rest {
+            pool: self.pool,
+            mergeable: self.mergeable,
+            average: self.average,
+            longest: self.longest,
+        };
+        (self.queue, rest)
+    }
+
     /// The least size of a ring that the longest packet fits into, in descriptors.
     pub(super) fn min_size(&self) -> u32 {
-        if self.mergeable {
-            self.longest.div_ceil(PoolBuffer::WHOLE_PAGE)
-        } else {
-            1
-        }
+        min_size(self.mergeable, self.longest)
     }
 
     /// Takes over the size of the ring. The buffers are as `buffer_len` makes them at least.

@@ -6,6 +6,7 @@
 use super::{
     add,
     reclaim,
+    xsk,
     Shared,
     VirtioNet, //
 };
@@ -26,6 +27,7 @@ pub(super) fn start_xmit(
     more: bool,
 ) {
     reclaim(&mut tx);
+    xsk::wake(&mut tx);
     skb.tx_timestamp();
     match skb.orphan() {
         Err(skb) => {

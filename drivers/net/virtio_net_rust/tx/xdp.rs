@@ -8,7 +8,8 @@
 
 use super::{
     kick,
-    reclaim, //
+    reclaim,
+    xsk, //
 };
 use crate::{
     stats,
@@ -53,6 +54,7 @@ pub(crate) fn xmit_frames(
 ) {
     if let Some(mut tx) = tx {
         reclaim(&mut tx);
+        xsk::wake(&mut tx);
         let state = &mut *tx.state;
         frames.send(|frame| add(&mut state.queue, shared, frame));
         // CAST: There are few.
@@ -81,6 +83,6 @@ fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, frame: XdpFrame) -> Resul
         .map_err(|rejected| match rejected.buffer {
             Sent::Frame(frame) => frame.into_frame(),
             // It is the frame that comes back.
-            Sent::Skb(_) => unreachable!(),
+            Sent::Skb(_) | Sent::Xsk(_) => unreachable!(),
         })
 }

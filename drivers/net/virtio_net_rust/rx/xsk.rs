@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Receiving into a pool of AF_XDP: see [`xsk`](crate::xsk).
+//!
+//! The virtio header goes to the end of the headroom that each chunk has. A program sees the packet where it is, and sends it
+//! to the socket with its chunk. What goes to the stack is copied; as the device may merge packets or leave checksums open where
+//! there is no program, the header counts as for any packet. C forgets it.
+//!
+//! A packet that the device has spread over several chunks is not for a program, and dropped.
+
+use super::{
+    deliver,
+    packet_len,
+    single::Rest,
+    Bad,
+    Single,
+    VirtioNet, //
+};
+use crate::{
+    stats,
+    Shared, //
+};
+use kernel::{
+    net::{
+        Device,
+        DropReason,
+        Exclusive,
+        Polling,
+        PoolBuffer,
+        Program,
+        RxSkb,
+        TxBulk,
+        XdpFrame,
+        XskChunk,
+        XskPool,
+        XskVerdict, //
+    },
+    virtio::queue::{
+        Overrun,
+        Resized,
+        Virtqueue, //
+    },
+    vnet::Header, //
+};
+
+/// With fewer chunks than this in the ring more are wanted, even if a packet is going to bring the queue to look for them.
+const FEW: u32 = 32;
+
+/// A ring of chunks.
+///
+/// The virtqueue is dropped first: it gives back what is lent while the pool is open.
+pub(super) struct Xsk {
+    pub(super) queue: Virtqueue<XskChunk>,
+    pool: XskPool,
+    /// What the ring had before, and gets again: buffers for what is copied come from there.
+    rest: Rest,
+}
+
+impl Xsk {
+    /// The ring of `single` with chunks of `pool`.
+    ///
+    /// # Errors
+    ///
+    /// The ring comes back, with what [`Virtqueue::retyped`] says: it may be broken.
+    pub(super) fn new(single: Single, pool: XskPool) -> Result<Self, (Single, Resized)> {
+        let (queue, rest) = single.into_parts();
+        match queue.retyped(pool.source()) {
+            Ok(queue) => Ok(Self { queue, pool, rest }),
+            Err((queue, resized)) => Err((Single::from_parts(queue, rest), resized)),
+        }
+    }
+
+    /// The ring without chunks. It may be broken, as the result says.
+    ///
+    /// # Errors
+    ///
+    /// The ring as it was, which cannot be: the pool that it had before suits the queue.
+    pub(super) fn into_single(self) -> Result<(Single, Resized), Self> {
+        let Self { queue, pool, rest } = self;
+        match queue.retyped_anyway(rest.pool.source()) {
+            Ok((queue, resized)) => Ok((Single::from_parts(queue, rest), resized)),
+            Err(queue) => Err(Self { queue, pool, rest }),
+        }
+    }
+
+    /// Changes the size of the ring, see [`Virtqueue::resize`].
+    pub(super) fn resize(&mut self, size: u32) -> Resized {
+        let resized = self.queue.resize(size);
+        if resized.released.is_some() {
+            self.pool.recover();
+        }
+        resized
+    }
+
+    /// The least size of a ring that the longest packet fits into, in descriptors.
+    pub(super) fn min_size(&self) -> u32 {
+        self.rest.min_size()
+    }
+
+    /// Lends chunks to the device, as many as there are and fit. Returns whether to look for more at once. The device has to be
+    /// told.
+    ///
+    /// C function: `virtnet_add_recvbuf_xsk()`.
+    pub(super) fn fill(&mut self, owner: &Exclusive<'_>) -> bool {
+        while self.queue.num_free() != 0 {
+            let Some(chunk) = self.pool.alloc(owner, self.queue.num_free()) else {
+                break;
+            };
+            if let Err(rejected) = self.queue.add_premapped(chunk) {
+                self.pool.free(owner, rejected.buffer);
+                // The queue is broken.
+                return false;
+            }
+        }
+        let lent = self.queue.size().wrapping_sub(self.queue.num_free());
+        let enough = lent >= FEW.min(self.queue.size());
+        self.pool.set_enough(owner, enough)
+    }
+
+    /// Receives the packet whose first chunk is `chunk`: what has become of it, and its length in bytes.
+    ///
+    /// C functions: `virtnet_receive_xsk_merge()`, `virtnet_receive_xsk_small()`.
+    #[inline]
+    fn receive(
+        &mut self,
+        shared: &Shared,
+        stats: &stats::Rx,
+        polling: &Polling<'_>,
+        program: Option<&Program<'_>>,
+        chunk: XskChunk,
+        written: u32,
+    ) -> Result<(Became, u32), Bad> {
+        let header_len = shared.framing.header_len();
+        let packet = self.pool.receive(polling, chunk, header_len, written);
+        let mut packet = packet.ok_or(Bad::Length)?;
+        let len = packet_len(written, header_len)?;
+        let header = Header::read_xsk(&packet).ok_or(Bad::Length)?;
+        let more = if self.rest.mergeable {
+            // No buffer at all is not a packet.
+            header
+                .num_buffers(&shared.framing)
+                .checked_sub(1)
+                .ok_or(Bad::Frame)?
+        } else {
+            0
+        };
+        let bad = match program {
+            _ if header.has_unnegotiated_gso(&shared.framing) => Some(Bad::Frame),
+            Some(_) if more != 0 || !header.is_plain() => Some(Bad::Program),
+            _ => None,
+        };
+        if let Some(bad) = bad {
+            drop(packet);
+            self.skip(polling, more);
+            return Err(bad);
+        }
+        let Some(program) = program else {
+            let skb = packet.to_skb(polling);
+            drop(packet);
+            let skb = self.gather(polling, skb, more)?;
+            let len = deliver(skb, shared, polling, header)?;
+            return Ok((Became::Passed, len));
+        };
+        header.tell_hash_xsk(&mut packet, polling, &shared.framing);
+        let became = match packet.run(program, polling) {
+            XskVerdict::Pass(packet) => {
+                let passed = packet
+                    .to_skb(polling)
+                    .ok_or(Bad::Memory)
+                    .and_then(|skb| deliver(skb, shared, polling, header));
+                if let Err(bad) = passed {
+                    bad.count(stats);
+                }
+                Became::Passed
+            }
+            XskVerdict::Tx(frame) => Became::Sent(frame),
+            XskVerdict::Redirected => Became::Redirected,
+            XskVerdict::Dropped => Became::Dropped,
+        };
+        Ok((became, len))
+    }
+
+    /// Copies the `more` chunks that follow behind `skb`.
+    fn gather(
+        &mut self,
+        polling: &Polling<'_>,
+        skb: Option<RxSkb>,
+        more: u16,
+    ) -> Result<RxSkb, Bad> {
+        let Some(mut skb) = skb else {
+            self.skip(polling, more);
+            return Err(Bad::Memory);
+        };
+        for done in 0..more {
+            let bad = match self.queue.pop() {
+                // The rest of the packet, if it comes, is not told apart from the start of one.
+                None => {
+                    skb.drop_with(DropReason::DevHdr);
+                    return Err(Bad::Length);
+                }
+                Some(Err(Overrun { buffer, .. })) => {
+                    self.pool.free(polling.owner(), buffer);
+                    Bad::Length
+                }
+                Some(Ok((chunk, written))) => {
+                    match self.append(polling, &mut skb, chunk, written) {
+                        Ok(()) => continue,
+                        Err(bad) => bad,
+                    }
+                }
+            };
+            skb.drop_with(DropReason::DevHdr);
+            self.skip(polling, more.wrapping_sub(done).wrapping_sub(1));
+            return Err(bad);
+        }
+        Ok(skb)
+    }
+
+    /// Copies `chunk`, which has no header, behind `skb`.
+    fn append(
+        &mut self,
+        polling: &Polling<'_>,
+        skb: &mut RxSkb,
+        chunk: XskChunk,
+        written: u32,
+    ) -> Result<(), Bad> {
+        let part = self.pool.receive(polling, chunk, 0, written);
+        let part = part.ok_or(Bad::Length)?;
+        let mut copied = 0u32;
+        while copied < written {
+            let len = written.wrapping_sub(copied).min(PoolBuffer::WHOLE_PAGE);
+            let buffer = self.rest.pool.alloc(polling.owner(), len);
+            let mut buffer = buffer.ok_or(Bad::Memory)?;
+            let len = part.copy_to(&mut buffer, copied);
+            skb.append(buffer, len).map_err(|_| Bad::Length)?;
+            copied = copied.saturating_add(len.max(1));
+        }
+        Ok(())
+    }
+
+    /// Takes back the remaining `count` chunks of a packet that is dropped.
+    #[cold]
+    fn skip(&mut self, polling: &Polling<'_>, count: u16) {
+        for _ in 0..count {
+            let chunk = match self.queue.pop() {
+                None => break,
+                Some(Ok((chunk, _))) | Some(Err(Overrun { buffer: chunk, .. })) => chunk,
+            };
+            self.pool.free(polling.owner(), chunk);
+        }
+    }
+}
+
+/// What has become of a packet.
+enum Became {
+    /// It has gone to the stack.
+    Passed,
+    /// It is to be sent back.
+    Sent(XdpFrame),
+    /// It has gone to a socket, or elsewhere.
+    Redirected,
+    /// The program has dropped it.
+    Dropped,
+}
+
+/// Receives up to `budget` packets, and passes chunks to the device. Returns how many there were, bad ones included, or `budget`
+/// if the queue has to be polled again.
+///
+/// C functions: `virtnet_receive_xsk_bufs()`, `virtnet_poll()`.
+#[inline(never)]
+pub(super) fn poll(
+    ring: &mut Xsk,
+    device: &Device<VirtioNet>,
+    stats: &stats::Rx,
+    polling: &Polling<'_>,
+    program: Option<Program<'_>>,
+    budget: u32,
+) -> u32 {
+    let (mut seen, mut packets, mut bytes) = (0u32, 0u64, 0u64);
+    let (mut sent_back, mut redirected, mut dropped) = (0u64, 0u64, 0u64);
+    let mut bulk = TxBulk::new();
+
+    ring.queue.disable_cb();
+    while seen < budget {
+        let Some(next) = ring.queue.pop() else {
+            break;
+        };
+        seen = seen.wrapping_add(1);
+        let result = match next {
+            Ok((chunk, written)) => ring.receive(
+                device.shared(),
+                stats,
+                polling,
+                program.as_ref(),
+                chunk,
+                written,
+            ),
+            Err(Overrun { buffer, .. }) => {
+                ring.pool.free(polling.owner(), buffer);
+                Err(Bad::Length)
+            }
+        };
+        let (became, len) = match result {
+            Ok(result) => result,
+            Err(bad) => {
+                bad.count(stats);
+                continue;
+            }
+        };
+        packets = packets.wrapping_add(1);
+        bytes = bytes.wrapping_add(len.into());
+        match became {
+            Became::Passed => {}
+            Became::Sent(frame) => {
+                sent_back = sent_back.wrapping_add(1);
+                // There is room, as a full one is sent.
+                let _ = bulk.push(frame);
+                if bulk.is_full() {
+                    device.send_back(polling, &mut bulk);
+                }
+            }
+            Became::Redirected => redirected = redirected.wrapping_add(1),
+            Became::Dropped => dropped = dropped.wrapping_add(1),
+        }
+    }
+    if !bulk.is_empty() {
+        device.send_back(polling, &mut bulk);
+    }
+    stats.packets.add(packets);
+    stats.bytes.add(bytes);
+    if program.is_some() {
+        stats.xdp_packets.add(packets);
+        stats.xdp_tx.add(sent_back);
+        stats.xdp_redirects.add(redirected);
+        stats.xdp_drops.add(dropped);
+        stats.drops.add(dropped);
+    }
+    let again = ring.fill(polling.owner());
+    if ring.queue.kick() {
+        stats.kicks.add(1);
+    }
+    if again {
+        budget
+    } else {
+        seen
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sending for sockets of AF_XDP: through the queue that the stack has too, under the same lock.
+//!
+//! The poll function of the queue takes packets from the sockets, a budget of them, and is called again if there may be more.
+//! Each has a header of its own, in a page of zeroes, so it takes two descriptors if the device takes no table of descriptors.
+//! What is lent comes back in any order; sockets are told in the order of sending.
+//!
+//! The stack always has the room for one packet left, so its queue is not stopped because of sockets, unless the ring is hardly
+//! longer than a packet; and they wait while it is full.
+
+use super::{
+    Queue,
+    VirtioNet, //
+};
+use crate::{
+    stats,
+    Shared, //
+};
+use kernel::{
+    net::{
+        TxAccess,
+        XskSent,
+        XskTaken,
+        XskTx, //
+    },
+    prelude::*,
+    virtio::queue::Resized,
+    vnet::{
+        Sent,
+        XskPacket, //
+    },
+};
+
+/// How many descriptors a packet takes at most.
+const SEGMENTS: u32 = 2;
+
+/// A pool that packets are sent from.
+pub(super) struct Xsk {
+    tx: XskTx,
+    /// Whether packets have come back while something else was done than poll the queue: it has to be polled, as nothing else
+    /// may bring it to look for more.
+    wake: bool,
+}
+
+impl Queue {
+    /// Has the queue send from a pool too.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if it has one; `EINVAL` if its memory is mapped for another device.
+    pub(crate) fn bind(&mut self, tx: XskTx) -> Result {
+        self.queue.lend_from(tx.source())?;
+        self.xsk = Some(Xsk { tx, wake: false });
+        Ok(())
+    }
+
+    /// Has the queue let go of its pool, and of all that it has lent: what the stack has sent counts as dropped if the device has
+    /// it still. Does nothing if it has no pool.
+    pub(crate) fn unbind(&mut self, stats: &stats::Tx) -> Option<Resized> {
+        let mut xsk = self.xsk.take()?;
+        let resized = self.queue.let_go();
+        xsk.tx.forget_sent();
+        if let Some(released) = resized.released {
+            stats.drops.add(released.into());
+            self.frames = 0;
+        }
+        Some(resized)
+    }
+
+    /// The device has nothing any more.
+    pub(super) fn forget_xsk(&mut self) {
+        if let Some(xsk) = &mut self.xsk {
+            xsk.tx.forget_sent();
+        }
+    }
+
+    /// Tells the sockets which packets the device is done with.
+    #[inline]
+    pub(super) fn tell_xsk(&mut self) {
+        if let Some(xsk) = &mut self.xsk {
+            xsk.tx.tell();
+        }
+    }
+
+    /// How many packets can be lent now.
+    fn room_for_xsk(&self) -> u32 {
+        let free = self.queue.num_free();
+        // In a ring that is hardly longer than a packet there is no room to be left.
+        let left = if self.queue.size() > 2 * self.reserve {
+            self.reserve
+        } else {
+            0
+        };
+        free.saturating_sub(left) / SEGMENTS
+    }
+}
+
+/// The device is done with a packet of a socket: it counts, and the socket is going to be [told](Queue::tell_xsk).
+// Apart, so that it costs what frees packets of the stack no more than a branch.
+#[inline(never)]
+pub(super) fn returned(tx: &mut TxAccess<'_, VirtioNet>, sent: &XskSent) {
+    if let Some(xsk) = &mut tx.state.xsk {
+        xsk.tx.sent(sent);
+        xsk.wake = true;
+    }
+    tx.stats.packets.add(1);
+    tx.stats.bytes.add(sent.len().into());
+}
+
+/// Has the queue polled if packets of sockets have come back, where it is not being polled.
+#[inline]
+pub(super) fn wake(tx: &mut TxAccess<'_, VirtioNet>) {
+    if let Some(xsk) = &mut tx.state.xsk {
+        if core::mem::take(&mut xsk.wake) {
+            tx.napi.schedule();
+        }
+    }
+}
+
+/// Sends up to `budget` packets of sockets. Returns whether the queue has to be polled again.
+///
+/// User space need not wake the queue up while that looks for packets by itself: when it is polled again, or when the ring is full, as
+/// then something comes back before anything can be sent. What the device has is not enough: it may keep that for long.
+///
+/// C functions: `virtnet_xsk_xmit()`, `virtnet_xsk_xmit_batch()`.
+#[inline(never)]
+pub(super) fn send(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, budget: u32) -> bool {
+    let mut taken = take(tx, shared, budget);
+    let mut left = budget.saturating_sub(taken.packets);
+    let full = tx.state.room_for_xsk() == 0;
+    let Some(xsk) = &mut tx.state.xsk else {
+        return false;
+    };
+    // This is the poll that they are to bring about.
+    xsk.wake = false;
+    if xsk.tx.set_awake(left == 0 || full) {
+        let more = take(tx, shared, left);
+        left = left.saturating_sub(more.packets);
+        taken.packets = taken.packets.wrapping_add(more.packets);
+        taken.failed = taken.failed.wrapping_add(more.failed);
+    }
+    if taken.packets != 0 {
+        tx.stats.xdp_tx.add(taken.packets.into());
+        tx.stats.xdp_tx_drops.add(taken.failed.into());
+        if tx.state.queue.kick() {
+            tx.stats.kicks.add(1);
+        }
+        if tx.state.is_full() {
+            tx.queue.stop();
+            tx.stats.stop.add(1);
+        }
+    }
+    left == 0
+}
+
+/// Takes up to `max` packets from the sockets, and lends them to the device.
+fn take(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, max: u32) -> XskTaken {
+    let max = max.min(tx.state.room_for_xsk());
+    let Queue { queue, xsk, .. } = &mut *tx.state;
+    let Some(xsk) = xsk else {
+        return XskTaken::default();
+    };
+    xsk.tx.send(max, |desc| {
+        let packet = XskPacket::new(desc, &shared.framing);
+        queue
+            .add_outbuf_premapped(packet)
+            .map_err(|rejected| match rejected.buffer {
+                Sent::Xsk(sent) => sent,
+                // It is the packet that comes back.
+                Sent::Skb(_) | Sent::Frame(_) => unreachable!(),
+            })
+    })
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A packet of an AF_XDP socket that is to be sent, with its header.
+
+use super::{
+    Framing,
+    Packet, //
+};
+use core::{
+    ffi::c_void,
+    ptr::{
+        without_provenance_mut,
+        NonNull, //
+    },
+};
+use dma::{
+    sg,
+    OutgoingPremapped, //
+};
+use kernel::prelude::*;
+use netdev::{
+    XskDesc,
+    XskSent,
+    XskSource, //
+};
+
+/// The bit that is set in the token of such a packet, of which there is a number and no address.
+pub(crate) const XSK: usize = 2;
+
+/// How many bits of a token say what it is.
+const KIND_BITS: u32 = 2;
+
+/// What a token says that has [`XSK`] set.
+#[inline]
+pub(crate) fn sent(addr: usize) -> XskSent {
+    XskSent::from_addr(addr, KIND_BITS)
+}
+
+/// A packet of an AF_XDP socket, with a header that says nothing: it is sent as it is.
+pub struct XskPacket {
+    desc: XskDesc,
+    header_len: u8,
+}
+
+impl XskPacket {
+    /// Gives the packet a header.
+    #[inline]
+    pub fn new(desc: XskDesc, framing: &Framing) -> Self {
+        Self {
+            desc,
+            header_len: framing.len,
+        }
+    }
+}
+
+// SAFETY: The token is a number, by its lowest bits, which `Packet` disposes of by forgetting it. The descriptor knows what it
+// belongs to.
+unsafe impl OutgoingPremapped<Packet> for XskPacket {
+    #[inline]
+    fn is_of(&self, source: &XskSource) -> bool {
+        self.desc.is_of(source)
+    }
+
+    #[inline]
+    fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
+        self.desc.map(self.header_len.into(), table)
+    }
+
+    #[inline]
+    fn into_token(self) -> NonNull<c_void> {
+        let addr = self.desc.into_sent().to_addr(KIND_BITS) | XSK;
+        // SAFETY: A bit is set.
+        unsafe { NonNull::new_unchecked(without_provenance_mut(addr)) }
+    }
+}
