@@ -9,7 +9,7 @@ import pytest
 
 from lab import kernel
 from lab.agent import PYTHON
-from support import exchange, peer, pktgen, xsk
+from support import exchange, peer, pktgen, xsk_frames
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import whole_only
 from support.nics import LEGACY, PACKED
@@ -27,7 +27,7 @@ DEVICES = {
     "lazy, header apart": (LAZY | APART, 5_000),
 }
 NAMES = list(DEVICES)
-XSK = Path(xsk.__file__)
+XSK = Path(xsk_frames.__file__)
 PATTERNS = {
     "one by one": {"pkt_size": 60},
     "bursts": {"pkt_size": 60, "burst": 32},

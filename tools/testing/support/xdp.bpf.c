@@ -18,6 +18,14 @@ static long (*adjust_tail)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp
 static long (*adjust_meta)(struct xdp_md *ctx, int delta) = (void *)BPF_FUNC_xdp_adjust_meta;
 static long (*redirect)(__u32 ifindex, __u64 flags) = (void *)BPF_FUNC_redirect;
 
+/* The sockets that frames go to, by interface: those of its first queue. */
+struct {
+	int (*type)[BPF_MAP_TYPE_XSKMAP];
+	int (*max_entries)[256];
+	__u32 *key;
+	__u32 *value;
+} sockets SECTION(".maps");
+
 /* The start of a frame of the tests, or NULL. */
 static __always_inline struct ethhdr *frame_of(struct xdp_md *ctx)
 {
@@ -59,6 +67,8 @@ SECTION("xdp") int unknown(struct xdp_md *ctx) { return frame_of(ctx) ? 1000 : X
 BOTH(tx, turned_back(ctx) ? XDP_TX : XDP_PASS)
 BOTH(itself, turned_back(ctx) ? redirect(ctx->ingress_ifindex, 0) : XDP_PASS)
 SECTION("xdp") int elsewhere(struct xdp_md *ctx) { return turned_back(ctx) ? redirect_map(&devices, 0, 0) : XDP_PASS; }
+
+BOTH(to_socket, frame_of(ctx) ? redirect_map(&sockets, ctx->ingress_ifindex, XDP_DROP) : XDP_PASS)
 
 /* 200 bytes more in front, and none of them the device's. */
 static __always_inline int longer_head(struct xdp_md *ctx)

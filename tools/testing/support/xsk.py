@@ -1,65 +1,215 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Sends frames from memory that is shared with the kernel (AF_XDP in copy mode). Runs in the guest.
+"""A user of AF_XDP, which talks to the kernel without a library. Runs in the guest.
 
-xsk.py INTERFACE FRAME...  frames in hexadecimal; prints as JSON whether the kernel may be left to compute checksums of
-                           such, as it may where a driver wants them linear
+xsk.py {"interface": NAME, ...}
+
+It says `bound` when it is, and then turns frames back that come to its socket, until it is told to end (SIGTERM).
+
+queue       which queue of the interface (0)
+copy        bind without zero copy
+wakeup      ask to be told when the kernel has to be woken up (true)
+unaligned   chunks begin anywhere, and the headroom of user space is 64 bytes
+chunks      how many chunks of the memory are passed to be received into (256)
+hostile     before, send what must not be: the memory of others, or what changes while it is sent
 """
 
-import contextlib
 import ctypes
 import json
 import mmap
+import select
+import signal
 import socket
 import struct
 import sys
 
+libc = ctypes.CDLL(None, use_errno=True)
+
 # linux/if_xdp.h
 AF_XDP, SOL_XDP = 44, 283
-MMAP_OFFSETS, RX_RING, TX_RING, UMEM_REG, FILL_RING, COMPLETION_RING = 1, 2, 3, 4, 5, 6
-PGOFF_TX_RING, PGOFF_COMPLETION_RING = 0x80000000, 0x180000000
-COPY, TX_SW_CSUM = 1 << 1, 1 << 1
-SIZE, CHUNK, CHUNKS = 64, 4096, 16
-DESCRIPTOR = struct.Struct("=QII")
+XDP_MMAP_OFFSETS, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_STATISTICS, XDP_OPTIONS = range(1, 9)
+XDP_COPY, XDP_ZEROCOPY, XDP_USE_NEED_WAKEUP = 1 << 1, 1 << 2, 1 << 3
+XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1 << 0
+XDP_RING_NEED_WAKEUP, XDP_OPTIONS_ZEROCOPY = 1 << 0, 1 << 0
+PGOFF = {XDP_RX_RING: 0, XDP_TX_RING: 0x80000000, XDP_UMEM_FILL_RING: 0x100000000, XDP_UMEM_COMPLETION_RING: 0x180000000}
+OFFSET_SHIFT = 48
+ADDRESS = (1 << OFFSET_SHIFT) - 1
+STATISTICS = ("rx_dropped", "rx_invalid_descs", "tx_invalid_descs", "rx_ring_full", "rx_fill_ring_empty", "tx_ring_empty")
+# asm/unistd_64.h, linux/bpf.h
+SYS_BPF, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET = 321, 2, 7
+SOCKETS = b"/run/bpf/xdp-maps/sockets\0"
+
+CHUNK, CHUNKS, RING = 4096, 1024, 512
+
+
+def checked(result):
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"errno {number}")
+    return result
+
+
+def bpf(command, attributes):
+    buffer = ctypes.create_string_buffer(attributes, max(len(attributes), 128))
+    return checked(libc.syscall(SYS_BPF, command, buffer, len(buffer)))
+
+
+class Ring:
+    """A ring of descriptors, `size` bytes each, that one side produces and the other consumes."""
+
+    def __init__(self, xdp, kind, offsets, size):
+        producer, consumer, descriptors, flags = offsets
+        self.memory = mmap.mmap(xdp.fileno(), descriptors + RING * size, offset=PGOFF[kind])
+        word = ctypes.c_uint32
+        self.producer, self.consumer, self.flags = (word.from_buffer(self.memory, at) for at in (producer, consumer, flags))
+        self.start, self.size = descriptors, size
+
+    def put(self, descriptors):
+        producer = self.producer.value
+        for number, descriptor in enumerate(descriptors):
+            at = self.start + (producer + number) % RING * self.size
+            self.memory[at : at + self.size] = descriptor
+        self.producer.value = (producer + len(descriptors)) % (1 << 32)
+
+    def take(self):
+        consumer, producer = self.consumer.value, self.producer.value
+        taken = []
+        for number in range((producer - consumer) % (1 << 32)):
+            at = self.start + (consumer + number) % RING * self.size
+            taken.append(bytes(self.memory[at : at + self.size]))
+        self.consumer.value = producer
+        return taken
+
+    def wants_wakeup(self):
+        return self.flags.value & XDP_RING_NEED_WAKEUP
 
 
 class Socket:
-    def __init__(self, interface, flags=0):
-        self.socket = socket.socket(AF_XDP, socket.SOCK_RAW, 0)
-        self.memory = mmap.mmap(-1, CHUNKS * CHUNK)
-        address = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        self.set(UMEM_REG, struct.pack("=QQIIII", address, CHUNKS * CHUNK, CHUNK, 0, flags, 0))
-        for ring in (FILL_RING, COMPLETION_RING, TX_RING):
-            self.set(ring, struct.pack("=I", SIZE))
-        self.offsets = struct.unpack("=16Q", self.socket.getsockopt(SOL_XDP, MMAP_OFFSETS, 128))
-        where = struct.pack("=HHIII", AF_XDP, COPY, socket.if_nametoindex(interface), 0, 0)
-        libc = ctypes.CDLL(None, use_errno=True)
-        self.errno = ctypes.get_errno() if libc.bind(self.socket.fileno(), where, len(where)) else 0
+    def __init__(self, interface, queue=0, copy=False, wakeup=True, unaligned=False, chunks=256):
+        self.unaligned = unaligned
+        self.xdp = socket.socket(AF_XDP, socket.SOCK_RAW)
+        self.memory = mmap.mmap(-1, CHUNK * CHUNKS)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
+        flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG if unaligned else 0
+        headroom = 64 if unaligned else 0
+        # Shorter chunks, which begin somewhere in pages, but do not go beyond: those need not follow each other for the device.
+        self.first, size = (512, CHUNK // 2) if unaligned else (0, CHUNK)
+        self.xdp.setsockopt(SOL_XDP, XDP_UMEM_REG, struct.pack("<QQIIII", start, CHUNK * CHUNKS, size, headroom, flags, 0))
+        for kind in PGOFF:
+            self.xdp.setsockopt(SOL_XDP, kind, RING)
+        words = struct.unpack("<16Q", self.xdp.getsockopt(SOL_XDP, XDP_MMAP_OFFSETS, 128))
+        kinds = (XDP_RX_RING, 16), (XDP_TX_RING, 16), (XDP_UMEM_FILL_RING, 8), (XDP_UMEM_COMPLETION_RING, 8)
+        rings = (Ring(self.xdp, kind, words[4 * i : 4 * i + 4], size) for i, (kind, size) in enumerate(kinds))
+        self.rx, self.tx, self.fill, self.completion = rings
+        self.free(range(chunks))
+        self.counts = {"sent": 0, "completed": 0}
+        flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0)
+        address = struct.pack("<HHIII", AF_XDP, flags, socket.if_nametoindex(interface), queue, 0)
+        checked(libc.bind(self.xdp.fileno(), address, len(address)))
+        self.wakeup = wakeup
+        attributes = ctypes.create_string_buffer(SOCKETS)
+        sockets = bpf(BPF_OBJ_GET, struct.pack("<QI", ctypes.addressof(attributes), 0))
+        key, value = ctypes.c_uint32(socket.if_nametoindex(interface)), ctypes.c_uint32(self.xdp.fileno())
+        bpf(BPF_MAP_UPDATE_ELEM, struct.pack("<IxxxxQQQ", sockets, ctypes.addressof(key), ctypes.addressof(value), 0))
 
-    def set(self, option, value):
-        self.socket.setsockopt(SOL_XDP, option, value)
+    def chunk(self, number):
+        """Where it begins."""
+        return self.first + number * CHUNK
 
-    def send(self, frames):
-        producer, consumer, descriptors, _ = self.offsets[4:8]
-        length = descriptors + SIZE * DESCRIPTOR.size
-        ring = mmap.mmap(self.socket.fileno(), length, offset=PGOFF_TX_RING)
-        for i, frame in enumerate(frames):
-            self.memory[i * CHUNK : i * CHUNK + len(frame)] = frame
-            DESCRIPTOR.pack_into(ring, descriptors + i * DESCRIPTOR.size, i * CHUNK, len(frame), 0)
-        struct.pack_into("=I", ring, producer, len(frames))
-        while struct.unpack_from("=I", ring, consumer)[0] != len(frames):
-            with contextlib.suppress(BlockingIOError):
-                self.socket.send(b"", socket.MSG_DONTWAIT)
+    def free(self, numbers):
+        self.fill.put([struct.pack("<Q", self.chunk(number)) for number in numbers])
+
+    def offset(self, address):
+        """Where a descriptor points to."""
+        return (address & ADDRESS) + (address >> OFFSET_SHIFT)
+
+    def wake(self):
+        if not self.wakeup or self.tx.wants_wakeup():
+            libc.sendto(self.xdp.fileno(), None, 0, socket.MSG_DONTWAIT, None, 0)
+        if self.wakeup and self.fill.wants_wakeup():
+            libc.recvfrom(self.xdp.fileno(), None, 0, socket.MSG_DONTWAIT, None, None)
+
+    def is_zerocopy(self):
+        (flags,) = struct.unpack("<I", self.xdp.getsockopt(SOL_XDP, XDP_OPTIONS, 4))
+        return bool(flags & XDP_OPTIONS_ZEROCOPY)
+
+    def statistics(self):
+        return dict(zip(STATISTICS, struct.unpack("<6Q", self.xdp.getsockopt(SOL_XDP, XDP_STATISTICS, 48)), strict=True))
+
+    def completed(self):
+        """The numbers of chunks that have been sent, of those that the memory has."""
+        addresses = (self.offset(address) - self.first for (address,) in map(struct.Struct("<Q").unpack, self.completion.take()))
+        return [max(address, 0) // CHUNK for address in addresses]
+
+    def turn_back(self):
+        """Sends what was received with the addresses the other way round, and passes what was sent to be received into."""
+        turned = []
+        for descriptor in self.rx.take():
+            address, length, _ = struct.unpack("<QII", descriptor)
+            at = self.offset(address)
+            head = self.memory[at : at + 12]
+            self.memory[at : at + 12] = head[6:] + head[:6]
+            turned.append(struct.pack("<QII", address, length, 0))
+        if turned:
+            self.tx.put(turned)
+        back = self.completed()
+        if back:
+            self.free(back)
+        self.counts["sent"] += len(turned)
+        self.counts["completed"] += len(back)
 
 
-def main(interface, *frames):
-    found = Socket(interface, TX_SW_CSUM)
-    print(json.dumps(found.errno == 0))
-    found.socket.close()
-    if found.errno == 0:
-        # The queue is not free again yet.
-        return
-    Socket(interface).send([bytes.fromhex(frame) for frame in frames])
+# What is no packet of the memory: by address, length and options.
+WRONG = (
+    (CHUNK * CHUNKS, 60, 0),
+    (CHUNK * CHUNKS - 30, 60, 0),
+    (0, CHUNK + 1, 0),
+    (CHUNK - 30, 60, 0),
+    (1 << 40, 60, 0),
+    (ADDRESS, 60, 0),
+    ((1 << 64) - 60, 60, 0),
+    (0, 0xFFFFFFFF, 0),
+    (0, 0, 0),
+    (0, 60, 1),
+    (0, 60, 0x80000000),
+)
+
+
+def attack(user):
+    """Each wrong descriptor is counted, and none of them sent. Chunks are passed that are not there, or that the device has."""
+    for wrong in WRONG:
+        user.tx.put([struct.pack("<QII", *wrong)])
+        user.wake()
+    # Frames that nobody takes, which overlap and are another by the time that they are sent.
+    last = CHUNKS - 8
+    frames = [struct.pack("<QII", user.chunk(last) + 100 * number, 1000, 0) for number in range(8)]
+    for _ in range(16):
+        user.tx.put(frames)
+        user.wake()
+        for at in range(user.chunk(last), user.chunk(last + 1), 64):
+            user.memory[at : at + 14] = bytes([at >> 6 & 0xFE]) * 14
+        sent = 0
+        while sent < len(frames):
+            sent += len(user.completion.take())
+            user.wake()
+    user.fill.put([struct.pack("<Q", address) for address in (CHUNK * CHUNKS, (1 << 64) - 1, *[0] * 8, ADDRESS - CHUNK)])
+
+
+def main(interface, hostile=False, **arguments):
+    ended = []
+    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    user = Socket(interface, **arguments)
+    if hostile:
+        attack(user)
+    print(json.dumps({"bound": True, "zerocopy": user.is_zerocopy()}), flush=True)
+    poll = select.poll()
+    poll.register(user.xdp, select.POLLIN)
+    while not ended:
+        user.turn_back()
+        user.wake()
+        # What has been sent wakes nobody up.
+        poll.poll(10)
+    print(json.dumps(user.counts | user.statistics()), flush=True)
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(**json.loads(sys.argv[1]))

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0
+"""AF_XDP without copies: a process turns back what comes to its socket, while all else goes on beside it."""
+
+import signal
+
+import pytest
+
+from lab import kernel, xdp
+from support import bpf, counters, exchange, sockets, suspend
+from support.kernel_log import errors, no_errors  # noqa: F401
+from support.nics import BIG, PACKED, SMALL
+from support.sockets import spawn, user
+
+# The device says that its addresses are those of DMA. Without, it takes guest-physical ones.
+DMA = {"iommu_platform": "on", "disable-legacy": "on"}
+DEVICES = {
+    "mergeable": {"queues": 2},
+    "packed": DMA | PACKED,
+    "small": SMALL | DMA,
+    "short rings": PACKED | {"rx_queue_size": 256, "tx_queue_size": 256, "indirect_desc": "off"},
+    "big": BIG,
+    "no reset": {"queue_reset": "off"},
+}
+NAMES = list(DEVICES)
+ABLE = NAMES[:4]
+LENGTHS = (60, 64, 127, 128, 129, 1000, 1513, 1514)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    return bpf.build("xdp", tmp_path_factory.mktemp("xdp"))
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver, programs):
+    with boot(nics=[*DEVICES.values()], files=[exchange.PEER, programs, sockets.PROGRAM]) as guest:
+        driver.load(guest)
+        xdp.load(guest)
+        for nic in guest.nics:
+            guest.bring_up(nic)
+        with exchange.peer_in(guest):
+            yield guest
+
+
+def named(guest, name):
+    return guest.nics[NAMES.index(name)]
+
+
+@pytest.fixture(params=ABLE)
+def nic(guest, request):
+    nic = named(guest, request.param)
+    exchange.reaches(nic)
+    yield nic
+    # Whatever a socket has done, the device goes on without it.
+    exchange.reaches(nic)
+
+
+@pytest.fixture
+def name(guest, nic):
+    return guest.interface(nic)
+
+
+# How a socket is bound. What is common to all is tested with the first way.
+WAYS = {"aligned": {}, "no wakeup": {"wakeup": False}, "unaligned": {"unaligned": True}}
+BOUND = [(name, "aligned") for name in ABLE] + [("packed", "no wakeup"), ("small", "unaligned"), ("short rings", "unaligned")]
+
+
+@pytest.mark.parametrize("nic, way", BOUND, indirect=["nic"])
+def test_echo(guest, nic, name, way):
+    before = counters.ethtool(guest, name)
+    with xdp.attached(guest, name, "to_socket"), user(guest, name, **WAYS[way]) as counted:
+        # More than there are chunks.
+        for _ in range(5):
+            exchange.frames_echo(nic, 8 * LENGTHS)
+        exchange.everything(guest, nic)
+        exchange.frames_echo(nic, LENGTHS)
+    wrong = {name: value for name, value in counted.items() if value and name not in ("sent", "completed") and "empty" not in name}
+    assert counted["sent"] == 41 * len(LENGTHS) and not wrong, counted
+    after = counters.ethtool(guest, name)
+    for counter in ("rx_xdp_redirects", "tx_xdp_tx"):
+        assert after[counter] - before[counter] == 41 * len(LENGTHS)
+    for counter in ("rx_drops", "rx_xdp_drops", "tx_xdp_tx_drops"):
+        assert after[counter] == before[counter]
+
+
+def test_without_a_program(guest, nic, name):
+    """All goes to the stack as the device hands it over: large packets too, and those whose checksum is open. With C it does not."""
+    with user(guest, name):
+        exchange.everything(guest, nic)
+
+
+# What a program does with a packet that is in a chunk.
+CHANGES = {
+    "tx": lambda body: body,
+    "itself": lambda body: body,
+    "push": lambda body: bytes([0x5A]) * 200 + body,
+    "pull": lambda body: body[10:],
+    "grow": lambda body: body + bytes(100),
+    "shrink": lambda body: body[:-20],
+    "meta": lambda body: body,
+}
+
+
+def test_other_verdicts(guest, nic, name):
+    """They are sent, or come to the stack, as from any buffer: a copy. The chunk is received into again."""
+    lengths = [100, 128, 129, 1000, 1314]
+    with user(guest, name, chunks=40):
+        for program, changed in CHANGES.items():
+            with xdp.attached(guest, name, program):
+                exchange.frames_echo(nic, 10 * lengths, answer_to=changed)
+
+
+def test_dropped(guest, nic, name):
+    before = counters.ethtool(guest, name)
+    with user(guest, name, chunks=40):
+        for program in ("drop", "aborted", "unknown"):
+            with xdp.attached(guest, name, program):
+                for _ in range(8):
+                    exchange.send_frames(nic, LENGTHS)
+                    exchange.reaches(nic)
+    after = counters.ethtool(guest, name)
+    assert after["rx_xdp_drops"] - before["rx_xdp_drops"] == 3 * 8 * len(LENGTHS)
+
+
+def test_few_chunks(guest, nic, name):
+    """The kernel waits for more, and goes on when there are some."""
+    with xdp.attached(guest, name, "to_socket"), user(guest, name, chunks=4):
+        for _ in range(10):
+            exchange.frames_echo(nic, LENGTHS, batch=4)
+
+
+def test_settings(guest):
+    """The pool stays through all that can be set."""
+    nic = named(guest, "mergeable")
+    name = guest.interface(nic)
+    with xdp.attached(guest, name, "to_socket"), user(guest, name, chunks=256):
+        for command in (
+            ["ethtool", "-G", name, "rx", 128, "tx", 128],
+            f"ip link set {name} down; ip link set {name} up",
+            ["ethtool", "-L", name, "combined", 2],
+            ["ethtool", "-L", name, "combined", 1],
+            ["ethtool", "-G", name, "rx", 256, "tx", 256],
+        ):
+            guest.run(command)
+            exchange.reaches(nic)
+            exchange.frames_echo(nic, 5 * LENGTHS)
+    guest.bring_up(nic)
+    exchange.everything(guest, nic)
+
+
+def test_suspend(guest):
+    """With C the pool is lost, and the kernel oopses when the socket is closed."""
+    names = [guest.interface(named(guest, name)) for name in ABLE]
+    for name in names:
+        xdp.attach(guest, name, "to_socket")
+    with user(guest, names[0]), user(guest, names[1]), user(guest, names[2], unaligned=True):
+        for _ in range(2):
+            suspend.to_sleep(guest)
+            for name in ABLE[:3]:
+                nic = named(guest, name)
+                exchange.reaches(nic)
+                exchange.frames_echo(nic, 4 * LENGTHS)
+    for name in names:
+        xdp.detach(guest, name)
+    for nic in guest.nics:
+        exchange.reaches(nic)
+
+
+def test_suspended_while_closed(guest):
+    """A socket that is bound while the interface is down, and a pool that is taken away then."""
+    nic = named(guest, "packed")
+    name = guest.interface(nic)
+    guest.run(["ip", "link", "set", name, "down"])
+    with user(guest, name):
+        suspend.to_sleep(guest)
+    guest.bring_up(nic)
+    exchange.everything(guest, nic)
+
+
+@pytest.mark.parametrize("nic", ["mergeable", "packed"], indirect=True)
+def test_killed(guest, nic, name):
+    """Under traffic, both ways."""
+    xdp.attach(guest, name, "to_socket")
+    with exchange.peer_on_host(), exchange.flooded(guest, nic):
+        for _ in range(kernel.rounds(40)):
+            with spawn(guest, name) as process:
+                process.says("bound")
+                exchange.send_frames(nic, 30 * LENGTHS)
+                process.stop(signal.SIGKILL)
+                process.ended()
+    xdp.detach(guest, name)
+    exchange.everything(guest, nic)
+
+
+@pytest.mark.parametrize("nic, unaligned", [("mergeable", False), ("packed", True)], indirect=["nic"])
+def test_hostile(guest, nic, name, unaligned):
+    """What a process does wrong is its own matter: it receives into the same memory twice, so nothing is compared."""
+    with xdp.attached(guest, name, "to_socket"), user(guest, name, hostile=True, unaligned=unaligned) as counted:
+        for _ in range(20):
+            exchange.send_frames(nic, 4 * LENGTHS)
+            guest.run(["ip", "-s", "link", "show", name])
+    assert counted["tx_invalid_descs"] >= 10, counted
+
+
+def test_removed(guest, nic, driver):
+    """A device that goes takes the pool with it."""
+    name = guest.interface(nic)
+    virtio = guest.virtio_device(nic)
+    xdp.attach(guest, name, "to_socket")
+    with spawn(guest, name) as process:
+        process.says("bound")
+        guest.run(f"echo {virtio} >/sys/bus/virtio/drivers/{driver.name}/unbind; echo {virtio} >/sys/bus/virtio/drivers/{driver.name}/bind")
+        process.stop()
+        process.ended()
+    guest.bring_up(nic)
+
+
+@pytest.mark.parametrize("device, reason", [("big", "chains of pages"), ("no reset", "VIRTIO_F_RING_RESET")])
+def test_refused(guest, device, reason):
+    """The log says why, and a socket that does not insist on it is served with copies."""
+    nic = named(guest, device)
+    name = guest.interface(nic)
+    guest.kernel_messages()
+    with spawn(guest, name) as process:
+        assert process.wait(check=False) != 0
+    with xdp.attached(guest, name, "to_socket"), user(guest, name, zerocopy=False):
+        exchange.frames_echo(nic, LENGTHS)
+    said = [line for line in guest.kernel_messages() if "AF_XDP" in line]
+    assert len(said) <= 1 and all(reason in line for line in said)
+    assert not errors(guest)
