@@ -3,7 +3,7 @@
 
 from contextlib import contextmanager
 
-from bench import workloads, xdp
+from bench import workloads, xdp, xsk
 from bench.bed import Bed
 from bench.counter import Counter
 from bench.rows import COUNTED, EVENTS, Row
@@ -18,7 +18,7 @@ def booted(kinds, ours, files, folder):
     """The guest with NICs of these kinds, ready for any workload."""
     # Those that XDP sends to are among them.
     chosen = {name: kind for name, kind in workloads.KINDS.items() if name in {*kinds, "queues"}}
-    files = [*files, xdp.build(folder)]
+    files = [*files, xdp.build(folder), xsk.build(folder)]
     with Bed(chosen, ours, files, folder, counter=Counter(folder)) as bed, bed.host_serves():
         # Before anybody asks for the addresses of functions.
         bed.guest.run(["modprobe", "-a", "pktgen", "sch_ingress", "cls_matchall", "act_gact"])

@@ -4,12 +4,14 @@
 from dataclasses import dataclass, field
 from collections.abc import Callable
 
-from bench import receive, transmit, xdp
+from bench import receive, transmit, xdp, xsk
 
 # The guest's own clock says when the device looks at the ring: as often in each run, 50 us apart.
 LAZY = {"ioeventfd": "off", "tx": "timer", "x-txtimer": "50000"}
 # The guest waits for the device instead, see `Counter.wait`.
 PROMPT = {"ioeventfd": "off"}
+# The C driver has AF_XDP without copies only so.
+DMA = {"iommu_platform": "on", "disable-legacy": "on"}
 NO_GUEST_GSO = dict.fromkeys(("guest_tso4", "guest_tso6", "guest_ecn", "guest_ufo", "guest_uso4", "guest_uso6"), "off")
 SMALL = {"mrg_rxbuf": "off"} | NO_GUEST_GSO
 
@@ -18,6 +20,8 @@ KINDS = {
     "packed": LAZY | {"packed": "on"},
     "small": LAZY | SMALL,
     "queues": LAZY | {"queues": 4},
+    "DMA": LAZY | DMA,
+    "DMA, packed": LAZY | DMA | {"packed": "on"},
     "prompt": PROMPT,
     "prompt, no guest GSO": PROMPT | NO_GUEST_GSO,
     "prompt, small": PROMPT | SMALL,
@@ -111,6 +115,19 @@ def programs():
     yield Workload(name, "packet", "plain", run, (1_000, 25_000), xdp.before("redirect"), xdp.detach)
 
 
+def sockets():
+    """AF_XDP: a process that receives, sends, or does both."""
+    for kind, size, ring in (("DMA", 64, ""), ("DMA, packed", 64, ", packed ring"), ("DMA", 1500, "")):
+
+        def send(bed, side, count, size=size):
+            receive.frames(bed, side, count, size)
+
+        for what, prepare in (("received", xsk.serving("receive")), ("forwarded", xsk.serving("forward"))):
+            run = receive.backlog(send)
+            yield Workload(f"AF_XDP {size} B, {what}{ring}", "packet", kind, run, (1_000, 25_000), prepare, xsk.finish)
+        yield Workload(f"AF_XDP {size} B, sent{ring}", "packet", kind, xsk.frames(size), (2_000, 100_000))
+
+
 ALL = (
     pktgen("transmit 60 B", **VARIED),
     pktgen("transmit 60 B, xmit_more", burst=32),
@@ -134,6 +151,7 @@ ALL = (
     *queues(2),
     *queues(4),
     *programs(),
+    *sockets(),
     Workload("transmit UDP 1400 B", "packet", "prompt", transmit.datagrams, (1_000, 13_000)),
     Workload("transmit TCP with TSO", "KiB", "prompt", transmit.stream, (4 << 10, 132 << 10), runs=5),
     Workload("receive TCP, mergeable buffers", "KiB", "prompt", receive.stream, (4 << 10, 216 << 10)),
