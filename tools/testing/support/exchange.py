@@ -31,7 +31,7 @@ PAUSE = kernel.patient(0.04)
 @contextmanager
 def peer_in(guest):
     """The peer, serving in the guest. It must have been booted with PEER among its files."""
-    with guest.spawn([*COMMAND, "serve"]) as server:
+    with guest.spawn([*COMMAND, "serve-frames"]) as server:
         traffic.wait_listening(guest.read, peer.PORT)
         yield server
 

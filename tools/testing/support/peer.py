@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """The other end of the traffic tests, on either side of the link: answers, and sends when told to.
 
-peer.py serve          TCP, UDP and raw frames, on all interfaces, until it is killed
+peer.py serve          TCP and UDP, on all interfaces, until it is killed
+peer.py serve-frames   raw frames too. Only at one end of a link: what two of them send each other never ends
 peer.py flood ADDRESS PAUSE
                        UDP packets to such a server, which sends them back, until it is killed, with a pause of so
                        many seconds after each 20
@@ -77,13 +78,17 @@ def serve_frames(server):
 
 def serve():
     stream, datagrams = listener(socket.SOCK_STREAM), listener(socket.SOCK_DGRAM)
-    frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
-    frames.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
     threading.Thread(target=serve_udp, args=(datagrams,), daemon=True).start()
-    threading.Thread(target=serve_frames, args=(frames,), daemon=True).start()
     # Last: who sees the port open can use all of it.
     stream.listen(16)
     serve_tcp(stream)
+
+
+def serve_all():
+    frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETHERTYPE))
+    frames.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+    threading.Thread(target=serve_frames, args=(frames,), daemon=True).start()
+    serve()
 
 
 def flood(address, pause):
@@ -106,4 +111,4 @@ def flood(address, pause):
 
 
 if __name__ == "__main__":
-    {"serve": serve, "flood": flood}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "serve-frames": serve_all, "flood": flood}[sys.argv[1]](*sys.argv[2:])
