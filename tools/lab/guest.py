@@ -131,13 +131,16 @@ class Guest:
     def _restore(self, folder, state):
         # The ports of a guest that was saved are empty.
         later = [nic for nic in self.nics if nic.bus and nic.plugged]
-        command = self._command(folder, saved.drive(state), [nic for nic in self.nics if nic not in later])
+        command = self._command(folder, self._saved_drive(state), [nic for nic in self.nics if nic not in later])
         self._launch(folder, command + saved.arguments(state))
         while self._with_console(lambda: self.qmp("query-status"))["status"] != "running":
             time.sleep(0.02)
         self.resume()
         for nic in later:
             self.plug(nic)
+
+    def _saved_drive(self, state):
+        return saved.drive(state)
 
     def resume(self):
         """Has the guest take notice that it goes on in another place and at another time."""
@@ -167,7 +170,7 @@ class Guest:
     def _launch(self, folder, command):
         for name in ("agent", "qmp", "wake"):
             (folder / name).unlink(missing_ok=True)
-        self.output = open(LOGS / f"guest-{self.number}.qemu", "w+")
+        self.output = open(self.console.with_suffix(".qemu"), "w+")
         print(*command, file=self.output, flush=True)
         if self.terminal:
             self.process = subprocess.Popen(command)
@@ -241,10 +244,13 @@ class Guest:
 
     def save(self, path):
         """Writes the state of the guest to a file. It does not go on after that."""
-        self._with_console(lambda: self.qmp("migrate", uri=f"file:{path}"))
+        self._migrate(f"file:{path}")
+
+    def _migrate(self, uri):
+        self._with_console(lambda: self.qmp("migrate", uri=uri))
         while (found := self._with_console(lambda: self.qmp("query-migrate")))["status"] != "completed":
             if found["status"] in ("failed", "cancelled"):
-                raise GuestDied(f"the guest cannot be saved: {found}")
+                raise GuestDied(f"the guest cannot leave: {found}")
             time.sleep(0.02)
 
     def heard(self, path):

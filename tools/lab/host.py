@@ -16,14 +16,24 @@ def run(*argv, timeout=60, check=True, input=None):
     return done
 
 
-def make_tap(name, queues, address4, address6):
+def make_tap(name, queues, *addresses):
     # QEMU opens a TAP with several queues only if it was made so, and one with one queue only if it was not.
     run("ip", "tuntap", "add", "dev", name, "mode", "tap", "vnet_hdr", *(["multi_queue"] if queues > 1 else []))
-    run("ip", "address", "add", address4, "dev", name)
-    run("ip", "address", "add", address6, "dev", name, "nodad")
+    bring_up(name, *addresses)
+
+
+def make_bridge(name, mac, *addresses):
+    # Where an address is now is learnt from the next packet. Without a MAC address of its own it has one of its ports'.
+    run("ip", "link", "add", name, "address", mac, "type", "bridge", "forward_delay", "0")
+    bring_up(name, *addresses)
+
+
+def bring_up(name, *addresses):
+    for address in addresses:
+        run("ip", "address", "add", address, "dev", name, *(["nodad"] if ":" in address else []))
     run("ip", "link", "set", name, "up")
     run("ip", "link", "set", "lo", "up")
 
 
-def remove_tap(name):
+def remove(name):
     run("ip", "link", "delete", name, check=False)

@@ -38,11 +38,20 @@ class Nic:
         self.guest6 = f"fd00:{self.number:x}::2"
         self.host6 = f"fd00:{self.number:x}::1"
 
+    @property
+    def addresses(self):
+        """The host's, of the interface `link`."""
+        return f"{self.host4}/24", f"{self.host6}/64"
+
+    @property
+    def link(self):
+        return self.tap
+
     def make(self):
-        host.make_tap(self.tap, self.queues, f"{self.host4}/24", f"{self.host6}/64")
+        host.make_tap(self.tap, self.queues, *self.addresses)
 
     def remove(self):
-        host.remove_tap(self.tap)
+        host.remove(self.tap)
 
     # Whether QEMU can go on from a saved state with the device in it; otherwise it is plugged in afterwards.
     stays = True
@@ -61,3 +70,36 @@ class Nic:
         """QEMU's options for the device."""
         device = self.device()
         return ["-device", device.pop("driver") + "".join(f",{k}={v}" for k, v in device.items())]
+
+
+class Bridged(Nic):
+    """One that the host reaches over a bridge, which has its addresses, so that another NIC, or the same one in another place, can
+    have the guest's."""
+
+    def __init__(self, properties, machine="q35"):
+        super().__init__(properties, machine)
+        self.made = 0
+
+    @property
+    def link(self):
+        return f"bridge{self.number}"
+
+    def make(self):
+        host.make_bridge(self.link, f"02:00:00:01:{self.number >> 8:02x}:{self.number & 255:02x}", *self.addresses)
+        self.make_tap()
+
+    def make_tap(self):
+        """For whoever opens `tap` from now on. The last one stays as it is, in the hands of who has it, and the one before goes."""
+        self.tap = f"tap{self.number}{'ab'[self.made % 2]}"
+        if self.made > 1:
+            host.remove(self.tap)
+        self.made += 1
+        host.make_tap(self.tap, self.queues)
+        self.add(self.tap)
+
+    def add(self, tap):
+        host.run("ip", "link", "set", tap, "master", self.link)
+
+    def remove(self):
+        for link in (f"tap{self.number}a", f"tap{self.number}b", self.link):
+            host.remove(link)

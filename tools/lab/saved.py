@@ -46,10 +46,9 @@ def digest(hardware, kernel):
     return hashlib.sha256("\n".join(made_from).encode()).hexdigest()[:12]
 
 
-def overlay(path):
-    """A disk that holds what the guest has changed of the lab's."""
-    lower = ["-b", ENTRY / "guest.ext4", "-F", "raw"]
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", *lower, path], check=True)
+def overlay(path, lower=ENTRY / "guest.ext4", form="raw"):
+    """A disk that holds what the guest has changed of another one: the lab's."""
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", "-b", lower, "-F", form, path], check=True)
     return f"file={path},format=qcow2"
 
 

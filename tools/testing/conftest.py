@@ -62,11 +62,12 @@ def faulty_module(driver, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def boot(payload):
-    """A function that boots a guest for a `with` block: boot(nics=[{...}], machine=...), as `Guest`."""
+    """A function that boots a guest for a `with` block: boot(nics=[{...}], machine=...), as `Guest` or another `kind`."""
 
     @contextmanager
     def booted(**options):
-        with Guest(files=[*payload, *options.pop("files", ())], **options) as guest:
+        kind = options.pop("kind", Guest)
+        with kind(files=[*payload, *options.pop("files", ())], **options) as guest:
             running.append(guest)
             try:
                 yield guest

@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """The device wants the neighbours told where it is, as QEMU does after a migration: they are, and it is told so."""
 
-import socket
 import time
-from contextlib import contextmanager
 
 import pytest
 
 from lab import kernel
 from lab.agent import PYTHON
 from support import exchange
+from support.announcements import arp_of, wait_for
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY
 
-ARP = 0x0806
 LINK_UP = 1
 # QEMU asks for it again and again, unless it is told what to do.
 ONCE = {"initial": 50, "max": 50, "rounds": 1, "step": 0}
@@ -27,35 +25,6 @@ def guest(boot, driver):
             guest.bring_up(nic)
         with exchange.peer_in(guest):
             yield guest
-
-
-@contextmanager
-def arp_of(nic):
-    """Yields a function that returns how many gratuitous ARP packets a NIC has sent since the last call."""
-    own = socket.inet_aton(nic.guest4)
-    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ARP)) as link:
-        link.bind((nic.tap, ARP))
-        link.setblocking(False)
-
-        def count():
-            found = 0
-            while True:
-                try:
-                    frame = link.recv(2048)
-                except BlockingIOError:
-                    return found
-                # Who sends it and who is asked for have the same address.
-                found += frame[6:12] == exchange.mac_bytes(nic.mac) and frame[28:32] == own == frame[38:42]
-
-        yield count
-
-
-def wait_for(count, limit=30):
-    end = time.monotonic() + kernel.patient(limit)
-    while not (found := count()):
-        assert time.monotonic() < end, "the guest has not announced itself"
-        time.sleep(0.05)
-    return found
 
 
 def status(guest, nic):

@@ -74,7 +74,7 @@ def answers(run, address):
 def reaches(nic):
     """The guest answers through a NIC. It is the host that asks: there is no process to be started in the guest."""
     # Which address the guest had may be out of date.
-    host.run("ip", "neigh", "flush", "dev", nic.tap)
+    host.run("ip", "neigh", "flush", "dev", nic.link)
     answers(traffic.host_run, nic.guest4)
 
 
@@ -200,7 +200,7 @@ def frames_echo(nic, lengths, batch=16, answer_to=lambda body: body, ends=None):
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link,
     ):
         sender.bind((nic.tap, 0))
-        link.bind(((ends or nic).tap, peer.ETHERTYPE))
+        link.bind(((ends or nic).link, peer.ETHERTYPE))
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         link.settimeout(TIMEOUT)
         for start in range(0, len(lengths), batch):

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Live migration: the guest moves from one QEMU to another while packets flow."""
+
+import os
+import threading
+
+import pytest
+
+from lab import kernel, xdp
+from lab import driver as drivers
+from lab.moving import MovingGuest
+from lab.nic import Bridged
+from support import bpf, counters, drawn, exchange
+from support.announcements import arp_of, wait_for
+from support.kernel_log import no_errors  # noqa: F401
+from support.nics import PACKED, SMALL
+
+DEVICES = [{"queues": 2}, {"queues": 2} | PACKED | SMALL]
+# CYCLES says another number.
+TIMES = int(os.environ.get("CYCLES") or kernel.rounds(8))
+SIZE = 1 << 20
+SETTINGS = """
+ip link set NIC mtu 1400 allmulticast on
+ip link add link NIC name above type vlan id 7
+ip maddress add 01:00:5e:7f:00:07 dev NIC
+ethtool -L NIC combined 1
+ethtool -G NIC rx 128 tx 64
+ethtool -K NIC tso off
+"""
+BACK = """
+ip link delete above
+ip link set NIC mtu 1500 allmulticast off
+ip maddress del 01:00:5e:7f:00:07 dev NIC
+ethtool -L NIC combined 2
+ethtool -G NIC rx 256 tx 256
+ethtool -K NIC tso on
+"""
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver, tmp_path_factory):
+    nics = [Bridged(properties) for properties in DEVICES]
+    files = [exchange.PEER, bpf.build("xdp", tmp_path_factory.mktemp("xdp"))]
+    with boot(kind=MovingGuest, nics=nics, files=files) as guest:
+        driver.load(guest)
+        guest.run(["modprobe", "8021q"])
+        for nic in guest.nics:
+            nic.name = guest.bring_up(nic)
+        xdp.load(guest)
+        with exchange.peer_in(guest), exchange.peer_on_host():
+            yield guest
+
+
+def streams(address, moved, failures):
+    """TCP both ways, byte for byte, one after the other until the guest has moved: one of them is on the way then."""
+    try:
+        while True:
+            last = moved.is_set()
+            exchange.tcp_to_guest(address, SIZE)
+            exchange.tcp_from_guest(address, SIZE)
+            if last:
+                return
+    except (OSError, AssertionError) as error:
+        failures.append((address, error))
+
+
+def resets(guest, nic):
+    """How often a watchdog has found the device broken."""
+    return sum(value for name, value in counters.ethtool(guest, nic.name).items() if name.startswith("watchdog_res"))
+
+
+def move(guest):
+    """Moves the guest under traffic of all kinds."""
+    moved, failures = threading.Event(), []
+    threads = [threading.Thread(target=streams, args=(nic.guest4, moved, failures)) for nic in guest.nics]
+    with exchange.flooded(guest, guest.nics[0]):
+        for thread in threads:
+            thread.start()
+        try:
+            guest.move()
+        finally:
+            moved.set()
+            for thread in threads:
+                thread.join()
+    assert not failures
+
+
+def test_traffic_goes_on(guest):
+    """Nothing is lost that TCP does not mend, and whoever had the guest's address in another place learns of the new one."""
+    for _ in range(TIMES):
+        before = [counters.ethtool(guest, nic.name) for nic in guest.nics]
+        move(guest)
+        for nic, old in zip(guest.nics, before):
+            assert resets(guest, nic) == 0
+            # They belong to the guest, so they go on.
+            assert all(counters.ethtool(guest, nic.name)[name] >= value for name, value in old.items())
+    for nic in guest.nics:
+        exchange.everything(guest, nic)
+
+
+def test_announcement(guest):
+    """The guest itself says where it is now, with all of its addresses, since the device asks for that."""
+    nic = guest.nics[0]
+    with arp_of(nic) as count:
+        guest.move()
+        wait_for(count)
+
+
+@pytest.mark.parametrize("number", [0, 1], ids=["split", "packed, small"])
+def test_settings_stay(guest, driver, number):
+    nic = guest.nics[number]
+    guest.run(SETTINGS.replace("NIC", nic.name))
+
+    def found():
+        device = guest.qmp("query-rx-filter", name=nic.id)[0]
+        return drawn.shown(guest, nic), {name: sorted(value) if isinstance(value, list) else value for name, value in device.items()}
+
+    before = found()
+    assert 7 in before[1]["vlan-table"]
+    guest.move()
+    assert found() == before
+    exchange.reaches(nic)
+    guest.run(BACK.replace("NIC", nic.name))
+    exchange.everything(guest, nic)
+
+
+def test_program(guest, driver):
+    """A program stays, and what is off for it. With C it needs queues of its own."""
+    if driver is drivers.C:
+        pytest.skip("the C driver refuses it on a device with a pair for each CPU and no more")
+    nic = guest.nics[0]
+    with xdp.attached(guest, nic.name, "tx"):
+        guest.move()
+        exchange.reaches(nic)
+        exchange.frames_echo(nic, [60, 1514])
+    exchange.everything(guest, nic)
