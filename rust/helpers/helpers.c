@@ -17,6 +17,7 @@
 #ifdef FAULTS
 #include "fault.c"
 #endif
+#include "failover.c"
 #include "netdevice.c"
 #include "page_pool.c"
 #include "scatterlist.c"

@@ -11,6 +11,7 @@ use crate::{
         Dim, //
     },
     ethtool::EthtoolOps,
+    failover::Failover,
     napi::Direction,
     ops::Ops,
     queue::{
@@ -71,6 +72,7 @@ pub struct Allocated<T: Driver> {
     napis: KVec<Arc<Napi>>,
     parent: Option<Attached>,
     rss: RssSizes,
+    pub(crate) failover: Option<Failover>,
     driver: PhantomData<T>,
 }
 
@@ -116,6 +118,7 @@ impl<T: Driver> Allocated<T> {
             napis: KVec::new(),
             parent,
             rss: RssSizes::default(),
+            failover: None,
             driver: PhantomData,
         };
         // SAFETY: The device is valid and nobody else knows it.
@@ -370,6 +373,7 @@ impl<T: Driver> Allocated<T> {
 
 impl<T: Driver> Drop for Allocated<T> {
     fn drop(&mut self) {
+        self.failover = None;
         // SAFETY: The device is not registered, or not any more; so its contexts are disabled. One grace
         // period is enough for all of them; they are in the list until this function has returned.
         unsafe {

@@ -22,6 +22,7 @@ mod device;
 mod dim;
 mod driver;
 mod ethtool;
+pub mod failover;
 mod features;
 mod lock;
 mod mac;
@@ -30,6 +31,7 @@ mod napi;
 mod operations;
 mod ops;
 mod page_pool;
+mod port;
 mod queue;
 mod rearm;
 pub mod rtnl;
@@ -87,6 +89,7 @@ pub use self::{
         PoolPage,
         PoolSource, //
     },
+    port::PhysPort,
     queue::{
         Done,
         RxAccess,

@@ -9,10 +9,6 @@ MEANT = (
         "C allows an MTU whose packets its buffers cannot hold, and loses them. Here it ends at what a buffer holds.",
     ),
     (
-        r"cat \S*/phys_port_name .*",
-        "The file says that a device is the standby of another one. A driver that is never one does not have it.",
-    ),
-    (
         r"ethtool -G NIC rx 100; .*",
         "A ring whose size is no power of two cannot be: that is a wrong argument, and not for want of memory.",
     ),

@@ -15,9 +15,9 @@ CONFIG = {"mtu": 1400, "speed": 1000, "duplex": 1, "key_size": 40, "table_size":
 LENGTHS = (4, 7, 10, 11, 17, 23, 24)
 
 
-def made(length):
+def made(length, *more):
     numbers = {name: number for number, name in features.names().items()}
-    nic = device.Device([numbers[name] for name in (*PLAIN.split(), *ENDS)], way="vfio-user", **CONFIG)
+    nic = device.Device([numbers[name] for name in (*PLAIN.split(), *ENDS, *more)], way="vfio-user", **CONFIG)
     nic.settings["config_length"] = length
     return nic
 
@@ -31,7 +31,7 @@ def find(guest, driver):
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    with boot(nics=map(made, LENGTHS), files=[exchange.PEER], shared_memory=True) as guest:
+    with boot(nics=[*map(made, LENGTHS), made(LENGTHS[0], "STANDBY")], files=[exchange.PEER], shared_memory=True) as guest:
         driver.load(guest)
         guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines()
         find(guest, driver)
@@ -50,3 +50,13 @@ def test_features(guest, length):
     assert all(any(f"VIRTIO_NET_F_{name}:" in line for line in said) for name in set(ENDS) - taken), said
     guest.bring_up(nic)
     exchange.pings(guest, nic, 1400 if "MTU" in taken else 1500)
+
+
+def test_standby(guest):
+    """Without an address there is no telling which other NIC it stands by for."""
+    nic = guest.nics[-1]
+    assert set(features.negotiated(guest, nic)) == set(PLAIN.split())
+    virtio = guest.virtio_device(nic)
+    assert any(f" {virtio}: the device has no MAC address: doing without VIRTIO_NET_F_STANDBY" in line for line in guest.first_messages)
+    guest.bring_up(nic)
+    exchange.pings(guest, nic)

@@ -75,9 +75,12 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 ///
 /// # Errors
 ///
-/// What [`Access::send`](crate::control::Access::send) says.
+/// `EOPNOTSUPP` for a standby, which its primary is known by; what [`Access::send`](crate::control::Access::send) says.
 pub(crate) fn change(device: &Device<VirtioNet>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
     let shared = device.shared();
+    if shared.device.has(features::STANDBY) {
+        return Err(EOPNOTSUPP);
+    }
     set(device, address)?;
     if can_be_set(&shared.device) {
         return Ok(());

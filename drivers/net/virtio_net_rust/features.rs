@@ -73,6 +73,8 @@ pub(crate) const HASH_REPORT: Feature = Feature::new(57);
 pub(crate) const GUEST_HDRLEN: Feature = Feature::new(59);
 /// `VIRTIO_NET_F_RSS`: the device chooses a receive queue by a hash and a table that it is given.
 pub(crate) const RSS: Feature = Feature::new(60);
+/// `VIRTIO_NET_F_STANDBY`: the device stands by for another NIC of the same MAC address.
+pub(crate) const STANDBY: Feature = Feature::new(62);
 /// `VIRTIO_NET_F_SPEED_DUPLEX`: the device says how fast the link is.
 pub(crate) const SPEED_DUPLEX: Feature = Feature::new(63);
 /// `VIRTIO_NET_F_GUEST_UDP_TUNNEL_GSO`: GSO packets in a UDP tunnel may be received.
@@ -102,6 +104,7 @@ pub(crate) const MODERN: &[Feature] = with_common![
     VQ_NOTF_COAL,
     NOTF_COAL,
     RSS,
+    STANDBY,
     SPEED_DUPLEX,
     GUEST_UDP_TUNNEL_GSO,
     GUEST_UDP_TUNNEL_GSO_CSUM,

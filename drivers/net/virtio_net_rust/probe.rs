@@ -99,7 +99,12 @@ pub(crate) fn probe(
         vlans: Vlans::none(),
         device_stats: Default::default(),
     };
-    // Nobody can open the interface before the device has been told to start.
+    // Nobody can open the interface before the device has been told to start, but a master that is up when its standby
+    // is registered.
+    if device.has(features::STANDBY) {
+        netdev.stand_by()?;
+        device.ready();
+    }
     netdev.register(shared, queues.pairs, |netdev, rtnl| {
         device.ready();
         link::start(netdev);

@@ -9,7 +9,8 @@ use crate::{
     channels,
     config,
     features::*,
-    rss, //
+    rss,
+    standby, //
 };
 use kernel::{
     prelude::*,
@@ -79,7 +80,9 @@ pub(crate) fn validate(device: &Negotiation<'_>) -> Result {
     check_room(device);
     check_mtu(device)?;
     check_pairs(device)?;
-    check_hashes(device)
+    check_hashes(device)?;
+    standby::check(device);
+    Ok(())
 }
 
 /// Does without what the device's configuration has no room for.

@@ -26,6 +26,7 @@ mod rss;
 mod rx;
 mod rx_mode;
 mod settings;
+mod standby;
 mod stats;
 mod suspend;
 mod tx;
@@ -143,6 +144,7 @@ impl net::Driver for VirtioNet {
 
     const OPERATIONS: Operations<Self> = Operations::new()
         .set_mac()
+        .phys_port()
         .set_rx_mode()
         .vlan_filter()
         .set_features()

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A NIC that stands by for another one: the kernel's net_failover above both, while the other comes and goes."""
+
+import json
+import os
+import re
+
+import pytest
+
+from lab import driver as drivers
+from lab import host, kernel, traffic
+from lab.agent import CommandFailed
+from lab.nic import Bridged, Nic
+from support import exchange, faults, suspend
+from support.kernel_log import no_errors  # noqa: F401
+from support.kernels import stock_only
+
+# net_failover of 7.3 does not initialise its lock for statistics, which lockdep says when either driver creates a master.
+pytestmark = stock_only("lockdep complains of net_failover itself")
+
+STANDBY = {"failover": "on"}
+# A guest with a primary is not migrated by the tests, so it comes and goes as any device does.
+# CYCLES says another number.
+TIMES = int(os.environ.get("CYCLES") or kernel.rounds(12))
+
+
+class Primary(Nic):
+    """The only other NIC of QEMU's that Debian's cloud kernel has a driver for."""
+
+    stays = False
+
+    def __init__(self, standby, machine="q35"):
+        super().__init__({"mac": standby.mac, "plugged": False}, machine)
+        self.standby = standby
+
+    def device(self):
+        return super().device() | {"driver": "vmxnet3", "failover_pair_id": self.standby.id, "romfile": ""}
+
+
+def interfaces(guest, nic):
+    """The names of all that have the NIC's address, by what they are."""
+    found = {}
+    for link in json.loads(guest.run(["ip", "-json", "-details", "link"]).stdout):
+        if link.get("address") == nic.mac:
+            driver = guest.run(f"ethtool -i {link['ifname']} | sed -n 's/^driver: //p'").stdout.strip()
+            found[{"net_failover": "master", "vmxnet3": "primary"}.get(driver, "standby")] = link
+    return found
+
+
+def name_of(guest, nic, kind):
+    return interfaces(guest, nic)[kind]["ifname"]
+
+
+def received(guest, name):
+    return int(guest.read(f"/sys/class/net/{name}/statistics/rx_packets"))
+
+
+@pytest.fixture(scope="module")
+def guest(boot, driver):
+    standby = Bridged(STANDBY)
+    primary = Primary(standby)
+    with boot(nics=[standby, primary], files=[exchange.PEER]) as guest:
+        # One network for both, whose addresses the host has on the bridge.
+        host.run("ip", "address", "flush", "dev", primary.tap)
+        standby.add(primary.tap)
+        guest.run(["modprobe", "vmxnet3"])
+        driver.load(guest)
+        yield guest
+
+
+def use(guest, nic, kind="master"):
+    """One of the interfaces with the address; the slaves of a master are up with it."""
+    name = name_of(guest, nic, kind)
+    guest.run(f"ip address replace {nic.guest4}/24 dev {name} && ip link set {name} up")
+    faults.wait(lambda: guest.read(f"/sys/class/net/{name}/carrier").strip() == "1", f"{name} has no carrier")
+    return name
+
+
+def answers(guest, nic):
+    """Whoever asks first has the bridge learn where the address is."""
+    exchange.answers(guest.run, nic.host4)
+    exchange.answers(traffic.host_run, nic.guest4)
+
+
+def test_master(guest):
+    """There is a master from the beginning, and the interface below is its standby."""
+    nic = guest.nics[0]
+    found = interfaces(guest, nic)
+    assert set(found) == {"master", "standby"}
+    standby = found["standby"]
+    assert standby["master"] == found["master"]["ifname"]
+    assert guest.read(f"/sys/class/net/{standby['ifname']}/phys_port_name").strip() == "sby"
+    with pytest.raises(CommandFailed, match="not supported"):
+        guest.run(["ip", "link", "set", standby["ifname"], "address", "02:00:00:00:00:01"])
+    use(guest, nic)
+    answers(guest, nic)
+    with exchange.peer_in(guest):
+        exchange.tcp_to_guest(nic.guest4)
+        exchange.tcp_from_guest(nic.guest4)
+
+
+def test_primary_comes_and_goes(guest):
+    """Packets take its way while it is there, and a stream survives when it goes."""
+    nic, primary = guest.nics
+    use(guest, nic)
+    standby = name_of(guest, nic, "standby")
+    with exchange.peer_in(guest):
+        for _ in range(TIMES):
+            guest.plug(primary)
+            faults.wait(lambda: "primary" in interfaces(guest, nic), "no primary appeared")
+            name = name_of(guest, nic, "primary")
+            assert interfaces(guest, nic)["primary"]["master"] == name_of(guest, nic, "master")
+            answers(guest, nic)
+            before = received(guest, name), received(guest, standby)
+            exchange.tcp_to_guest(nic.guest4, 1 << 20)
+            after = received(guest, name), received(guest, standby)
+            # The stack may still hear what is for all, but the stream has dozens of packets, however they are merged.
+            assert after[0] - before[0] > 16 > after[1] - before[1]
+            with guest.spawn(["ping", "-n", "-q", "-i", "0.05", nic.host4]):
+                guest.unplug(primary)
+                answers(guest, nic)
+            exchange.tcp_from_guest(nic.guest4)
+    assert set(interfaces(guest, nic)) == {"master", "standby"}
+
+
+def test_down_and_up_and_asleep(guest):
+    nic = guest.nics[0]
+    master = use(guest, nic)
+    standby = name_of(guest, nic, "standby")
+    guest.run(["ip", "link", "set", master, "down"])
+    assert "UP" not in interfaces(guest, nic)["standby"]["flags"]
+    use(guest, nic)
+    assert "UP" in interfaces(guest, nic)["standby"]["flags"]
+    guest.run(["ethtool", "-G", standby, "rx", 128])
+    suspend.to_sleep(guest)
+    answers(guest, nic)
+
+
+def test_unloaded(guest, driver):
+    """The master goes with its standby, and comes again with it. net_failover can be unloaded in between, and not before."""
+    nic = guest.nics[0]
+    assert guest.run(["rmmod", "net_failover"], check=False).rc
+    driver.unload(guest)
+    # QEMU plugs in the primary that it knows of each time when the driver takes the feature.
+    assert set(interfaces(guest, nic)) <= {"primary"}
+    guest.run(["rmmod", "net_failover"])
+    driver.load(guest)
+    use(guest, nic)
+    answers(guest, nic)
+
+
+def test_no_net_failover(guest, driver):
+    """The NIC works by itself then, with a line that says what is missing."""
+    if driver is drivers.C:
+        pytest.skip("the C driver cannot be loaded without net_failover")
+    nic = guest.nics[0]
+    driver.unload(guest)
+    guest.run("rmmod net_failover && mkdir -p /run/modprobe.d && echo install net_failover false >/run/modprobe.d/none.conf")
+    driver.load(guest)
+    found = interfaces(guest, nic)
+    assert "standby" in found and "master" not in found
+    assert re.search("net_failover cannot be loaded: doing without VIRTIO_NET_F_STANDBY$", "\n".join(guest.kernel_messages()), re.M)
+    use(guest, nic, "standby")
+    answers(guest, nic)
+    driver.unload(guest)
+    guest.run(["rm", "/run/modprobe.d/none.conf"])
+    driver.load(guest)
+    assert interfaces(guest, nic)["standby"]["master"] == name_of(guest, nic, "master")
