@@ -26,6 +26,7 @@
 
 mod exchange;
 mod find;
+mod lend;
 mod premapped;
 mod request;
 mod resize;

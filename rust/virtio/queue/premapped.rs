@@ -3,7 +3,6 @@
 //! Lending memory by its DMA addresses, which somebody else has mapped.
 
 use super::{
-    virtqueue::check,
     Buffer,
     Outgoing,
     OutgoingPremapped,
@@ -40,35 +39,22 @@ impl<B: Premapped> Virtqueue<B> {
     /// [`lend_from`](Self::lend_from).
     #[inline]
     pub fn add_premapped(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !self
-            .source
-            .as_ref()
-            .is_some_and(|source| buffer.is_of(source))
-        {
-            return Err(Rejected {
-                buffer,
-                error: EINVAL,
-            });
-        }
+        let buffer = self.own(buffer)?;
         let (address, capacity) = (buffer.dma_address(), buffer.capacity());
-        let (token, context) = buffer.into_token();
         // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at the address, for the device
         // that its source is mapped for, which is that of the queue.
-        let result = check(unsafe {
-            bindings::virtqueue_add_inbuf_dma(
-                self.raw.as_ptr(),
-                address,
-                capacity,
-                token.as_ptr(),
-                context,
-                bindings::GFP_ATOMIC,
-            )
-        });
-        result.map_err(|error| Rejected {
-            // SAFETY: The core did not take the token.
-            buffer: unsafe { B::reclaim(token, context, 0) },
-            error,
-        })
+        unsafe {
+            Self::lend_token(buffer, |token, context| {
+                bindings::virtqueue_add_inbuf_dma(
+                    self.raw.as_ptr(),
+                    address,
+                    capacity,
+                    token.as_ptr(),
+                    context,
+                    bindings::GFP_ATOMIC,
+                )
+            })
+        }
     }
 }
 
@@ -96,19 +82,16 @@ impl<B: Outgoing> Virtqueue<B> {
         let token = buffer.into_token();
         // SAFETY: By the type invariant; `&mut self` serialises. The table describes memory of the queue's source by addresses
         // of the queue's device, for which it stays mapped as long as the queue has the source.
-        let added = mapped.and_then(|mapped| unsafe {
-            check(bindings::virtqueue_add_outbuf_premapped(
-                self.raw.as_ptr(),
-                self.table.as_mut_ptr(),
-                mapped.entries(),
-                token.as_ptr(),
-                bindings::GFP_ATOMIC,
-            ))
-        });
-        added.map_err(|error| Rejected {
-            // SAFETY: The core did not take the token.
-            buffer: unsafe { B::reclaim(token) },
-            error,
-        })
+        unsafe {
+            Self::send_token(token, mapped, |mapped| {
+                bindings::virtqueue_add_outbuf_premapped(
+                    self.raw.as_ptr(),
+                    self.table.as_mut_ptr(),
+                    mapped.entries(),
+                    token.as_ptr(),
+                    bindings::GFP_ATOMIC,
+                )
+            })
+        }
     }
 }

@@ -18,11 +18,9 @@ use core::{
 use dma::{
     sg,
     Buffer,
-    Contiguous,
     DmaDevice,
     Incoming,
-    Outgoing,
-    Scattered,
+
     Source, //
 };
 use kernel::{
@@ -271,130 +269,6 @@ impl<B: Buffer> Virtqueue<B> {
         // on a queue that keeps contexts.
         NonNull::new(unsafe {
             bindings::virtqueue_get_buf_ctx(self.raw.as_ptr(), written, context)
-        })
-    }
-}
-
-impl<B: Outgoing> Virtqueue<B> {
-    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
-    ///
-    /// # Errors
-    ///
-    /// The buffer comes back: see [`Rejected`].
-    #[inline(always)]
-    pub fn add_outbuf(&mut self, buffer: B) -> Result<(), Rejected<B::Returned>> {
-        let mapped = buffer.map(&mut self.table);
-        let token = buffer.into_token();
-        // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer,
-        // and the implementation of `Outgoing` warrants that its memory stays until the token comes
-        // back.
-        let added = mapped.and_then(|mapped| unsafe {
-            check(bindings::virtqueue_add_outbuf(
-                self.raw.as_ptr(),
-                self.table.as_mut_ptr(),
-                mapped.entries(),
-                token.as_ptr(),
-                bindings::GFP_ATOMIC,
-            ))
-        });
-        added.map_err(|error| Rejected {
-            // SAFETY: The core did not take the token.
-            buffer: unsafe { B::reclaim(token) },
-            error,
-        })
-    }
-
-    /// Takes back the next buffer that the device has read.
-    #[inline]
-    pub fn reclaim(&mut self) -> Option<B::Returned> {
-        let (mut written, mut context) = (0, null_mut());
-        let token = self.next_used(&mut written, &mut context)?;
-        // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once,
-        // after the device has used it.
-        Some(unsafe { B::reclaim(token) })
-    }
-}
-
-impl<B: Contiguous> Virtqueue<B> {
-    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
-    ///
-    /// # Errors
-    ///
-    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
-    /// [`lend_from`](Self::lend_from).
-    #[inline]
-    pub fn add_inbuf(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !self
-            .source
-            .as_ref()
-            .is_some_and(|source| buffer.is_of(source))
-        {
-            return Err(Rejected {
-                buffer,
-                error: EINVAL,
-            });
-        }
-        let capacity = buffer.capacity();
-        let (token, context) = buffer.into_token();
-        let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
-        let va = token.as_ptr();
-        // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes
-        // at `va`, in a page that is mapped for the device of the queue if that has one.
-        let result = check(unsafe {
-            if self.dma_device.is_null() {
-                bindings::virtqueue_add_inbuf_va(queue, va, capacity, context, gfp)
-            } else {
-                bindings::virtqueue_add_inbuf_pp_va(queue, va, capacity, context, gfp)
-            }
-        });
-        result.map_err(|error| Rejected {
-            // SAFETY: The core did not take the token.
-            buffer: unsafe { B::reclaim(token, context, 0) },
-            error,
-        })
-    }
-}
-
-impl<B: Scattered> Virtqueue<B> {
-    /// Lends a buffer of several segments to the device. [`kick`](Self::kick) is owed afterwards.
-    ///
-    /// # Errors
-    ///
-    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
-    /// [`lend_from`](Self::lend_from).
-    pub fn add_insegs(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        if !self
-            .source
-            .as_ref()
-            .is_some_and(|source| buffer.is_of(source))
-        {
-            return Err(Rejected {
-                buffer,
-                error: EINVAL,
-            });
-        }
-        let entries = match buffer.map(&mut self.table) {
-            Ok(mapped) => mapped.entries(),
-            Err(error) => return Err(Rejected { buffer, error }),
-        };
-        let (token, context) = buffer.into_token();
-        let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
-        let (list, data) = (self.table.as_mut_ptr(), token.as_ptr());
-        // SAFETY: By the type invariant; `&mut self` serialises. The table describes the buffer, by
-        // DMA addresses if the device of the queue does DMA; the implementation of `Incoming`
-        // warrants that its memory stays until the token comes back, and that there is a context
-        // only on a queue that keeps one.
-        let result = check(unsafe {
-            if self.dma_device.is_null() {
-                bindings::virtqueue_add_inbuf_ctx(queue, list, entries, data, context, gfp)
-            } else {
-                bindings::virtqueue_add_inbuf_premapped(queue, list, entries, data, context, gfp)
-            }
-        });
-        result.map_err(|error| Rejected {
-            // SAFETY: The core did not take the token.
-            buffer: unsafe { B::reclaim(token, context, 0) },
-            error,
         })
     }
 }
