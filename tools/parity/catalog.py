@@ -55,7 +55,7 @@ QUESTIONS = [
     *each(
         "ndo_open ndo_stop ndo_start_xmit ndo_get_stats64",
         """
-ip link set NIC up && cat /sys/class/net/NIC/operstate
+ip link set NIC up && timeout 20 sh -c 'until grep -x up /sys/class/net/NIC/operstate; do sleep 0.1; done'
 ip link set NIC down && cat /sys/class/net/NIC/operstate /sys/class/net/NIC/carrier
 ip link set NIC up && cat /sys/class/net/NIC/carrier
 ls /sys/class/net/NIC/statistics

@@ -3,7 +3,15 @@
 
 import re
 
+NO_TUNNEL = (
+    "A GSO packet in a tunnel is of a type that there is outside of one too. Without those this driver takes none in a tunnel "
+    "either, and there is nothing to turn on."
+)
+
 MEANT = (
+    (r"cat \S*/device/features \(small\)", NO_TUNNEL),
+    (r"ethtool -k NIC \(small\)", NO_TUNNEL),
+    (r"ethtool -K NIC rx-gro-hw on \(small\)", NO_TUNNEL),
     (
         r"ip -details .* \(small\)",
         "C allows an MTU whose packets its buffers cannot hold, and loses them. Here it ends at what a buffer holds.",
