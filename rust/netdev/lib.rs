@@ -121,6 +121,7 @@ pub use self::{
     vlan::VlanFilter,
     watchdog::Watchdog,
     xdp::{
+        ForProgram,
         Frames,
         HashType,
         Program,
@@ -143,8 +144,7 @@ pub use self::{
         XskSetup,
         XskSource,
         XskTaken,
-        XskTx,
-        XskVerdict, //
+        XskTx, //
     },
 };
 

@@ -24,7 +24,6 @@ pub use self::{
         Xdp, //
     },
     buff::{
-        Verdict,
         XdpBuff,
         XdpRoom, //
     },
@@ -33,14 +32,19 @@ pub use self::{
         TxBulk, //
     },
     frame::XdpFrame,
-    metadata::HashType,
-    program::Program, //
+    metadata::{
+        ForProgram,
+        HashType, //
+    },
+    program::{
+        Program,
+        Verdict, //
+    },
 };
 pub(crate) use self::{
     metadata::Hash,
     program::{
         decide,
-        Decision,
         Slot, //
     },
     rxq::RxqInfo, //

@@ -36,10 +36,7 @@ pub use self::{
         XskSetup,
         XskSource, //
     },
-    buff::{
-        XskBuff,
-        XskVerdict, //
-    },
+    buff::XskBuff,
     chunk::XskChunk,
     pool::XskPool,
     tx::{

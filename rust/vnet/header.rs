@@ -11,15 +11,13 @@ use crate::bindings;
 use core::mem::size_of;
 use netdev::{
     Features,
+    ForProgram,
     Frame,
     HashType,
     Napi,
     Polling,
-    PoolBuffer,
     RxSkb,
-    SkBuff,
-    XdpBuff,
-    XskBuff, //
+    SkBuff, //
 };
 
 /// Hands a packet, which starts with an Ethernet header, to the stack, as `header` describes it.
@@ -65,26 +63,17 @@ fn hash_for_program(header: &bindings::virtio_net_hdr_v1_hash) -> Option<(u32, H
 pub struct Header(RawHeader);
 
 impl Header {
-    /// The header at the start of `buffer`, or `None` if the buffer is too short for the longest
-    /// one.
+    /// The length of the longest header, in bytes.
+    pub const LEN: usize = size_of::<RawHeader>();
+
+    /// The header that a received packet begins with, of the bytes at the start of its buffer.
     ///
     /// Where the header is a short one, the fields that it lacks have the value of the bytes that
     /// follow.
-    #[inline]
-    pub fn read(buffer: &PoolBuffer) -> Option<Self> {
-        Some(Self::from_bytes(buffer.copy_start()?))
-    }
-
-    /// As [`read`](Self::read), of a packet in a chunk of AF_XDP, in front of which the header is.
-    #[inline]
-    pub fn read_xsk(buffer: &XskBuff<'_>) -> Option<Self> {
-        Some(Self::from_bytes(buffer.copy_start()?))
-    }
-
-    #[inline]
-    fn from_bytes(bytes: [u8; size_of::<RawHeader>()]) -> Self {
+    #[inline(always)]
+    pub fn from_bytes(bytes: [u8; Self::LEN]) -> Self {
         // SAFETY: All fields are integers, for which any bytes are valid; the size is the same.
-        Self(unsafe { core::mem::transmute::<[u8; size_of::<RawHeader>()], RawHeader>(bytes) })
+        Self(unsafe { core::mem::transmute::<[u8; Self::LEN], RawHeader>(bytes) })
     }
 
     /// The number of buffers that the packet takes. It is what the device says: any number.
@@ -109,17 +98,9 @@ impl Header {
 
     /// Lets an XDP program know the hash that the device reports, if that is wanted.
     #[inline]
-    pub fn tell_hash(&self, packet: &mut XdpBuff<'_>, polling: &Polling<'_>, framing: &Framing) {
-        if let Some((value, kind)) = self.hash_for_program(polling, framing) {
-            packet.set_hash(value, kind);
-        }
-    }
-
-    /// As [`tell_hash`](Self::tell_hash), of a packet in a chunk of AF_XDP.
-    #[inline]
-    pub fn tell_hash_xsk(
+    pub fn tell_hash(
         &self,
-        packet: &mut XskBuff<'_>,
+        packet: &mut impl ForProgram,
         polling: &Polling<'_>,
         framing: &Framing,
     ) {

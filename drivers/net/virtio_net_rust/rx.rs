@@ -22,6 +22,7 @@ mod average;
 mod chained;
 mod mode;
 mod single;
+mod tally;
 mod xdp;
 mod xsk;
 
@@ -31,6 +32,7 @@ use self::{
     chained::Chained,
     mode::Kind,
     single::Single,
+    tally::Tally,
     xsk::Xsk, //
 };
 use crate::{
@@ -62,6 +64,7 @@ use kernel::{
         RxPoll,
         RxSkb,
         Verdict,
+        XdpBuff,
         XdpRoom,
         XskPool,
         ETH_HLEN, //
@@ -177,7 +180,7 @@ trait Ring {
         program: &Program<'_>,
         buffer: Self::Buffer,
         written: u32,
-    ) -> Result<(Verdict<'p>, u32, Header), Bad>;
+    ) -> Result<(Verdict<XdpBuff<'p>>, u32, Header), Bad>;
 }
 
 impl Queue {
@@ -399,6 +402,12 @@ fn packet_len(written: u32, header_len: u32) -> Result<u32, Bad> {
         Some(len) if len >= ETH_HLEN => Ok(len),
         _ => Err(Bad::Length),
     }
+}
+
+/// The header at the start of a buffer, which may be too short for the longest one.
+#[inline(always)]
+fn read_header(start: Option<[u8; Header::LEN]>) -> Result<Header, Bad> {
+    start.map(Header::from_bytes).ok_or(Bad::Length)
 }
 
 /// A pool for the buffers of `queue`, which is the receive queue `index`.

@@ -4,15 +4,13 @@
 
 use super::{
     metadata::{
+        ForProgram,
         Hash,
         HashType, //
     },
-    program::{
-        decide,
-        Decision, //
-    },
+    program::decide,
     Program,
-    XdpFrame, //
+    Verdict, //
 };
 use crate::{
     bindings,
@@ -71,18 +69,6 @@ pub struct XdpBuff<'poll> {
     pool: &'poll PagePool,
     /// It does not leave the poll function.
     not_send: PhantomData<*mut ()>,
-}
-
-/// What has become of a packet.
-pub enum Verdict<'poll> {
-    /// The stack is to have it (`XDP_PASS`).
-    Pass(XdpBuff<'poll>),
-    /// It is to be sent back (`XDP_TX`).
-    Tx(XdpFrame),
-    /// It has been sent elsewhere (`XDP_REDIRECT`).
-    Redirected,
-    /// It has been dropped: by the program, or since it could not be sent, or since the program has failed.
-    Dropped,
 }
 
 impl<'poll> XdpBuff<'poll> {
@@ -205,12 +191,6 @@ impl<'poll> XdpBuff<'poll> {
         Ok(())
     }
 
-    /// Lets programs know the hash of the packet.
-    #[inline]
-    pub fn set_hash(&mut self, value: u32, kind: HashType) {
-        self.inner.hash = Hash::of(value, kind);
-    }
-
     fn has_frags(&self) -> bool {
         // SAFETY: All variants of the union are integers.
         let flags = unsafe { self.inner.raw.__bindgen_anon_1.__bindgen_anon_1.flags };
@@ -219,20 +199,10 @@ impl<'poll> XdpBuff<'poll> {
 
     /// Has `program` decide. The stack is told of what it has failed at (`xdp_exception`).
     #[inline(always)]
-    pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> Verdict<'poll> {
+    pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> Verdict<Self> {
         // SAFETY: By the type invariant; what becomes of the buffer is what is done with it here.
-        match unsafe { decide(&mut self.inner.raw, program, polling) } {
-            Decision::Pass => Verdict::Pass(self),
-            Decision::Dropped => Verdict::Dropped,
-            Decision::Tx(frame) => {
-                core::mem::forget(self);
-                Verdict::Tx(frame)
-            }
-            Decision::Redirected => {
-                core::mem::forget(self);
-                Verdict::Redirected
-            }
-        }
+        let verdict = unsafe { decide(&mut self.inner.raw, program, polling) };
+        verdict.about(self)
     }
 
     /// Makes a packet for the stack, with what the program has put in front of it (`bpf_xdp_adjust_meta`). None if there is
@@ -246,6 +216,13 @@ impl<'poll> XdpBuff<'poll> {
             drop(ManuallyDrop::into_inner(this));
         }
         skb
+    }
+}
+
+impl ForProgram for XdpBuff<'_> {
+    #[inline]
+    fn set_hash(&mut self, value: u32, kind: HashType) {
+        self.inner.hash = Hash::of(value, kind);
     }
 }
 

@@ -36,6 +36,12 @@ impl BitOr for HashType {
     }
 }
 
+/// A packet on its way through a program, which may ask what is known of it beside its data.
+pub trait ForProgram {
+    /// Lets programs know the hash of the packet.
+    fn set_hash(&mut self, value: u32, kind: HashType);
+}
+
 /// The hash of a packet, of which there may be none.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Hash {

@@ -60,18 +60,52 @@ impl Program<'_> {
 }
 
 /// What a program has decided about a packet.
-pub(crate) enum Decision {
-    /// The stack is to have it (`XDP_PASS`). The buffer stays with the caller.
-    Pass,
-    /// It is to be sent back (`XDP_TX`). The frame has taken over the buffer.
+pub enum Verdict<P> {
+    /// The stack is to have it (`XDP_PASS`).
+    Pass(P),
+    /// It is to be sent back (`XDP_TX`).
     Tx(XdpFrame),
-    /// It has been sent elsewhere (`XDP_REDIRECT`), with the buffer.
+    /// It has been sent elsewhere (`XDP_REDIRECT`).
     Redirected,
-    /// It is dropped. The buffer stays with the caller.
+    /// It is dropped: by the program, or since it could not be sent, or since the program has failed.
     Dropped,
 }
 
+impl<P> Verdict<P> {
+    /// The same, with what `pass` makes of the packet if the stack is to have it.
+    #[inline(always)]
+    pub fn map<Q>(self, pass: impl FnOnce(P) -> Q) -> Verdict<Q> {
+        match self {
+            Self::Pass(packet) => Verdict::Pass(pass(packet)),
+            Self::Tx(frame) => Verdict::Tx(frame),
+            Self::Redirected => Verdict::Redirected,
+            Self::Dropped => Verdict::Dropped,
+        }
+    }
+}
+
+impl Verdict<()> {
+    /// The verdict about `packet`, which has been taken over by what it is sent as, if it is.
+    #[inline(always)]
+    pub(crate) fn about<P>(self, packet: P) -> Verdict<P> {
+        match self {
+            Self::Pass(()) => Verdict::Pass(packet),
+            Self::Dropped => Verdict::Dropped,
+            Self::Tx(frame) => {
+                core::mem::forget(packet);
+                Verdict::Tx(frame)
+            }
+            Self::Redirected => {
+                core::mem::forget(packet);
+                Verdict::Redirected
+            }
+        }
+    }
+}
+
 /// Has `program` decide about the packet in `xdp`. The stack is told of what it has failed at (`xdp_exception`).
+///
+/// The buffer stays with the caller if the packet is passed or dropped; else it has been taken over.
 ///
 /// # Safety
 ///
@@ -82,30 +116,30 @@ pub(crate) unsafe fn decide(
     xdp: *mut bindings::xdp_buff,
     program: &Program<'_>,
     polling: &Polling<'_>,
-) -> Decision {
+) -> Verdict<()> {
     let (prog, dev) = (program.as_raw(), polling.napi().dev());
     // SAFETY: The program is valid, and this is the poll function of the queue, in softirq context. By the requirement of this function
     // it gets a valid buffer, and leaves one.
     let action = unsafe { bindings::bpf_prog_run_xdp(prog, xdp) };
     match action {
-        bindings::xdp_action_XDP_PASS => return Decision::Pass,
-        bindings::xdp_action_XDP_DROP => return Decision::Dropped,
+        bindings::xdp_action_XDP_PASS => return Verdict::Pass(()),
+        bindings::xdp_action_XDP_DROP => return Verdict::Dropped,
         bindings::xdp_action_XDP_TX => {
             // SAFETY: The buffer is valid. The frame takes it over.
             let frame = unsafe { bindings::xdp_convert_buff_to_frame(xdp) };
             if let Some(frame) = NonNull::new(frame) {
                 // SAFETY: It is new.
-                return Decision::Tx(unsafe { XdpFrame::from_raw(frame) });
+                return Verdict::Tx(unsafe { XdpFrame::from_raw(frame) });
             }
         }
         bindings::xdp_action_XDP_REDIRECT => {
             // SAFETY: As above. Where it succeeds, the buffer has passed on. `RxPoll` flushes what has been redirected.
             if unsafe { bindings::xdp_do_redirect(dev, xdp, prog) } == 0 {
                 polling.redirected.set(true);
-                return Decision::Redirected;
+                return Verdict::Redirected;
             }
             // It has left a trace.
-            return Decision::Dropped;
+            return Verdict::Dropped;
         }
         bindings::xdp_action_XDP_ABORTED => {}
         // SAFETY: Device and program are valid.
@@ -113,7 +147,7 @@ pub(crate) unsafe fn decide(
     }
     // SAFETY: As above.
     unsafe { bindings::trace_xdp_exception(dev, prog, action) };
-    Decision::Dropped
+    Verdict::Dropped
 }
 
 /// The place of the program of a device.

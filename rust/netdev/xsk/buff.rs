@@ -7,7 +7,7 @@ use crate::{
     bindings,
     xdp::{
         decide,
-        Decision,
+        ForProgram,
         Hash, //
     },
     HashType,
@@ -15,7 +15,7 @@ use crate::{
     PoolBuffer,
     Program,
     RxSkb,
-    XdpFrame, //
+    Verdict, //
 };
 use core::{
     mem::{
@@ -83,18 +83,6 @@ pub struct XskBuff<'poll> {
     lead: u32,
     /// Nobody else uses the pool meanwhile.
     _pool: &'poll mut XskPool,
-}
-
-/// What has become of a packet.
-pub enum XskVerdict<'poll> {
-    /// The stack is to have it (`XDP_PASS`).
-    Pass(XskBuff<'poll>),
-    /// It is to be sent back (`XDP_TX`): a copy.
-    Tx(XdpFrame),
-    /// It has been sent elsewhere (`XDP_REDIRECT`), to a socket mostly.
-    Redirected,
-    /// It has been dropped: by the program, or since it could not be sent, or since the program has failed.
-    Dropped,
 }
 
 impl<'poll> XskBuff<'poll> {
@@ -169,32 +157,15 @@ impl<'poll> XskBuff<'poll> {
         len
     }
 
-    /// Lets programs know the hash of the packet.
-    #[inline]
-    pub fn set_hash(&mut self, value: u32, kind: HashType) {
-        // SAFETY: By the type invariant.
-        unsafe { (*self.head.as_ptr()).hash = Hash::of(value, kind) };
-    }
-
     /// Has `program` decide. The stack is told of what it has failed at (`xdp_exception`).
     ///
     /// A packet that goes to a socket of the pool takes its chunk with it. What is sent elsewhere is a copy.
     #[inline]
-    pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> XskVerdict<'poll> {
+    pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> Verdict<Self> {
         // SAFETY: By the type invariant; what becomes of the buffer is what is done with it here. Of one that could not be
         // redirected the stack may have disposed already, which can be done again.
-        match unsafe { decide(self.as_raw(), program, polling) } {
-            Decision::Pass => XskVerdict::Pass(self),
-            Decision::Dropped => XskVerdict::Dropped,
-            Decision::Tx(frame) => {
-                core::mem::forget(self);
-                XskVerdict::Tx(frame)
-            }
-            Decision::Redirected => {
-                core::mem::forget(self);
-                XskVerdict::Redirected
-            }
-        }
+        let verdict = unsafe { decide(self.as_raw(), program, polling) };
+        verdict.about(self)
     }
 
     /// Makes a packet for the stack: a copy, with what the program has put in front of it (`bpf_xdp_adjust_meta`). None if
@@ -206,6 +177,14 @@ impl<'poll> XskBuff<'poll> {
             let napi = polling.napi().as_raw();
             RxSkb::new(bindings::napi_copy_xsk_skb(napi, self.as_raw()))
         }
+    }
+}
+
+impl ForProgram for XskBuff<'_> {
+    #[inline]
+    fn set_hash(&mut self, value: u32, kind: HashType) {
+        // SAFETY: By the type invariant.
+        unsafe { (*self.head.as_ptr()).hash = Hash::of(value, kind) };
     }
 }
 

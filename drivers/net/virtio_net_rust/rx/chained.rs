@@ -8,6 +8,7 @@
 
 use super::{
     packet_len,
+    read_header,
     xdp,
     Bad,
     Lent,
@@ -24,6 +25,7 @@ use kernel::{
         Exclusive,
         PagePool,
         Polling,
+        PoolBuffer,
         Program,
         Verdict,
         XdpBuff,
@@ -180,7 +182,7 @@ impl Ring for Chained {
         program: &Program<'_>,
         chain: Chain,
         written: u32,
-    ) -> Result<(Verdict<'p>, u32, Header), Bad> {
+    ) -> Result<(Verdict<XdpBuff<'p>>, u32, Header), Bad> {
         let header_len = shared.framing.header_len();
         let copied = start(&chain, written, header_len).and_then(|(len, header)| {
             if !header.is_plain() {
@@ -203,7 +205,7 @@ impl Ring for Chained {
 #[inline]
 fn start(chain: &Chain, written: u32, header_len: u32) -> Result<(u32, Header), Bad> {
     let len = packet_len(written, header_len)?;
-    let header = chain.first().and_then(Header::read).ok_or(Bad::Length)?;
+    let header = read_header(chain.first().and_then(PoolBuffer::copy_start))?;
     Ok((len, header))
 }
 

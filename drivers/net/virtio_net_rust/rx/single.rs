@@ -5,6 +5,7 @@
 use super::{
     average::Average,
     packet_len,
+    read_header,
     xdp,
     Bad,
     Kind,
@@ -277,7 +278,7 @@ impl Ring for Single {
     ) -> Result<u32, Bad> {
         let header_len = shared.framing.header_len();
         let len = packet_len(written, header_len)?;
-        let header = Header::read(&buffer).ok_or(Bad::Length)?;
+        let header = read_header(buffer.copy_start())?;
         let more = self.following(&header, shared)?;
         if header.has_unnegotiated_gso(&shared.framing) {
             skip(&mut self.queue, more);
@@ -327,10 +328,10 @@ impl Ring for Single {
         program: &Program<'_>,
         buffer: PoolBuffer,
         written: u32,
-    ) -> Result<(Verdict<'p>, u32, Header), Bad> {
+    ) -> Result<(Verdict<XdpBuff<'p>>, u32, Header), Bad> {
         let header_len = shared.framing.header_len();
         let len = packet_len(written, header_len)?;
-        let header = Header::read(&buffer).ok_or(Bad::Length)?;
+        let header = read_header(buffer.copy_start())?;
         let more = self.following(&header, shared)?;
         if !header.is_plain() {
             skip(&mut self.queue, more);

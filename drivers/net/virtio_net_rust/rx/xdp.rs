@@ -8,6 +8,7 @@ use super::{
     Bad,
     Lent,
     Ring,
+    Tally,
     VirtioNet, //
 };
 use crate::{
@@ -20,8 +21,6 @@ use kernel::{
         Exclusive,
         Polling,
         Program,
-        TxBulk,
-        Verdict,
         XdpRoom, //
     },
     virtio::queue::Overrun,
@@ -43,9 +42,6 @@ pub(super) fn fill<R: Ring>(ring: &mut R, stats: &stats::Rx, owner: &Exclusive<'
 
 /// Receives up to `budget` packets, has `program` decide about them, and returns how many there were, bad ones included.
 ///
-/// What the program sends back is collected, so that the lock of the transmit queue is taken and the device told once for
-/// several. All packets count as received, whatever has become of them.
-///
 /// C functions: `virtnet_receive()`, `virtnet_xdp_handler()`.
 #[inline(never)]
 pub(super) fn receive<R: Ring>(
@@ -56,9 +52,8 @@ pub(super) fn receive<R: Ring>(
     program: &Program<'_>,
     budget: u32,
 ) -> u32 {
-    let (mut seen, mut packets, mut bytes) = (0u32, 0u64, 0u64);
-    let (mut sent_back, mut redirected, mut dropped) = (0u64, 0u64, 0u64);
-    let (mut room, mut bulk) = (XdpRoom::new(), TxBulk::new());
+    let mut seen = 0u32;
+    let (mut room, mut tally) = (XdpRoom::new(), Tally::new());
 
     while seen < budget {
         let Some(next) = ring.queue().pop() else {
@@ -79,40 +74,17 @@ pub(super) fn receive<R: Ring>(
                 continue;
             }
         };
-        packets = packets.wrapping_add(1);
-        bytes = bytes.wrapping_add(len.into());
-        match verdict {
-            Verdict::Pass(packet) => {
-                let passed = packet
-                    .into_skb(polling)
-                    .ok_or(Bad::Memory)
-                    .and_then(|skb| deliver(skb, device.shared(), polling, header));
-                if let Err(bad) = passed {
-                    bad.count(stats);
-                }
+        if let Some(packet) = tally.add(device, polling, verdict, len) {
+            let passed = packet
+                .into_skb(polling)
+                .ok_or(Bad::Memory)
+                .and_then(|skb| deliver(skb, device.shared(), polling, header));
+            if let Err(bad) = passed {
+                bad.count(stats);
             }
-            Verdict::Tx(frame) => {
-                sent_back = sent_back.wrapping_add(1);
-                // There is room, as a full one is sent.
-                let _ = bulk.push(frame);
-                if bulk.is_full() {
-                    device.send_back(polling, &mut bulk);
-                }
-            }
-            Verdict::Redirected => redirected = redirected.wrapping_add(1),
-            Verdict::Dropped => dropped = dropped.wrapping_add(1),
         }
     }
-    if !bulk.is_empty() {
-        device.send_back(polling, &mut bulk);
-    }
-    stats.packets.add(packets);
-    stats.bytes.add(bytes);
-    stats.xdp_packets.add(packets);
-    stats.xdp_tx.add(sent_back);
-    stats.xdp_redirects.add(redirected);
-    stats.xdp_drops.add(dropped);
-    stats.drops.add(dropped);
+    tally.finish(device, polling, stats, true);
     seen
 }
 

@@ -11,9 +11,11 @@
 use super::{
     deliver,
     packet_len,
+    read_header,
     single::Rest,
     Bad,
     Single,
+    Tally,
     VirtioNet, //
 };
 use crate::{
@@ -29,18 +31,15 @@ use kernel::{
         PoolBuffer,
         Program,
         RxSkb,
-        TxBulk,
-        XdpFrame,
+        Verdict,
         XskChunk,
-        XskPool,
-        XskVerdict, //
+        XskPool, //
     },
     virtio::queue::{
         Overrun,
         Resized,
         Virtqueue, //
     },
-    vnet::Header, //
 };
 
 /// With fewer chunks than this in the ring more are wanted, even if a packet is going to bring the queue to look for them.
@@ -129,12 +128,12 @@ impl Xsk {
         program: Option<&Program<'_>>,
         chunk: XskChunk,
         written: u32,
-    ) -> Result<(Became, u32), Bad> {
+    ) -> Result<(Verdict<()>, u32), Bad> {
         let header_len = shared.framing.header_len();
         let packet = self.pool.receive(polling, chunk, header_len, written);
         let mut packet = packet.ok_or(Bad::Length)?;
         let len = packet_len(written, header_len)?;
-        let header = Header::read_xsk(&packet).ok_or(Bad::Length)?;
+        let header = read_header(packet.copy_start())?;
         let more = if self.rest.mergeable {
             // No buffer at all is not a packet.
             header
@@ -159,25 +158,19 @@ impl Xsk {
             drop(packet);
             let skb = self.gather(polling, skb, more)?;
             let len = deliver(skb, shared, polling, header)?;
-            return Ok((Became::Passed, len));
+            return Ok((Verdict::Pass(()), len));
         };
-        header.tell_hash_xsk(&mut packet, polling, &shared.framing);
-        let became = match packet.run(program, polling) {
-            XskVerdict::Pass(packet) => {
-                let passed = packet
-                    .to_skb(polling)
-                    .ok_or(Bad::Memory)
-                    .and_then(|skb| deliver(skb, shared, polling, header));
-                if let Err(bad) = passed {
-                    bad.count(stats);
-                }
-                Became::Passed
+        header.tell_hash(&mut packet, polling, &shared.framing);
+        let verdict = packet.run(program, polling).map(|packet| {
+            let passed = packet
+                .to_skb(polling)
+                .ok_or(Bad::Memory)
+                .and_then(|skb| deliver(skb, shared, polling, header));
+            if let Err(bad) = passed {
+                bad.count(stats);
             }
-            XskVerdict::Tx(frame) => Became::Sent(frame),
-            XskVerdict::Redirected => Became::Redirected,
-            XskVerdict::Dropped => Became::Dropped,
-        };
-        Ok((became, len))
+        });
+        Ok((verdict, len))
     }
 
     /// Copies the `more` chunks that follow behind `skb`.
@@ -251,18 +244,6 @@ impl Xsk {
     }
 }
 
-/// What has become of a packet.
-enum Became {
-    /// It has gone to the stack.
-    Passed,
-    /// It is to be sent back.
-    Sent(XdpFrame),
-    /// It has gone to a socket, or elsewhere.
-    Redirected,
-    /// The program has dropped it.
-    Dropped,
-}
-
 /// Receives up to `budget` packets, and passes chunks to the device. Returns how many there were, bad ones included, or `budget`
 /// if the queue has to be polled again.
 ///
@@ -276,9 +257,7 @@ pub(super) fn poll(
     program: Option<Program<'_>>,
     budget: u32,
 ) -> u32 {
-    let (mut seen, mut packets, mut bytes) = (0u32, 0u64, 0u64);
-    let (mut sent_back, mut redirected, mut dropped) = (0u64, 0u64, 0u64);
-    let mut bulk = TxBulk::new();
+    let (mut seen, mut tally) = (0u32, Tally::new());
 
     ring.queue.disable_cb();
     while seen < budget {
@@ -300,41 +279,14 @@ pub(super) fn poll(
                 Err(Bad::Length)
             }
         };
-        let (became, len) = match result {
-            Ok(result) => result,
-            Err(bad) => {
-                bad.count(stats);
-                continue;
+        match result {
+            Ok((verdict, len)) => {
+                tally.add(device, polling, verdict, len);
             }
-        };
-        packets = packets.wrapping_add(1);
-        bytes = bytes.wrapping_add(len.into());
-        match became {
-            Became::Passed => {}
-            Became::Sent(frame) => {
-                sent_back = sent_back.wrapping_add(1);
-                // There is room, as a full one is sent.
-                let _ = bulk.push(frame);
-                if bulk.is_full() {
-                    device.send_back(polling, &mut bulk);
-                }
-            }
-            Became::Redirected => redirected = redirected.wrapping_add(1),
-            Became::Dropped => dropped = dropped.wrapping_add(1),
+            Err(bad) => bad.count(stats),
         }
     }
-    if !bulk.is_empty() {
-        device.send_back(polling, &mut bulk);
-    }
-    stats.packets.add(packets);
-    stats.bytes.add(bytes);
-    if program.is_some() {
-        stats.xdp_packets.add(packets);
-        stats.xdp_tx.add(sent_back);
-        stats.xdp_redirects.add(redirected);
-        stats.xdp_drops.add(dropped);
-        stats.drops.add(dropped);
-    }
+    tally.finish(device, polling, stats, program.is_some());
     let again = ring.fill(polling.owner());
     if ring.queue.kick() {
         stats.kicks.add(1);
