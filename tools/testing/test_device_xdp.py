@@ -4,7 +4,8 @@
 import pytest
 
 from lab import xdp
-from support import bpf, counters, exchange, faults, ordered
+from support import counters, exchange, faults, ordered
+from support.bpf import programs  # noqa: F401
 from support.inject import NEEDS_CSUM, TCPV4, TCPV6
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -27,9 +28,8 @@ CAPACITY = 3520
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver, tmp_path_factory):
+def guest(boot, driver, programs):
     nics = [ordered.made(names) for names, _ in DEVICES.values()]
-    programs = bpf.build("xdp", tmp_path_factory.mktemp("xdp"))
     with faults.serving(boot, driver, nics, files=[counters.NETDEV, programs]) as guest:
         xdp.load(guest)
         for nic, (_, program) in zip(nics, DEVICES.values(), strict=True):

@@ -10,7 +10,8 @@ import pytest
 
 from lab import kernel, xdp
 from lab.agent import PYTHON
-from support import attaching, bpf, counters, exchange, nics
+from support import attaching, counters, exchange, nics
+from support.bpf import programs  # noqa: F401
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import BIG, LEGACY, NO_CONTROL_QUEUE, NO_GUEST_CSUM, PACKED, SMALL
 
@@ -30,11 +31,6 @@ LENGTHS = (60, 64, 127, 128, 129, 1000, 1513, 1514)
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    return bpf.build("xdp", tmp_path_factory.mktemp("xdp"))
-
-
-@pytest.fixture(scope="module")
 def guest(boot, driver, programs):
     with boot(nics=[*DEVICES.values()], files=[exchange.PEER, ATTACHING, programs]) as guest:
         driver.load(guest)
@@ -48,10 +44,8 @@ def guest(boot, driver, programs):
 @pytest.fixture(params=NAMES)
 def nic(guest, request):
     nic = guest.nics[NAMES.index(request.param)]
-    exchange.reaches(nic)
-    yield nic
-    # Whatever a program has done, the device goes on without it.
-    exchange.reaches(nic)
+    with exchange.reached(nic):
+        yield nic
 
 
 def grown(guest, name, before, **wanted):

@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from lab import kernel, xdp
-from support import bpf, counters, exchange, sockets, suspend
+from support import counters, exchange, sockets, suspend
+from support.bpf import programs  # noqa: F401
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import BIG, PACKED, SMALL
 from support.sockets import spawn, user
@@ -27,11 +28,6 @@ LENGTHS = (60, 64, 127, 128, 129, 1000, 1513, 1514)
 
 
 @pytest.fixture(scope="module")
-def programs(tmp_path_factory):
-    return bpf.build("xdp", tmp_path_factory.mktemp("xdp"))
-
-
-@pytest.fixture(scope="module")
 def guest(boot, driver, programs):
     with boot(nics=[*DEVICES.values()], files=[exchange.PEER, programs, sockets.PROGRAM]) as guest:
         driver.load(guest)
@@ -49,10 +45,8 @@ def named(guest, name):
 @pytest.fixture(params=ABLE)
 def nic(guest, request):
     nic = named(guest, request.param)
-    exchange.reaches(nic)
-    yield nic
-    # Whatever a socket has done, the device goes on without it.
-    exchange.reaches(nic)
+    with exchange.reached(nic):
+        yield nic
 
 
 @pytest.fixture

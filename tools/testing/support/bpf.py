@@ -4,12 +4,20 @@
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from lab import bpf, host
 
 
 def build(name, folder):
     """Compiles NAME.bpf.c, which is beside this file, and returns what was made."""
     return bpf.build(Path(__file__).with_name(f"{name}.bpf.c"), folder)
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """The XDP programs, to be among the files of a guest: see `lab.xdp`."""
+    return build("xdp", tmp_path_factory.mktemp("xdp"))
 
 
 @contextmanager

@@ -78,6 +78,14 @@ def reaches(nic):
     answers(traffic.host_run, nic.guest4)
 
 
+@contextmanager
+def reached(nic):
+    """Whatever is done to a NIC meanwhile, the device goes on without it."""
+    reaches(nic)
+    yield
+    reaches(nic)
+
+
 def pings(guest, nic, mtu=1500):
     """Echo requests from either side, the largest that need no fragments, and small ones from the host."""
     for address, header in ((nic.host4, 28), (nic.host6, 48)):
