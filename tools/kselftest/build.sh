@@ -21,5 +21,16 @@ make -C tree -j"$(nproc)" headers
 make -C tree/tools/testing/selftests -j"$(nproc)" CLANG="$clang" FORCE_TARGETS=1 \
 	TARGETS='net/lib drivers/net drivers/net/hw drivers/net/virtio_net net' KSFT_INSTALL_PATH="$PWD/disk/tests" install
 
+# Of those in bpf the one that needs no kernel with BTF.
+bpf=tree/tools/testing/selftests/bpf libbpf=$PWD/tree/libbpf
+mkdir -p "$libbpf" disk/tests/bpf
+make -s -C tree/tools/lib/bpf OUTPUT="$libbpf/" DESTDIR="$libbpf/" prefix= "$libbpf/libbpf.a" install_headers
+"$clang" -g -O2 -target bpf -mcpu=v3 -I"$libbpf/include" -Itree/tools/include/uapi -I/usr/include/x86_64-linux-gnu -I"$bpf" \
+	-c "$bpf/progs/xsk_xdp_progs.c" -o "$libbpf/xsk_xdp_progs.o"
+bpftool gen skeleton "$libbpf/xsk_xdp_progs.o" name xsk_xdp_progs >"$libbpf/xsk_xdp_progs.skel.h"
+gcc -O2 -w -D_GNU_SOURCE= -I"$libbpf" -I"$libbpf/include" -I"$bpf" -Itree/tools/include -Itree/tools/arch/x86/include \
+	-Itree/tools/include/uapi -I"$bpf/.." "$bpf"/{xskxceiver,xsk,network_helpers,prog_tests/test_xsk}.c tree/tools/lib/find_bit.c \
+	"$libbpf/libbpf.a" -lelf -lz -lpthread -o disk/tests/bpf/xskxceiver
+
 mkfs.ext4 -q -O ^has_journal -E lazy_itable_init=1 -d disk disk.ext4 512M
 rm -rf tree disk debs

@@ -13,6 +13,9 @@ class Test:
     unjudged  why not to judge subtests, by patterns of their names
     bare      the interface is down and has no address when the test starts
     alone     why no other guest may run beside it, if so
+    arguments words behind its name; {nic} and {mate} are interfaces
+    nic       properties that the device needs besides those of the setup
+    mate      there is a second NIC with the same driver instead of another machine
     """
 
     path: str
@@ -21,6 +24,9 @@ class Test:
     unjudged: dict[str, str] = field(default_factory=dict, hash=False)
     bare: bool = False
     alone: str = ""
+    arguments: tuple[str, ...] = ()
+    nic: dict[str, str] = field(default_factory=dict, hash=False)
+    mate: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,14 @@ SETUPS = (
     Setup("mq", "four pairs of queues", {"queues": 4}),
 )
 
-NO_XDP = "this driver has no XDP of its own"
+FAST = "4096 packets, one by one, must arrive within three seconds"
 RATE = "it wants 4000 packets in each second"
 TIMED = "a packet must arrive within milliseconds of a given time"
 SLOW = "packets must arrive without a pause; kselftest ignores it on machines that it is told are slow"
 
 # Those that move packets, or configure how they move.
 DATA_PATH = (
-    Test("drivers/net/ping.py", unjudged={"ping.test_xdp_native_*": NO_XDP}),
+    Test("drivers/net/ping.py"),
     Test("drivers/net/queues.py"),
     Test("drivers/net/stats.py"),
     Test("drivers/net/ring_reconfig.py"),
@@ -85,12 +91,25 @@ FURTHER = tuple(
         "drivers/net/hw/rss_input_xfrm.py",
         "drivers/net/hw/toeplitz.py",
         "drivers/net/hw/xdp_metadata.py",
-        "drivers/net/hw/xsk_reconfig.py",
     )
 )
 
+# Those of AF_XDP. The C driver has it without copies only so.
+DMA = {"iommu_platform": "on", "disable-legacy": "on"}
+SOCKETS = (
+    Test(
+        "bpf/xskxceiver",
+        required=False,
+        limit=600,
+        unjudged={"* HW_SW_*_RING_SIZE": FAST},
+        arguments=("-i", "{nic}", "-i", "{mate}"),
+        nic=DMA,
+        mate=True,
+    ),
+    Test("drivers/net/hw/xsk_reconfig.py", required=False, nic=DMA),
+)
 
-KNOWN = DATA_PATH + FURTHER
+KNOWN = DATA_PATH + FURTHER + SOCKETS
 
 
 def chosen(wanted):

@@ -24,7 +24,10 @@ def _line(line):
         name, _, comment = found[2].partition("# ")
         directive = DIRECTIVE.match(comment)
         outcome = directive[1].lower() if directive else FAIL if found[1] else PASS
-        return name.strip(), outcome
+        # Some say it twice, and of what is skipped they have the name behind the reason.
+        name = name.strip() or comment[directive.end() if directive else 0 :].strip()
+        said = WORDED.match(name)
+        return said[2].strip() if said else name, outcome
     if found := WORDED.match(line):
         return found[2].strip(), found[1].lower()
     if found := BRACKETED.match(line):

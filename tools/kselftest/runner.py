@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kselftest import ktap
 from kselftest.compare import best
-from kselftest.testbed import Testbed
+from kselftest.testbed import Testbed, kind
 from lab import reports
 from lab.agent import CommandFailed, GuestDied
 from lab.paths import LOGS
@@ -45,9 +45,11 @@ class Runner:
     def __exit__(self, *_):
         self._drop()
 
-    def _need_bed(self):
+    def _need_bed(self, test):
+        if self.bed and self.bed.kind != kind(test):
+            self._drop()
         if not self.bed:
-            bed = Testbed(self.driver, self.setup, self.files)
+            bed = Testbed(self.driver, self.setup, self.files, test)
             bed.start()
             self.bed = bed
             bed.set_up()
@@ -64,7 +66,7 @@ class Runner:
         start = time.monotonic()
         status = None
         try:
-            self._need_bed()
+            self._need_bed(test)
             self.bed.prepare(test)
             status = self.bed.run(test, log)
             if status is None:

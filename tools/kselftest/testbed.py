@@ -40,34 +40,67 @@ CLEANING, GRACE = 30, 60
 KILLED = (124, 137)
 
 
+def silence(*names):
+    """Has the host send nothing of its own through interfaces."""
+    for name in names:
+        host.run("ip", "address", "flush", "dev", name)
+        Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+
+
 class Bridge:
     """Joins the TAP devices of NICs; frames of any size pass."""
 
     def __init__(self, name, nics):
-        self.name, self.nics = name, nics
+        self.name, self.taps = name, [nic.tap for nic in nics]
 
     def make(self):
         host.run("ip", "link", "add", self.name, "type", "bridge", "forward_delay", "0", "mcast_snooping", "0")
-        for nic in self.nics:
-            host.run("ip", "address", "flush", "dev", nic.tap)
-            host.run("ip", "link", "set", nic.tap, "mtu", MTU, "master", self.name)
-        for name in (self.name, *(nic.tap for nic in self.nics)):
-            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+        for tap in self.taps:
+            host.run("ip", "link", "set", tap, "mtu", MTU, "master", self.name)
+        silence(self.name, *self.taps)
         host.run("ip", "link", "set", self.name, "up")
 
     def remove(self):
         host.run("ip", "link", "delete", self.name, check=False)
 
 
-class Testbed:
-    """A guest with `driver` on the NIC of `setup`; to be started, set up, and closed in the end."""
+class Wire:
+    """Joins the TAP devices of two NICs, and frames from any address pass: a bridge drops those from a group, which tests have."""
 
-    def __init__(self, driver, setup, files):
+    def __init__(self, _name, nics):
+        self.taps = [nic.tap for nic in nics]
+
+    def make(self):
+        silence(*self.taps)
+        for tap, other in zip(self.taps, reversed(self.taps), strict=True):
+            host.run("ip", "link", "set", tap, "mtu", MTU)
+            host.run("tc", "qdisc", "add", "dev", tap, "clsact")
+            every, redirect = ("protocol", "all", "u32", "match", "u32", "0", "0"), ("mirred", "egress", "redirect", "dev", other)
+            host.run("tc", "filter", "add", "dev", tap, "ingress", *every, "action", *redirect)
+
+    def remove(self):
+        """Filters go with the TAP devices."""
+
+
+def kind(test):
+    """Tests of the same kind can share a guest."""
+    return test.nic, test.mate
+
+
+class Testbed:
+    """A guest with `driver` on the NIC of `setup`, for tests of the kind of `test`; to be started, set up, and closed in the end."""
+
+    def __init__(self, driver, setup, files, test):
         disk = ("-drive", f"file={DISK},if=none,id=tests,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=tests,serial=tests")
         self.driver = driver
-        self.guest = Guest(nics=[setup.nic, PEER], files=files, extra=disk, cpus=CPUS)
+        self.kind, self.mate = kind(test), test.mate
+        nic = setup.nic | test.nic
+        if test.mate and "queues" in nic:
+            # As many that the drivers have none apart for XDP: the device would spread over those what comes.
+            nic["queues"] = CPUS
+        self.guest = Guest(nics=[nic, nic if test.mate else PEER], files=files, extra=disk, cpus=CPUS)
         self.nic, self.peer = self.guest.nics
-        self.bridge = Bridge(f"br{self.nic.number}", self.guest.nics)
+        self.bridge = (Wire if test.mate else Bridge)(f"br{self.nic.number}", self.guest.nics)
         self.name = self.peer_name = None
 
     def start(self):
@@ -88,6 +121,16 @@ class Testbed:
         run(f"mkdir {PLACE} && mount {self.guest.disk('tests')} {PLACE}")
         self.driver.load(self.guest)
         self.name = self.guest.interface(self.nic)
+        if self.mate:
+            self.peer_name = self.guest.interface(self.peer)
+            # Pages of user space that follow each other.
+            run("echo 64 >/proc/sys/vm/nr_hugepages")
+            # The tests look at the first queue only.
+            for nic, name in ((self.nic, self.name), (self.peer, self.peer_name)):
+                if nic.queues > 1:
+                    run(f"ethtool -L {name} combined 1")
+            self.guest.kernel_messages()
+            return
         if self.driver != drivers.C:
             device = self.guest.virtio_device(self.peer)
             run(f"echo {device} >/sys/bus/virtio/drivers/{self.driver.name}/unbind")
@@ -106,7 +149,10 @@ class Testbed:
 
     def prepare(self, test):
         """Gives the NIC the state that a test starts from, whatever the last one did to its addresses."""
-        if test.bare:
+        if test.mate:
+            for name in (self.name, self.peer_name):
+                self.guest.run(f"sysctl -qw net.ipv6.conf.{name}.disable_ipv6=1 && ip link set {name} up promisc on")
+        elif test.bare:
             self.guest.run(f"ip address flush dev {self.name} && ip link set {self.name} down")
         else:
             self._address("ip", self.name, LOCAL)
@@ -136,6 +182,7 @@ class Testbed:
         command = self.guest.spawn(
             ["sh", "-c", 'exec "$@" 2>&1', "sh", "env", "-C", f"{TESTS}/{folder}", *words]
             + ["timeout", "-k", CLEANING, test.limit, f"./{file}"]
+            + [word.format(nic=self.name, mate=self.peer_name) for word in test.arguments]
         )
         waited = size = 0
         with open(log, "wb") as output:

@@ -51,6 +51,12 @@ def test_ktap_is_read():
     assert count(RESULTS) == "3/1/1+1"
 
 
+def test_names_that_say_it_twice_are_read():
+    """Or the same test would have another name when it fails."""
+    output = "1..3\nok 1 PASS: ZC send\nnot ok 2 FAIL: ZC receive\nok 3 # SKIP SKIP: ZC huge pages\n"
+    assert parse(output, 1) == {"ZC send": "pass", "ZC receive": "fail", "ZC huge pages": "skip", COMPLETE: "pass"}
+
+
 def test_scripts_without_ktap_are_read():
     output = "PASS: eth0: list features\nFAIL: eth0: dump\nTEST: ping  simple     [ OK ]\nTEST: mac    [FAIL]\n"
     assert parse(output, 1) == {
