@@ -2,6 +2,7 @@
 
 #include <linux/dma-map-ops.h>
 #include <linux/dma-mapping.h>
+#include <linux/filter.h>
 #include <linux/mm.h>
 #include <linux/skbuff.h>
 #include <net/xdp_sock_drv.h>
@@ -90,6 +91,12 @@ __rust_helper u32 rust_helper_xsk_pool_frame_size(struct xsk_buff_pool *pool)
 	return xsk_pool_get_rx_frame_size(pool);
 }
 
+/* How many chunks a packet may have. */
+__rust_helper u32 rust_helper_xsk_pool_max_chunks(const struct xsk_buff_pool *pool)
+{
+	return pool->umem->flags & XDP_UMEM_SG_FLAG ? pool->netdev->xdp_zc_max_segs : 1;
+}
+
 __rust_helper u32 rust_helper_xsk_pool_heads(const struct xsk_buff_pool *pool)
 {
 	return pool->heads_cnt;
@@ -149,13 +156,55 @@ __rust_helper struct sk_buff *rust_helper_napi_copy_xsk_skb(struct napi_struct *
 	return skb;
 }
 
-/* The descriptor @index of those that have been peeked: its address for the device, which can read it now, and its length. */
-__rust_helper dma_addr_t rust_helper_xsk_tx_desc(struct xsk_buff_pool *pool, u32 index, u32 *len)
+/*
+ * Makes @xdp, in which @len bytes begin @back bytes into the headroom, the fragment @index of @head, unless it is a part of it
+ * already or one of those that are free. As xsk_buff_add_frag(), but that takes @index from where user space can write to.
+ */
+__rust_helper bool rust_helper_xsk_buff_add_frag_at(struct xdp_buff *head, struct xdp_buff *xdp,
+						    u32 index, u32 back, u32 len)
+{
+	struct skb_shared_info *sinfo = xdp_get_shared_info_from_buff(head);
+
+	if (xdp == head || !list_empty(&to_xsk(xdp)->list_node))
+		return false;
+	rust_helper_xsk_buff_set_size(xdp, back, len);
+	if (!index) {
+		xdp_buff_set_frags_flag(head);
+		sinfo->xdp_frags_size = 0;
+		sinfo->xdp_frags_truesize = 0;
+	}
+	__skb_fill_netmem_desc_noacc(sinfo, index, virt_to_netmem(xdp->data),
+				     offset_in_page(xdp->data), len);
+	sinfo->nr_frags = index + 1;
+	sinfo->xdp_frags_size += len;
+	sinfo->xdp_frags_truesize += xdp->frame_sz;
+	list_add_tail(&to_xsk(xdp)->list_node, &to_xsk(xdp)->pool->xskb_list);
+	return true;
+}
+
+__rust_helper struct xdp_buff *rust_helper_xsk_buff_get_frag(const struct xdp_buff *first)
+{
+	return xsk_buff_get_frag(first);
+}
+
+/* Whether a program that has just said XDP_REDIRECT means a socket. */
+__rust_helper bool rust_helper_xdp_redirects_to_socket(void)
+{
+	return bpf_net_ctx_get_ri()->map_type == BPF_MAP_TYPE_XSKMAP;
+}
+
+/*
+ * The descriptor @index of those that have been peeked: its address for the device, which can read it now, its length, and
+ * whether the packet goes on in the next one.
+ */
+__rust_helper dma_addr_t rust_helper_xsk_tx_desc(struct xsk_buff_pool *pool, u32 index, u32 *len,
+						 bool *more)
 {
 	const struct xdp_desc *desc = &pool->tx_descs[index];
 	dma_addr_t addr = xsk_buff_raw_get_dma(pool, desc->addr);
 
 	*len = desc->len;
+	*more = !xsk_is_eop_desc(desc);
 	xsk_buff_raw_dma_sync_for_device(pool, addr, desc->len);
 	return addr;
 }

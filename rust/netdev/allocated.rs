@@ -283,6 +283,11 @@ impl<T: Driver> Allocated<T> {
         self.fields().xdp_features = features.bits();
     }
 
+    /// Sets how many chunks of AF_XDP a packet may have if user space takes such: one, unless this is called.
+    pub fn set_xsk_chunks(&mut self, chunks: u32) {
+        self.fields().xdp_zc_max_segs = chunks;
+    }
+
     /// Sets how much of receive side scaling can be set: nothing, unless this is called.
     pub fn set_rss_sizes(&mut self, sizes: RssSizes) {
         self.rss = sizes;

@@ -45,6 +45,7 @@ pub(crate) use self::{
     metadata::Hash,
     program::{
         decide,
+        decide_chunks,
         Slot, //
     },
     rxq::RxqInfo, //

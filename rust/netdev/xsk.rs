@@ -22,6 +22,7 @@ mod attach;
 mod binding;
 mod buff;
 mod chunk;
+mod desc;
 mod order;
 mod pool;
 mod tx;
@@ -38,10 +39,12 @@ pub use self::{
     },
     buff::XskBuff,
     chunk::XskChunk,
+    desc::{
+        XskDesc,
+        XskSent, //
+    },
     pool::XskPool,
     tx::{
-        XskDesc,
-        XskSent,
         XskTaken,
         XskTx, //
     },

@@ -37,15 +37,15 @@ pub(crate) fn sent(addr: usize) -> XskSent {
 }
 
 /// A packet of an AF_XDP socket, with a header that says nothing: it is sent as it is.
-pub struct XskPacket {
-    desc: XskDesc,
+pub struct XskPacket<'a> {
+    desc: XskDesc<'a>,
     header_len: u8,
 }
 
-impl XskPacket {
+impl<'a> XskPacket<'a> {
     /// Gives the packet a header.
     #[inline]
-    pub fn new(desc: XskDesc, framing: &Framing) -> Self {
+    pub fn new(desc: XskDesc<'a>, framing: &Framing) -> Self {
         Self {
             desc,
             header_len: framing.len,
@@ -55,7 +55,7 @@ impl XskPacket {
 
 // SAFETY: The token is a number, by its lowest bits, which `Packet` disposes of by forgetting it. The descriptor knows what it
 // belongs to.
-unsafe impl OutgoingPremapped<Packet> for XskPacket {
+unsafe impl OutgoingPremapped<Packet> for XskPacket<'_> {
     #[inline]
     fn is_of(&self, source: &XskSource) -> bool {
         self.desc.is_of(source)

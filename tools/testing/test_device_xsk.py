@@ -45,6 +45,14 @@ def mergeable(guest, request):
         yield nic
 
 
+@pytest.fixture(params=NAMES[1:])
+def several(guest, request):
+    nic = guest.nics[NAMES.index(request.param)]
+    with xdp.attached(guest, nic.name, "to_socket_frags"), sockets.user(guest, nic.name, several=True):
+        yield nic
+    xdp.attach(guest, nic.name, "to_socket")
+
+
 @pytest.fixture(params=NAMES)
 def unbound(guest, request):
     return guest.nics[NAMES.index(request.param)]
@@ -67,6 +75,22 @@ def test_several_buffers(guest, mergeable):
     assert ordered.receive(mergeable, ordered.frame(mergeable, 900), 0, most=300) > 1
     ordered.echo(mergeable, 300)
     assert faults.bad(guest, mergeable)["rx_dropped"] == before["rx_dropped"] + 1
+
+
+@pytest.mark.parametrize("most", [300, 100])
+def test_several_buffers_for_the_socket(guest, several, most):
+    """Both ways."""
+    before = faults.bad(guest, several)
+    for seed in range(1, 20):
+        ordered.echo(several, 700, seed=seed, most=most)
+    assert faults.bad(guest, several) == before
+
+
+def test_wrong_buffers_for_the_socket(guest, several):
+    """More than a packet can have, and fewer than it says."""
+    for number, counter in ((19, "rx_dropped"), (9, "rx_length_errors")):
+        faults.counted(guest, several, {"num_buffers": number}, counter)
+        ordered.echo(several, 700, most=300)
 
 
 HEADERS = {

@@ -5,11 +5,11 @@ import signal
 
 import pytest
 
-from lab import kernel, xdp
+from lab import host, kernel, xdp
 from support import counters, exchange, sockets, suspend
 from support.bpf import programs  # noqa: F401
 from support.kernel_log import errors, no_errors  # noqa: F401
-from support.nics import BIG, PACKED, SMALL
+from support.nics import BIG, PACKED, SMALL, set_mtu
 from support.sockets import spawn, user
 
 # The device says that its addresses are those of DMA. Without, it takes guest-physical ones.
@@ -68,13 +68,61 @@ def test_echo(guest, nic, name, way):
             exchange.frames_echo(nic, 8 * LENGTHS)
         exchange.everything(guest, nic)
         exchange.frames_echo(nic, LENGTHS)
-    wrong = {name: value for name, value in counted.items() if value and name not in ("sent", "completed") and "empty" not in name}
-    assert counted["sent"] == 41 * len(LENGTHS) and not wrong, counted
+    assert counted["sent"] == 41 * len(LENGTHS) and not sockets.wrong(counted), counted
     after = counters.ethtool(guest, name)
     for counter in ("rx_xdp_redirects", "tx_xdp_tx"):
         assert after[counter] - before[counter] == 41 * len(LENGTHS)
     for counter in ("rx_drops", "rx_xdp_drops", "tx_xdp_tx_drops"):
         assert after[counter] == before[counter]
+
+
+# In chunks of 4 KiB: as much as one holds, one byte more, two full ones, and the longest.
+LONG = (60, 3456, 3468, 3469, 6924, 6937, 8000, 9013, 9014)
+SEVERAL = [("mergeable", {}), ("packed", {"wakeup": False}), ("packed", {"unaligned": True}), ("short rings", {})]
+
+
+@pytest.mark.parametrize("nic, way", SEVERAL, indirect=["nic"])
+def test_several_chunks(guest, nic, name, way):
+    """Packets that no chunk holds, to a socket and from it. C has them in copy mode only."""
+    set_mtu(guest, nic, 9000)
+    before = counters.ethtool(guest, name)
+    with xdp.attached(guest, name, "to_socket_frags"), user(guest, name, several=True, **way) as counted:
+        for _ in range(4):
+            exchange.frames_echo(nic, 8 * LONG)
+            exchange.frames_echo(nic, 8 * LENGTHS)
+        exchange.pings(guest, nic, 9000)
+    packets = 32 * (len(LONG) + len(LENGTHS))
+    assert counted["sent"] == packets and counted["chunks"] > packets and not sockets.wrong(counted), counted
+    after = counters.ethtool(guest, name)
+    for counter in ("rx_xdp_redirects", "tx_xdp_tx"):
+        assert after[counter] - before[counter] == packets
+    for counter in ("rx_drops", "rx_xdp_drops", "tx_xdp_tx_drops"):
+        assert after[counter] == before[counter]
+    set_mtu(guest, nic, 1500)
+
+
+def test_several_chunks_for_others(guest):
+    """What is in one chunk is copied for whoever gets it; in several, for the stack alone: who else gets the copy of the kernel's has the
+    first of them, so that is dropped. So is what the program or the socket does not take."""
+    nic = named(guest, "mergeable")
+    name = guest.interface(nic)
+    set_mtu(guest, nic, 9000)
+    lost = 0
+    before = counters.ethtool(guest, name)
+    for program, several in (("tx_frags", True), ("itself_frags", True), ("to_socket", True), ("to_socket_frags", False)):
+        if not several:
+            # Or the socket is not bound.
+            set_mtu(guest, nic, 1500)
+        with user(guest, name, several=several):
+            if program == "to_socket":
+                set_mtu(guest, nic, 3400)
+            with xdp.attached(guest, name, program):
+                host.run("ip", "link", "set", nic.tap, "mtu", "9000")
+                exchange.send_frames(nic, LONG[-4:])
+                exchange.frames_echo(nic, LENGTHS)
+                lost += 4
+                assert counters.ethtool(guest, name)["rx_xdp_drops"] - before["rx_xdp_drops"] == lost, program
+    set_mtu(guest, nic, 1500)
 
 
 def test_without_a_program(guest, nic, name):

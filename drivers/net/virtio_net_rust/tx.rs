@@ -20,7 +20,10 @@ mod orphan;
 mod xdp;
 mod xsk;
 
-pub(crate) use self::xdp::xmit_frames;
+pub(crate) use self::{
+    xdp::xmit_frames,
+    xsk::MAX_CHUNKS, //
+};
 
 use crate::{
     parameters,

@@ -112,6 +112,7 @@ pub(crate) fn set_features(
     }
     if xsk::is_possible(mode, device).is_ok() {
         all = all.and(XdpFeatures::XSK_ZEROCOPY);
+        netdev.set_xsk_chunks(tx::MAX_CHUNKS);
     }
     netdev.set_xdp_features(all);
 }

@@ -117,10 +117,55 @@ pub(crate) unsafe fn decide(
     program: &Program<'_>,
     polling: &Polling<'_>,
 ) -> Verdict<()> {
-    let (prog, dev) = (program.as_raw(), polling.napi().dev());
     // SAFETY: The program is valid, and this is the poll function of the queue, in softirq context. By the requirement of this function
     // it gets a valid buffer, and leaves one.
-    let action = unsafe { bindings::bpf_prog_run_xdp(prog, xdp) };
+    let action = unsafe { bindings::bpf_prog_run_xdp(program.as_raw(), xdp) };
+    // SAFETY: By the requirements of this function.
+    unsafe { act(action, xdp, program, polling) }
+}
+
+/// As [`decide`], about a packet in several chunks of AF_XDP, which may be passed, or go to a socket. Anybody else gets a copy, and
+/// the stack copies the first chunk only: so it is dropped, as what the program has failed at.
+///
+/// # Safety
+///
+/// As for [`decide`].
+#[cold]
+pub(crate) unsafe fn decide_chunks(
+    xdp: *mut bindings::xdp_buff,
+    program: &Program<'_>,
+    polling: &Polling<'_>,
+) -> Verdict<()> {
+    let (prog, dev) = (program.as_raw(), polling.napi().dev());
+    // SAFETY: As in `decide`. The program has just run.
+    unsafe {
+        let action = bindings::bpf_prog_run_xdp(prog, xdp);
+        let is_cut = match action {
+            bindings::xdp_action_XDP_TX => true,
+            bindings::xdp_action_XDP_REDIRECT => !bindings::xdp_redirects_to_socket(),
+            _ => false,
+        };
+        if is_cut {
+            bindings::trace_xdp_exception(dev, prog, action);
+            return Verdict::Dropped;
+        }
+        act(action, xdp, program, polling)
+    }
+}
+
+/// Does what a program has decided.
+///
+/// # Safety
+///
+/// As for [`decide`]. The program has just returned `action`.
+#[inline(always)]
+unsafe fn act(
+    action: bindings::xdp_action,
+    xdp: *mut bindings::xdp_buff,
+    program: &Program<'_>,
+    polling: &Polling<'_>,
+) -> Verdict<()> {
+    let (prog, dev) = (program.as_raw(), polling.napi().dev());
     match action {
         bindings::xdp_action_XDP_PASS => return Verdict::Pass(()),
         bindings::xdp_action_XDP_DROP => return Verdict::Dropped,

@@ -93,6 +93,12 @@ impl XskSource {
         self.0.id
     }
 
+    /// How many chunks a packet may have: 1, unless user space has said that it takes such packets.
+    pub(super) fn max_chunks(&self) -> u32 {
+        // SAFETY: The pool is open.
+        unsafe { bindings::xsk_pool_max_chunks(self.raw()) }
+    }
+
     /// Where the device finds zeroes.
     #[inline]
     pub(super) fn zeroes(&self) -> u64 {

@@ -2,11 +2,15 @@
 
 //! A packet that has been received into a chunk.
 
-use super::XskPool;
+use super::{
+    XskChunk,
+    XskPool, //
+};
 use crate::{
     bindings,
     xdp::{
         decide,
+        decide_chunks,
         ForProgram,
         Hash, //
     },
@@ -70,22 +74,26 @@ impl Head {
     }
 }
 
-/// A packet in a chunk of a pool, on its way through a program.
+/// A packet in a chunk of a pool, on its way through a program. It may go on in others.
 ///
 /// One that is dropped goes back to its pool.
 ///
 /// # Invariants
 ///
 /// `head` is a buffer of the pool, which is owned, as is the queue of the pool. Its data lies in the chunk, with `lead` bytes in
-/// front of where it starts.
+/// front of where it starts. If `more` is not 0, the further chunks, that many at most, are in the list of the pool, else none is.
 pub struct XskBuff<'poll> {
     head: NonNull<Head>,
     lead: u32,
+    more: u32,
     /// Nobody else uses the pool meanwhile.
-    _pool: &'poll mut XskPool,
+    pool: &'poll mut XskPool,
 }
 
 impl<'poll> XskBuff<'poll> {
+    /// How many further chunks a packet can have.
+    pub const MAX_MORE: u32 = bindings::MAX_SKB_FRAGS;
+
     /// The packet of `len` bytes in `head` that starts `back` bytes before the data of a buffer does, with `lead` bytes in front.
     ///
     /// # Safety
@@ -109,7 +117,8 @@ impl<'poll> XskBuff<'poll> {
         Self {
             head,
             lead,
-            _pool: pool,
+            more: 0,
+            pool,
         }
     }
 
@@ -118,9 +127,10 @@ impl<'poll> XskBuff<'poll> {
         self.head.as_ptr().cast()
     }
 
-    /// The length of the packet, in bytes.
+    /// The length of the packet in its first chunk, in bytes.
     #[inline]
-    fn len(&self) -> u32 {
+    #[expect(clippy::len_without_is_empty)]
+    pub fn len(&self) -> u32 {
         // SAFETY: By the type invariant.
         let (start, end) = unsafe { ((*self.as_raw()).data, (*self.as_raw()).data_end) };
         // CAST: A chunk is not longer.
@@ -157,18 +167,66 @@ impl<'poll> XskBuff<'poll> {
         len
     }
 
+    /// Whether a packet may have several chunks: user space has said that it takes such (`XDP_USE_SG`).
+    #[inline]
+    pub fn may_go_on(&self) -> bool {
+        self.pool.max_chunks() > 1
+    }
+
+    /// Has the packet go on in `chunk`, to which the device has written `written` bytes. Returns whether it does: if the length is none
+    /// that can be, if there are as many chunks as there can be, or if user space does not take such packets, the chunk goes back.
+    /// Nor does it if user space has passed the chunk twice.
+    pub fn append(&mut self, polling: &Polling<'_>, chunk: XskChunk, written: u32) -> bool {
+        let fits = written != 0 && written <= chunk.capacity() && self.more < Self::MAX_MORE;
+        let part = self.pool.head_of(polling, &chunk);
+        let Some(part) = part.filter(|_| fits && self.may_go_on()) else {
+            self.pool.free(polling.owner(), chunk);
+            return false;
+        };
+        let (lead, part) = (self.pool.lead(), part.as_ptr().cast());
+        // SAFETY: By the type invariant; the other one is a buffer of the same pool, and has that many bytes. This is the poll function
+        // of the queue. The number is below that of the fragments that there is room for.
+        let added = unsafe {
+            bindings::xsk_buff_add_frag_at(self.as_raw(), part, self.more, lead, written)
+        };
+        // INVARIANT: It is in the list if it has been added. If not, it is a part of the packet, or not owned by anybody.
+        self.more = self.more.wrapping_add(added.into());
+        added
+    }
+
+    /// Takes the next of the chunks that the packet goes on in.
+    pub fn next_part(&mut self) -> Option<XskBuff<'_>> {
+        self.more = self.more.checked_sub(1)?;
+        // SAFETY: By the type invariant.
+        let part = NonNull::new(unsafe { bindings::xsk_buff_get_frag(self.as_raw()) })?;
+        // INVARIANT: It is in the list no longer.
+        Some(XskBuff {
+            head: part.cast(),
+            lead: 0,
+            more: 0,
+            pool: &mut *self.pool,
+        })
+    }
+
     /// Has `program` decide. The stack is told of what it has failed at (`xdp_exception`).
     ///
-    /// A packet that goes to a socket of the pool takes its chunk with it. What is sent elsewhere is a copy.
+    /// A packet that goes to a socket of the pool takes its chunks with it. What is sent elsewhere is a copy, and in one chunk: others
+    /// are dropped.
     #[inline]
     pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> Verdict<Self> {
         // SAFETY: By the type invariant; what becomes of the buffer is what is done with it here. Of one that could not be
         // redirected the stack may have disposed already, which can be done again.
-        let verdict = unsafe { decide(self.as_raw(), program, polling) };
+        let verdict = unsafe {
+            if self.more == 0 {
+                decide(self.as_raw(), program, polling)
+            } else {
+                decide_chunks(self.as_raw(), program, polling)
+            }
+        };
         verdict.about(self)
     }
 
-    /// Makes a packet for the stack: a copy, with what the program has put in front of it (`bpf_xdp_adjust_meta`). None if
+    /// Makes a packet for the stack of the first chunk: a copy, with what the program has put in front of it (`bpf_xdp_adjust_meta`). None if
     /// there is no memory.
     #[inline]
     pub fn to_skb(&self, polling: &Polling<'_>) -> Option<RxSkb> {

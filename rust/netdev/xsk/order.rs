@@ -62,14 +62,14 @@ impl Order {
         self.capacity().wrapping_sub(self.pending())
     }
 
-    /// The number of the next packet, if there is room for it.
+    /// The number of the next packet, and as many as `count` in all, if there is room for them.
     #[inline]
-    pub(crate) fn send(&mut self) -> Option<u32> {
-        if self.room() == 0 {
+    pub(crate) fn send(&mut self, count: u32) -> Option<u32> {
+        if self.room() < count {
             return None;
         }
         let number = self.next;
-        self.next = number.wrapping_add(1);
+        self.next = number.wrapping_add(count);
         Some(number)
     }
 

@@ -45,6 +45,7 @@ pub struct XskPool {
     napi: Arc<Napi>,
     lead: u8,
     capacity: u32,
+    max_chunks: u32,
     batch: KBox<[*mut bindings::xdp_buff; BATCH]>,
     first: usize,
     left: usize,
@@ -70,10 +71,11 @@ impl XskPool {
             return Err(EINVAL);
         }
         let mut pool = Self {
-            source,
-            napi,
             lead: u8::try_from(lead).map_err(|_| EINVAL)?,
             capacity,
+            max_chunks: source.max_chunks(),
+            source,
+            napi,
             batch: KBox::new([null_mut(); BATCH], GFP_KERNEL)?,
             first: 0,
             left: 0,
@@ -90,6 +92,23 @@ impl XskPool {
     /// How many bytes of a packet a chunk holds.
     pub fn frame_size(&self) -> u32 {
         self.capacity.wrapping_sub(self.lead.into())
+    }
+
+    /// How many chunks a packet may have.
+    #[inline]
+    pub(super) fn max_chunks(&self) -> u32 {
+        self.max_chunks
+    }
+
+    /// How many bytes there are in front of the data of a chunk, which the device writes to.
+    pub(super) fn lead(&self) -> u32 {
+        self.lead.into()
+    }
+
+    /// The buffer of `chunk`, if it is one of this pool, and `polling` is of its queue.
+    pub(super) fn head_of(&self, polling: &Polling<'_>, chunk: &XskChunk) -> Option<NonNull<Head>> {
+        let head = chunk.head(self.source.id());
+        head.filter(|_| self.is_owned_by(polling.owner()))
     }
 
     #[inline]

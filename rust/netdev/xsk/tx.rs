@@ -4,6 +4,8 @@
 
 use super::{
     order::Order,
+    XskDesc,
+    XskSent,
     XskSource, //
 };
 use crate::bindings;
@@ -11,7 +13,6 @@ use core::sync::atomic::{
     fence,
     Ordering::SeqCst, //
 };
-use dma::sg;
 use kernel::prelude::*;
 
 /// The packets that sockets of a pool want sent.
@@ -22,97 +23,9 @@ use kernel::prelude::*;
 pub struct XskTx {
     source: XskSource,
     order: Order,
-    /// How many can be said to have been sent, and have not been.
+    max_chunks: u32,
+    /// How many chunks can be said to have been sent, and have not been.
     unsaid: u32,
-}
-
-/// A packet that is to be sent, in memory of user space. What its descriptor said has been copied, and checked against the
-/// pool.
-///
-/// # Invariants
-///
-/// As long as what has the number `id` is open, the device finds `len` bytes of its pool at `dma`, and as many zeroes at `zeroes` as
-/// `XskSource::ZEROES` says.
-pub struct XskDesc {
-    dma: u64,
-    len: u32,
-    number: u32,
-    zeroes: u64,
-    id: u32,
-}
-
-/// A packet that has been sent, or could not be.
-pub struct XskSent {
-    number: u32,
-    len: u32,
-}
-
-impl XskSent {
-    /// How many bits a length has. Chunks are not longer than a page.
-    const LEN_BITS: u32 = 24;
-
-    /// The length of the packet, in bytes.
-    #[inline]
-    #[expect(clippy::len_without_is_empty)]
-    pub fn len(&self) -> u32 {
-        self.len
-    }
-
-    /// In a token whose `low` lowest bits are 0.
-    ///
-    /// There is no memory behind it.
-    #[inline]
-    pub fn to_addr(&self, low: u32) -> usize {
-        ((self.number as usize) << Self::LEN_BITS | self.len as usize) << low
-    }
-
-    /// What [`to_addr`](Self::to_addr) has put there.
-    #[inline]
-    pub fn from_addr(addr: usize, low: u32) -> Self {
-        let addr = addr >> low;
-        Self {
-            // CAST: The numbers have been put there, with so many bits.
-            number: (addr >> Self::LEN_BITS) as u32,
-            len: (addr & ((1 << Self::LEN_BITS) - 1)) as u32,
-        }
-    }
-}
-
-impl XskDesc {
-    /// Whether it belongs to `source`.
-    #[inline]
-    pub fn is_of(&self, source: &XskSource) -> bool {
-        self.id == source.id()
-    }
-
-    /// Describes `zeroes` zeroes and the packet, by DMA addresses.
-    ///
-    /// # Errors
-    ///
-    /// `EMSGSIZE` if there are not so many zeroes, or if the table has less than two entries.
-    #[inline]
-    pub fn map(&self, zeroes: u32, table: &mut sg::Table) -> Result<sg::Mapped> {
-        if table.capacity() < 2 || zeroes > XskSource::ZEROES {
-            return Err(EMSGSIZE);
-        }
-        let list = table.as_mut_ptr();
-        // SAFETY: The table has two entries.
-        unsafe {
-            bindings::sg_start(list, 2);
-            bindings::sg_set_dma(list, self.zeroes, zeroes);
-            bindings::sg_set_dma(list.add(1), self.dma, self.len);
-            Ok(sg::Mapped::new(2))
-        }
-    }
-
-    /// What it is when it has been sent.
-    #[inline]
-    pub fn into_sent(self) -> XskSent {
-        XskSent {
-            number: self.number,
-            len: self.len,
-        }
-    }
 }
 
 /// How many packets were taken from sockets, and how many of these were sent.
@@ -120,6 +33,8 @@ impl XskDesc {
 pub struct XskTaken {
     /// Those that were taken.
     pub packets: u32,
+    /// Their chunks.
+    pub chunks: u32,
     /// Those that could not be sent.
     pub failed: u32,
 }
@@ -131,6 +46,7 @@ impl XskTx {
     pub(super) unsafe fn new(source: XskSource, packets: u32) -> Result<Self> {
         // INVARIANT: By the requirement of this function.
         Ok(Self {
+            max_chunks: source.max_chunks(),
             source,
             order: Order::new(packets.saturating_mul(2))?,
             unsaid: 0,
@@ -142,19 +58,26 @@ impl XskTx {
         self.source.clone()
     }
 
-    /// How many packets the device has, and those that came back before them.
+    /// How many chunks the device has, and those that came back before them.
     #[inline]
     pub fn pending(&self) -> u32 {
         self.order.pending()
     }
 
-    /// Takes up to `max` packets from the sockets, in turn, and has `send` called with each. Those that it gives back
+    /// How many chunks a packet may have: 1, unless user space has said that it sends such packets (`XDP_USE_SG`). Where fewer can
+    /// be taken there may be a packet that is not.
+    #[inline]
+    pub fn max_chunks(&self) -> u32 {
+        self.max_chunks
+    }
+
+    /// Takes packets of up to `max` chunks from the sockets, in turn, and has `send` called with each. Those that it gives back
     /// have been dropped: user space is told that they were sent, when those before them have been.
     #[inline]
     pub fn send(
         &mut self,
         max: u32,
-        mut send: impl FnMut(XskDesc) -> Result<(), XskSent>,
+        mut send: impl FnMut(XskDesc<'_>) -> Result<(), XskSent>,
     ) -> XskTaken {
         let mut taken = XskTaken::default();
         let raw = self.source.raw();
@@ -163,22 +86,17 @@ impl XskTx {
             return taken;
         }
         // SAFETY: The pool is open, and by the type invariant nobody else takes packets.
-        taken.packets = unsafe { bindings::xsk_tx_peek_release_desc_batch(raw, max) };
-        for index in 0..taken.packets {
-            let Some(number) = self.order.send() else {
+        taken.chunks = unsafe { bindings::xsk_tx_peek_release_desc_batch(raw, max) };
+        let mut index = 0;
+        while index < taken.chunks {
+            // SAFETY: So many are there, and while the pool is borrowed no others are taken.
+            let mut desc = unsafe { XskDesc::read(&self.source, index, taken.chunks) };
+            let Some(number) = self.order.send(desc.chunks()) else {
                 break;
             };
-            let mut len = 0;
-            // SAFETY: So many are there. The core keeps them where user space cannot write to, and has checked them.
-            let dma = unsafe { bindings::xsk_tx_desc(raw, index, &mut len) };
-            // INVARIANT: It is a packet of the pool.
-            let desc = XskDesc {
-                dma,
-                len,
-                number,
-                zeroes: self.source.zeroes(),
-                id: self.source.id(),
-            };
+            index = index.wrapping_add(desc.chunks());
+            desc.set_number(number);
+            taken.packets = taken.packets.wrapping_add(1);
             if let Err(sent) = send(desc) {
                 taken.failed = taken.failed.wrapping_add(1);
                 self.sent(&sent);
@@ -191,8 +109,10 @@ impl XskTx {
     /// The device is done with a packet. User space is [told](Self::tell) of several at a time. Any context.
     #[inline]
     pub fn sent(&mut self, sent: &XskSent) {
-        let said = self.order.done(sent.number);
-        self.unsaid = self.unsaid.wrapping_add(said);
+        for index in 0..sent.chunks {
+            let said = self.order.done(sent.number.wrapping_add(index));
+            self.unsaid = self.unsaid.wrapping_add(said);
+        }
     }
 
     /// Tells user space what has been [sent](Self::sent). Any context.

@@ -18,6 +18,11 @@ def spawn(guest, name, **arguments):
     return guest.spawn([*PYTHON, "/payload/xsk.py", json.dumps({"interface": name, **arguments})])
 
 
+def wrong(counted):
+    """What of it should not be, if all that was sent was right."""
+    return {name: value for name, value in counted.items() if value and name in xsk.STATISTICS and "empty" not in name}
+
+
 @contextmanager
 def user(guest, name, zerocopy=True, **arguments):
     """A process with a socket. Yields what it has counted, when it has ended."""

@@ -9,6 +9,7 @@ queue       which queue of the interface (0)
 copy        bind without zero copy
 wakeup      ask to be told when the kernel has to be woken up (true)
 unaligned   chunks begin anywhere, and the headroom of user space is 64 bytes
+several     packets may have several chunks
 chunks      how many chunks of the memory are passed to be received into (256)
 hostile     before, send what must not be: the memory of others, or what changes while it is sent
 """
@@ -27,7 +28,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 # linux/if_xdp.h
 AF_XDP, SOL_XDP = 44, 283
 XDP_MMAP_OFFSETS, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_STATISTICS, XDP_OPTIONS = range(1, 9)
-XDP_COPY, XDP_ZEROCOPY, XDP_USE_NEED_WAKEUP = 1 << 1, 1 << 2, 1 << 3
+XDP_COPY, XDP_ZEROCOPY, XDP_USE_NEED_WAKEUP, XDP_USE_SG = 1 << 1, 1 << 2, 1 << 3, 1 << 4
+XDP_PKT_CONTD = 1 << 0
 XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1 << 0
 XDP_RING_NEED_WAKEUP, XDP_OPTIONS_ZEROCOPY = 1 << 0, 1 << 0
 PGOFF = {XDP_RX_RING: 0, XDP_TX_RING: 0x80000000, XDP_UMEM_FILL_RING: 0x100000000, XDP_UMEM_COMPLETION_RING: 0x180000000}
@@ -84,7 +86,7 @@ class Ring:
 
 
 class Socket:
-    def __init__(self, interface, queue=0, copy=False, wakeup=True, unaligned=False, chunks=256):
+    def __init__(self, interface, queue=0, copy=False, wakeup=True, unaligned=False, several=False, chunks=256):
         self.unaligned = unaligned
         self.xdp = socket.socket(AF_XDP, socket.SOCK_RAW)
         self.memory = mmap.mmap(-1, CHUNK * CHUNKS)
@@ -101,8 +103,8 @@ class Socket:
         rings = (Ring(self.xdp, kind, words[4 * i : 4 * i + 4], size) for i, (kind, size) in enumerate(kinds))
         self.rx, self.tx, self.fill, self.completion = rings
         self.free(range(chunks))
-        self.counts = {"sent": 0, "completed": 0}
-        flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0)
+        self.counts = {"sent": 0, "chunks": 0, "completed": 0}
+        flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0) | (XDP_USE_SG if several else 0)
         address = struct.pack("<HHIII", AF_XDP, flags, socket.if_nametoindex(interface), queue, 0)
         checked(libc.bind(self.xdp.fileno(), address, len(address)))
         self.wakeup = wakeup
@@ -142,19 +144,23 @@ class Socket:
 
     def turn_back(self):
         """Sends what was received with the addresses the other way round, and passes what was sent to be received into."""
-        turned = []
-        for descriptor in self.rx.take():
-            address, length, _ = struct.unpack("<QII", descriptor)
-            at = self.offset(address)
-            head = self.memory[at : at + 12]
-            self.memory[at : at + 12] = head[6:] + head[:6]
-            turned.append(struct.pack("<QII", address, length, 0))
+        turned = self.rx.take()
+        first, packets = True, 0
+        for descriptor in turned:
+            address, _, options = struct.unpack("<QII", descriptor)
+            if first:
+                at = self.offset(address)
+                head = self.memory[at : at + 12]
+                self.memory[at : at + 12] = head[6:] + head[:6]
+                packets += 1
+            first = not options & XDP_PKT_CONTD
         if turned:
             self.tx.put(turned)
         back = self.completed()
         if back:
             self.free(back)
-        self.counts["sent"] += len(turned)
+        self.counts["sent"] += packets
+        self.counts["chunks"] += len(turned)
         self.counts["completed"] += len(back)
 
 

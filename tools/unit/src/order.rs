@@ -58,7 +58,7 @@ proptest! {
                 Step::Send => {
                     let room = order.room();
                     prop_assert!(room > 0 || model.0.len() >= packets as usize);
-                    match order.send() {
+                    match order.send(1) {
                         Some(number) => model.0.push_back((number, false)),
                         None => prop_assert_eq!(room, 0),
                     }
@@ -84,6 +84,6 @@ fn no_more_than_can_be() {
     assert!(Order::new((1 << 30) + 1).is_err());
     let mut order = Order::new(1).unwrap();
     let room = order.room();
-    let sent = (0..).map_while(|_| order.send()).count();
+    let sent = (0..).map_while(|_| order.send(1)).count();
     assert_eq!(sent as u32, room);
 }

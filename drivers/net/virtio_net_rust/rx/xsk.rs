@@ -6,8 +6,16 @@
 //! to the socket with its chunk. What goes to the stack is copied; as the device may merge packets or leave checksums open where
 //! there is no program, the header counts as for any packet. C forgets it.
 //!
-//! A packet that the device has spread over several chunks is not for a program, and dropped.
+//! A packet that the device has spread over several chunks goes to a program and a socket that both take such, else it is dropped.
 
+mod chunks;
+
+use self::chunks::{
+    copy,
+    copy_part,
+    goes_on,
+    join, //
+};
 use super::{
     deliver,
     packet_len,
@@ -28,7 +36,6 @@ use kernel::{
         DropReason,
         Exclusive,
         Polling,
-        PoolBuffer,
         Program,
         RxSkb,
         Verdict,
@@ -145,7 +152,8 @@ impl Xsk {
         };
         let bad = match program {
             _ if header.has_unnegotiated_gso(&shared.framing) => Some(Bad::Frame),
-            Some(_) if more != 0 || !header.is_plain() => Some(Bad::Program),
+            Some(_) if !header.is_plain() => Some(Bad::Program),
+            Some(program) if more != 0 && !goes_on(&packet, program, more) => Some(Bad::Program),
             _ => None,
         };
         if let Some(bad) = bad {
@@ -160,17 +168,27 @@ impl Xsk {
             let len = deliver(skb, shared, polling, header)?;
             return Ok((Verdict::Pass(()), len));
         };
+        let mut total = len;
+        if more != 0 {
+            match join(&mut self.queue, &mut packet, polling, more) {
+                Ok(rest) => total = len.saturating_add(rest),
+                Err(left) => {
+                    drop(packet);
+                    self.skip(polling, left);
+                    return Err(Bad::Length);
+                }
+            }
+        }
         header.tell_hash(&mut packet, polling, &shared.framing);
+        let rest = &mut self.rest;
         let verdict = packet.run(program, polling).map(|packet| {
-            let passed = packet
-                .to_skb(polling)
-                .ok_or(Bad::Memory)
-                .and_then(|skb| deliver(skb, shared, polling, header));
+            let passed =
+                copy(packet, rest, polling).and_then(|skb| deliver(skb, shared, polling, header));
             if let Err(bad) = passed {
                 bad.count(stats);
             }
         });
-        Ok((verdict, len))
+        Ok((verdict, total))
     }
 
     /// Copies the `more` chunks that follow behind `skb`.
@@ -218,17 +236,7 @@ impl Xsk {
         written: u32,
     ) -> Result<(), Bad> {
         let part = self.pool.receive(polling, chunk, 0, written);
-        let part = part.ok_or(Bad::Length)?;
-        let mut copied = 0u32;
-        while copied < written {
-            let len = written.wrapping_sub(copied).min(PoolBuffer::WHOLE_PAGE);
-            let buffer = self.rest.pool.alloc(polling.owner(), len);
-            let mut buffer = buffer.ok_or(Bad::Memory)?;
-            let len = part.copy_to(&mut buffer, copied);
-            skb.append(buffer, len).map_err(|_| Bad::Length)?;
-            copied = copied.saturating_add(len.max(1));
-        }
-        Ok(())
+        copy_part(&part.ok_or(Bad::Length)?, &mut self.rest, polling, skb)
     }
 
     /// Takes back the remaining `count` chunks of a packet that is dropped.

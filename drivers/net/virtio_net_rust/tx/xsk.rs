@@ -32,8 +32,11 @@ use kernel::{
     },
 };
 
-/// How many descriptors a packet takes at most.
+/// How many descriptors a chunk takes at most: if each is a packet with a header of its own.
 const SEGMENTS: u32 = 2;
+
+/// How many chunks a packet may have. A ring of the least size that can be set has room for them, counted as above.
+pub(crate) const MAX_CHUNKS: u32 = super::MIN_SIZE / SEGMENTS;
 
 /// A pool that packets are sent from.
 pub(super) struct Xsk {
@@ -48,8 +51,12 @@ impl Queue {
     ///
     /// # Errors
     ///
-    /// `EBUSY` if it has one; `EINVAL` if its memory is mapped for another device.
+    /// `EBUSY` if it has one; `EINVAL` if its memory is mapped for another device, or if the ring is too short for the longest
+    /// packet.
     pub(crate) fn bind(&mut self, tx: XskTx) -> Result {
+        if self.queue.size() < tx.max_chunks().saturating_mul(SEGMENTS) {
+            return Err(EINVAL);
+        }
         self.queue.lend_from(tx.source())?;
         self.xsk = Some(Xsk { tx, wake: false });
         Ok(())
@@ -83,7 +90,7 @@ impl Queue {
         }
     }
 
-    /// How many packets can be lent now.
+    /// How many chunks can be lent now.
     fn room_for_xsk(&self) -> u32 {
         let free = self.queue.num_free();
         // In a ring that is hardly longer than a packet there is no room to be left.
@@ -118,7 +125,7 @@ pub(super) fn wake(tx: &mut TxAccess<'_, VirtioNet>) {
     }
 }
 
-/// Sends up to `budget` packets of sockets. Returns whether the queue has to be polled again.
+/// Sends packets of sockets, up to `budget` chunks or one packet. Returns whether the queue has to be polled again.
 ///
 /// User space need not wake the queue up while that looks for packets by itself: when it is polled again, or when the ring is full, as
 /// then something comes back before anything can be sent. What the device has is not enough: it may keep that for long.
@@ -126,17 +133,26 @@ pub(super) fn wake(tx: &mut TxAccess<'_, VirtioNet>) {
 /// C functions: `virtnet_xsk_xmit()`, `virtnet_xsk_xmit_batch()`.
 #[inline(never)]
 pub(super) fn send(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, budget: u32) -> bool {
-    let mut taken = take(tx, shared, budget);
-    let mut left = budget.saturating_sub(taken.packets);
-    let full = tx.state.room_for_xsk() == 0;
     let Some(xsk) = &mut tx.state.xsk else {
         return false;
     };
+    // Less than the longest packet has is nothing.
+    let least = xsk.tx.max_chunks();
     // This is the poll that they are to bring about.
     xsk.wake = false;
-    if xsk.tx.set_awake(left == 0 || full) {
+    let budget = budget.max(least);
+    let mut taken = take(tx, shared, budget);
+    let mut left = budget.saturating_sub(taken.chunks);
+    let full = tx.state.room_for_xsk() < least;
+    let awake = left < least || full;
+    if tx
+        .state
+        .xsk
+        .as_mut()
+        .is_some_and(|xsk| xsk.tx.set_awake(awake))
+    {
         let more = take(tx, shared, left);
-        left = left.saturating_sub(more.packets);
+        left = left.saturating_sub(more.chunks);
         taken.packets = taken.packets.wrapping_add(more.packets);
         taken.failed = taken.failed.wrapping_add(more.failed);
     }
@@ -151,10 +167,10 @@ pub(super) fn send(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, budget: u3
             tx.stats.stop.add(1);
         }
     }
-    left == 0
+    left < least
 }
 
-/// Takes up to `max` packets from the sockets, and lends them to the device.
+/// Takes packets of up to `max` chunks from the sockets, and lends them to the device.
 fn take(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, max: u32) -> XskTaken {
     let max = max.min(tx.state.room_for_xsk());
     let Queue { queue, xsk, .. } = &mut *tx.state;
