@@ -234,13 +234,19 @@ def test_killed(guest, nic, name):
     exchange.everything(guest, nic)
 
 
-@pytest.mark.parametrize("nic, unaligned", [("mergeable", False), ("packed", True)], indirect=["nic"])
-def test_hostile(guest, nic, name, unaligned):
+@pytest.mark.parametrize("way", [{}, {"unaligned": True}, {"several": True}], ids=str)
+def test_hostile(guest, way):
     """What a process does wrong is its own matter: it receives into the same memory twice, so nothing is compared."""
-    with xdp.attached(guest, name, "to_socket"), user(guest, name, hostile=True, unaligned=unaligned) as counted:
-        for _ in range(20):
-            exchange.send_frames(nic, 4 * LENGTHS)
-            guest.run(["ip", "-s", "link", "show", name])
+    nic = named(guest, "packed" if "unaligned" in way else "mergeable")
+    name = guest.interface(nic)
+    several = "several" in way
+    set_mtu(guest, nic, 9000 if several else 1500)
+    with exchange.reached(nic), xdp.attached(guest, name, "to_socket_frags" if several else "to_socket"):
+        with user(guest, name, hostile=True, **way) as counted:
+            for _ in range(20):
+                exchange.send_frames(nic, 4 * (LONG if several else LENGTHS))
+                guest.run(["ip", "-s", "link", "show", name])
+    set_mtu(guest, nic, 1500)
     assert counted["tx_invalid_descs"] >= 10, counted
 
 
