@@ -135,38 +135,22 @@ impl XskDesc<'_> {
     /// `EMSGSIZE` if there are not so many zeroes, or if the table has fewer entries than that takes.
     #[inline]
     pub fn map(&self, zeroes: u32, table: &mut sg::Table) -> Result<sg::Mapped> {
-        let entries = self.sent.chunks as usize + 1;
-        if table.capacity() < entries || zeroes > XskSource::ZEROES {
+        let chunks = self.sent.chunks as usize;
+        if table.capacity() <= chunks || zeroes > XskSource::ZEROES {
             return Err(EMSGSIZE);
         }
         let list = table.as_mut_ptr();
-        // SAFETY: The table has so many entries, which are two at least.
+        // SAFETY: The table has an entry for each chunk and one more, which are two at least. What is behind the first chunk is as the
+        // type invariant says.
         unsafe {
-            bindings::sg_start(list, entries as u32);
+            if chunks == 1 {
+                bindings::sg_start(list, 2);
+            } else {
+                start_long(list, self.sent.chunks, self.raw, self.next);
+            }
             bindings::sg_set_dma(list, self.zeroes, zeroes);
             bindings::sg_set_dma(list.add(1), self.dma, self.first_len);
-            if entries > 2 {
-                self.map_rest(list.add(2));
-            }
-            Ok(sg::Mapped::new(entries as u32))
-        }
-    }
-
-    /// Describes the chunks behind the first one.
-    ///
-    /// # Safety
-    ///
-    /// There are so many entries from `list` on.
-    #[cold]
-    unsafe fn map_rest(&self, list: *mut bindings::scatterlist) {
-        for index in 0..self.sent.chunks.saturating_sub(1) {
-            let (mut len, mut more) = (0, false);
-            // SAFETY: By the type invariant, and the requirement of this function.
-            unsafe {
-                let next = self.next.wrapping_add(index);
-                let dma = bindings::xsk_tx_desc(self.raw, next, &mut len, &mut more);
-                bindings::sg_set_dma(list.add(index as usize), dma, len);
-            }
+            Ok(sg::Mapped::new(self.sent.chunks.wrapping_add(1)))
         }
     }
 
@@ -174,6 +158,30 @@ impl XskDesc<'_> {
     #[inline]
     pub fn into_sent(self) -> XskSent {
         self.sent
+    }
+}
+
+/// Describes the chunks behind the first one, from the descriptor `next` on, in a list with an entry in front of them all.
+///
+/// # Safety
+///
+/// The list has so many entries, and one more. The pool is open, and the descriptors have been taken from it.
+// By value, so that a packet of one chunk need not be in memory.
+#[cold]
+unsafe fn start_long(
+    list: *mut bindings::scatterlist,
+    chunks: u32,
+    raw: *mut bindings::xsk_buff_pool,
+    next: u32,
+) {
+    // SAFETY: By the requirements of this function.
+    unsafe {
+        bindings::sg_start(list, chunks.wrapping_add(1));
+        for index in 0..chunks.saturating_sub(1) {
+            let (mut len, mut more) = (0, false);
+            let dma = bindings::xsk_tx_desc(raw, next.wrapping_add(index), &mut len, &mut more);
+            bindings::sg_set_dma(list.add(index as usize + 2), dma, len);
+        }
     }
 }
 
