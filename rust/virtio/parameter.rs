@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Parameters of a module, seen in `/sys/module` and in `modinfo`.
+//! Parameters and version of a module, seen in `/sys/module` and in `modinfo`.
 //!
 //! A driver keeps each parameter in a static [`Parameter`], in safe code. The crate that has the
 //! module's entry declares them to the kernel with [`module_parameters!`](crate::module_parameters).
@@ -237,4 +237,19 @@ macro_rules! module_parameters {
         $crate::module_parameters!(@info "parmtype=", stringify!($name), ":", stringify!($type));
         $crate::module_parameters!(@info "parm=", stringify!($name), ":", $text);
     )*};
+}
+
+/// Says which version the module is, in `modinfo` and in `/sys/module`: a string literal, or a macro
+/// that makes one. It is the macro `MODULE_VERSION` of C, which the kernel's `module!` lacks.
+///
+/// # Examples
+///
+/// ```ignore
+/// virtio::module_version!(env!("MODULE_VERSION"));
+/// ```
+#[macro_export]
+macro_rules! module_version {
+    ($version:expr) => {
+        $crate::module_parameters!(@info "version=", $version);
+    };
 }

@@ -13,7 +13,7 @@ from lab import kernel, timing
 from lab.paths import LOGS, REPO, die, shown
 
 MODULE = "virtio_net_rust.ko"
-SOURCES = ("Kbuild", "Makefile", "rust", "drivers", "tools/lab", "tools/testing/pair", "tools/testing/misuse")
+SOURCES = ("CHANGELOG.md", "Kbuild", "Makefile", "rust", "drivers", "tools/lab", "tools/testing/pair", "tools/testing/misuse")
 RELEASE = ".tmp_release"
 BUILT = shutil.ignore_patterns("*.o", "*.cmd", "*.rmeta", "*.bc", "*.d", "*_generated.rs", "blocklist")
 

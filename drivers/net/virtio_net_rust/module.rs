@@ -11,6 +11,8 @@ virtio::module_virtio_driver! {
     license: "GPL",
 }
 
+virtio::module_version!(env!("MODULE_VERSION"));
+
 virtio::module_parameters! {
     napi_weight: int = virtio_net::parameters::NAPI_WEIGHT, ReadOnly,
         "How many packets a receive queue takes before others get their turn, from 1";
