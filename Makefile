@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check check-all check-device fuzz mutants faults kselftest parity bench profile vm clippy doc fmt-check
+.PHONY: setup module demo check check-all check-device fuzz mutants faults kselftest parity bench profile deb vm clippy doc fmt-check
 setup:
 	@$(lab)
 
@@ -38,12 +38,15 @@ module:
 demo:
 	@$(lab) python3 -m lab.demo
 
-check: lab-env = LAB_LAYER="tools/device tools/xdp-tools"
+# What the tests need on top of the lab's root.
+layers = tools/device tools/xdp-tools tools/deb
+
+check: lab-env = LAB_LAYER="$(layers)"
 check:
 	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
 
 # All combinations, and the rounds that only time can pay for.
-check-all: lab-env = VARIANTS=all LAB_LAYER="tools/device tools/xdp-tools"
+check-all: lab-env = VARIANTS=all LAB_LAYER="$(layers)"
 check-all:
 	@$(lab) python3 tools/testing/jobs.py 'test_*.py'
 
@@ -72,6 +75,10 @@ kselftest:
 parity: lab-env = LAB_LAYER=tools/device
 parity:
 	@$(lab) python3 -m parity "$$(git describe --always --dirty --abbrev=12)"
+
+deb: lab-env = LAB_LAYER=tools/deb
+deb:
+	@$(lab) python3 -m deb
 
 bench:
 	@$(lab) python3 -m bench "$$(git describe --always --dirty --abbrev=12)"

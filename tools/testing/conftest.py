@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import build, checks, device
+from deb.packages import make as make_packages
+from lab import build, checks, device, host
 from lab import driver as drivers
 from lab.guest import Guest
 from lab.paths import shown
@@ -58,6 +59,15 @@ def faulty_module(driver, tmp_path_factory):
         if not (folder / build.MODULE).exists():
             shutil.copy(checks.build("faults", "FAULTS=1") / build.MODULE, folder)
     return folder / build.MODULE
+
+
+@pytest.fixture(scope="session")
+def packages(tmp_path_factory):
+    """The Debian packages by their names, made once."""
+    folder = Path(os.environ.get("BUILT") or tmp_path_factory.mktemp("packages")) / "deb"
+    with build.lock(folder.parent):
+        found = sorted(folder.glob("*.deb")) or make_packages(folder)
+    return {host.run("dpkg-deb", "--field", path, "Package").stdout.strip(): path for path in found}
 
 
 @pytest.fixture(scope="session")
