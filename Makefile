@@ -28,6 +28,10 @@ clean:
 	git clean -fdXq -- . ':(exclude)build'
 
 .PHONY: setup module demo check check-all check-device fuzz mutants faults kselftest parity bench profile deb vm clippy doc fmt-check
+# What the tests need on top of the lab's root.
+layers = tools/device tools/xdp-tools tools/deb tools/machine
+
+setup: lab-env = LAB_LAYER="$(layers)"
 setup:
 	@$(lab)
 
@@ -37,9 +41,6 @@ module:
 
 demo:
 	@$(lab) python3 -m lab.demo
-
-# What the tests need on top of the lab's root.
-layers = tools/device tools/xdp-tools tools/deb
 
 check: lab-env = LAB_LAYER="$(layers)"
 check:

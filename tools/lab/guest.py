@@ -154,8 +154,7 @@ class Guest:
         command += ["-chardev", f"socket,id=wake,path={folder}/wake,server=on,wait=off"]
         command += ["-device", "isa-serial,chardev=wake,index=1"]
         command += ["-qmp", f"unix:{folder}/qmp,server=on,wait=off"]
-        # A guest that goes on has no use for the kernel, but QEMU for the memory of what would load it.
-        command += [*hardware.words(), "-kernel", str(self.kernel.image), *hardware.disk(0, drive)]
+        command += [*hardware.words(), *self._kernel(), *hardware.disk(0, drive)]
         if self.counter:
             command += self.counter.arguments()
         if self.files:
@@ -166,6 +165,10 @@ class Guest:
         for nic in nics:
             command += nic.arguments() if nic.plugged else []
         return command + self.extra
+
+    def _kernel(self):
+        """QEMU's options for the kernel. A guest that goes on has no use for it, but QEMU for the memory of what would load it."""
+        return ["-kernel", str(self.kernel.image)]
 
     def _launch(self, folder, command):
         for name in ("agent", "qmp", "wake"):

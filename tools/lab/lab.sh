@@ -4,7 +4,7 @@
 # lab.sh COMMAND...: runs COMMAND in the lab, after making what the lab lacks.
 # lab.sh          : makes what the lab lacks, and no more.
 #
-# With LAB_LAYER=FOLDER..., folders of the repository, the layers that are made from them are there too (layer.sh);
+# With LAB_LAYER=FOLDER..., folders of the repository, the layers that are made from them are there too (layer.sh, machine.sh);
 # with KERNEL=debug, that of tools/debug is.
 #
 # Called by the top Makefile. The first thing is to have the kernel kill this script when its parent dies, so
@@ -41,11 +41,16 @@ LAB_LOG=$LAB_LOGDIR/setup.log
 . "$LAB_DIR/setup.sh"
 . "$LAB_DIR/enter.sh"
 . "$LAB_DIR/layer.sh"
+. "$LAB_DIR/machine.sh"
 
 setup
 layers=
 for folder in ${LAB_LAYER:-} $([ "${KERNEL:-}" != debug ] || echo tools/debug); do
-	setup_layer "$LAB_REPO/$folder"
+	if [ -e "$LAB_REPO/$folder/debian.txt" ]; then
+		setup_machine "$LAB_REPO/$folder"
+	else
+		setup_layer "$LAB_REPO/$folder"
+	fi
 	layers="$layers $LAB_LAYER"
 done
 LAB_LAYER=${layers# }

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A machine as a user has one: Debian with systemd and udev, which boots from its own disk by firmware, GRUB and initial ram disk."""
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from lab import agent, host, timing
+from lab.guest import Guest
+from lab.paths import RELEASE, layer
+
+SIZE = "4G"
+# Where the first partition begins, in sectors and in bytes.
+START, OFFSET = 2048, 2048 * 512
+# What programs are given that run in such a root without its being booted.
+ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"}
+TIMEOUT = 240
+
+
+def unpack(folder):
+    """The root of a machine, as a folder that can be changed."""
+    root = folder / "root"
+    root.mkdir()
+    host.run("tar", "-C", root, "--zstd", "-xf", layer("machine") / "root.tar.zst", timeout=TIMEOUT)
+    # What systemd does when /usr is newer has been done by those who made it.
+    for name in "etc", "var":
+        (root / name / ".updated").touch()
+    return root
+
+
+def run_in(root, *argv, check=True):
+    """Runs a program in a root that is not booted, as on the system of the processor."""
+    script = 'mount -t proc proc "$0/proc"; mount --rbind /dev "$0/dev"; exec chroot "$0" "$@"'
+    command = ["unshare", "--mount", "sh", "-ec", script, str(root), *map(str, argv)]
+    with timing.of("host"):
+        done = subprocess.run(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=TIMEOUT)
+    if check and done.returncode != 0:
+        raise RuntimeError(f"{' '.join(command[5:])}: exit status {done.returncode}\n{done.stdout}")
+    return done
+
+
+def install(root, *packages):
+    """Installs packages from files as a user does; returns what apt says."""
+    place = root / "packages"
+    place.mkdir()
+    for package in packages:
+        shutil.copy(package, place)
+    names = [f"/packages/{package.name}" for package in packages]
+    said = run_in(root, "apt-get", "install", "--yes", "--no-install-recommends", *names).stdout
+    shutil.rmtree(place)
+    return said
+
+
+def initrd(root):
+    """The names of the files of the initial ram disk."""
+    return run_in(root, "lsinitramfs", f"/boot/initrd.img-{RELEASE}").stdout.split()
+
+
+def make_disk(root, disk):
+    """Makes of a root a disk that boots: a partition table, GRUB in the sectors before the only partition, and that."""
+    tools = layer("machine") / "tools/usr"
+    host.run("truncate", f"--size={SIZE}", disk)
+    libraries = f"LD_LIBRARY_PATH={tools}/lib/x86_64-linux-gnu"
+    table = f"start={START}, type=83, bootable"
+    host.run("env", libraries, tools / "sbin/sfdisk", "--quiet", "--label", "dos", disk, input=table)
+    blocks = (os.stat(disk).st_size - OFFSET) // 1024
+    options = ["-q", "-L", "machine", "-E", f"offset={OFFSET},lazy_itable_init=1,lazy_journal_init=1", "-d", root]
+    host.run("mkfs.ext4", *options, disk, f"{blocks}k", timeout=TIMEOUT)
+    with open(disk, "r+b") as file:
+        # What follows is the partition table.
+        file.write((root / "usr/lib/grub/i386-pc/boot.img").read_bytes()[:440])
+        file.seek(512)
+        file.write((root / "boot/core.img").read_bytes())
+    return disk
+
+
+class Machine(Guest):
+    """The machine of a disk, whose changes are forgotten at its end unless `keep` is set. The other options are those of `Guest`."""
+
+    def __init__(self, disk, keep=False, files=(), **options):
+        drive = f"file={disk},format=raw,snapshot={'off' if keep else 'on'}"
+        super().__init__(files=[agent.program(), *files], boots=True, drive=drive, **options)
+
+    def _boot(self, folder):
+        self._launch(folder, self._command(folder, self.drive, self.nics))
+        self._with_console(lambda: self.agent.hello(TIMEOUT))
+
+    def _kernel(self):
+        return []
+
+
+@contextmanager
+def dhcp(nic):
+    """Has the host give the guest's NIC the address that the lab has for it, which is its gateway, too."""
+    program = layer("machine") / "tools/usr/sbin/dnsmasq"
+    libraries = os.environ | {"LD_LIBRARY_PATH": str(layer("machine") / "tools/usr/lib/x86_64-linux-gnu")}
+    leases = Path(f"/tmp/{nic.tap}.leases")
+    words = ["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", f"--interface={nic.tap}", "--bind-interfaces"]
+    words += [f"--dhcp-range={nic.guest4},{nic.guest4},1h", f"--dhcp-leasefile={leases}", f"--pid-file={leases}.pid", "--log-facility=-"]
+    process = subprocess.Popen([program, *words], env=libraries, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
+        with suppress(FileNotFoundError):
+            leases.unlink()
+
+
+def wait_for(condition, text, timeout=TIMEOUT):
+    limit = time.monotonic() + timeout
+    while not (found := condition()):
+        assert time.monotonic() < limit, text
+        time.sleep(0.1)
+    return found
