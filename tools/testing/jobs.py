@@ -43,6 +43,7 @@ LONG = {
     "test_device_transmit",
     "test_guest",
     "test_injection",
+    "test_installed",
     "test_layers",
     "test_life_cycle",
     "test_machines",
