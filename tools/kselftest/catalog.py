@@ -44,6 +44,7 @@ SETUPS = (
     Setup("mq", "four pairs of queues", {"queues": 4}),
 )
 
+WHERE = "further chunks begin where the device puts them, in front of where the test looks, by the length of its header; C skips it"
 FAST = "4096 packets, one by one, must arrive within three seconds"
 RATE = "it wants 4000 packets in each second"
 TIMED = "a packet must arrive within milliseconds of a given time"
@@ -101,7 +102,12 @@ SOCKETS = (
         "bpf/xskxceiver",
         required=False,
         limit=600,
-        unjudged={"* HW_SW_*_RING_SIZE": FAST},
+        unjudged={
+            "* HW_SW_*_RING_SIZE": FAST,
+            "ZC *_INV_DESC_MULTI_BUFF": WHERE,
+            "ZC SEND_RECEIVE*_9K_PACKETS": WHERE,
+            "ZC XDP_ADJUST_TAIL_GROW_MULTI_BUFF": WHERE,
+        },
         arguments=("-i", "{nic}", "-i", "{mate}"),
         nic=DMA,
         mate=True,
