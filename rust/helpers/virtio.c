@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/device.h>
 #include <linux/dma-mapping.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
@@ -24,6 +25,31 @@ __rust_helper void rust_helper_virtio_get_features(struct virtio_device *vdev, u
 __rust_helper const char *rust_helper_virtio_bus_name(struct virtio_device *vdev)
 {
 	return virtio_bus_name(vdev);
+}
+
+__rust_helper void rust_helper_virtio_device_lock(struct virtio_device *vdev)
+{
+	device_lock(&vdev->dev);
+}
+
+__rust_helper bool rust_helper_virtio_device_trylock(struct virtio_device *vdev)
+{
+	return device_trylock(&vdev->dev);
+}
+
+__rust_helper void rust_helper_virtio_device_unlock(struct virtio_device *vdev)
+{
+	device_unlock(&vdev->dev);
+}
+
+/* What happens to a device when the machine is suspended and wakes up; a kernel that cannot do that has no way to it. */
+__rust_helper int rust_helper_virtio_device_renew(struct virtio_device *vdev)
+{
+#ifdef CONFIG_PM_SLEEP
+	return virtio_device_freeze(vdev) ?: virtio_device_restore(vdev);
+#else
+	return -EOPNOTSUPP;
+#endif
 }
 
 /*

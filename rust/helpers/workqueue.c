@@ -18,3 +18,16 @@ __rust_helper void rust_helper_expedite_delayed_work(struct delayed_work *work)
 {
 	mod_delayed_work(system_percpu_wq, work, 0);
 }
+
+/* A work of a class of its own: it may wait for those that are set up above. */
+__rust_helper void rust_helper_init_recovery_work(struct delayed_work *work,
+						  void (*function)(struct work_struct *))
+{
+	INIT_DELAYED_WORK(work, function);
+}
+
+/* It does not run while devices are suspended. */
+__rust_helper void rust_helper_queue_recovery_work(struct delayed_work *work, unsigned int msecs)
+{
+	mod_delayed_work(system_freezable_wq, work, msecs_to_jiffies(msecs));
+}

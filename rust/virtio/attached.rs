@@ -4,6 +4,10 @@
 
 use crate::{
     bindings,
+    recovery::{
+        Asked,
+        Recovery, //
+    },
     Device, //
 };
 use core::{
@@ -31,6 +35,7 @@ pub struct Attached {
     /// Whether the device has virtqueues. Its own `priv` cannot tell, since other drivers leave
     /// theirs behind.
     has_queues: Arc<AtomicBool>,
+    recovery: Arc<Recovery>,
 }
 
 impl Deref for Attached {
@@ -56,6 +61,26 @@ impl Attached {
         self.as_raw() == device.as_raw()
     }
 
+    /// Asks for a reset of the device, after which it is taken into use again: [`Driver::freeze`](crate::Driver::freeze) and
+    /// [`Driver::restore`](crate::Driver::restore) are called, soon, or after a pause if it has been reset lately. See
+    /// [`Asked`] for what comes of it.
+    ///
+    /// Process context. May sleep.
+    pub fn request_reset(&self) -> Asked {
+        self.recovery.request()
+    }
+
+    /// As [`request_reset`](Self::request_reset), for somebody who knows what that is: all that has failed before is forgiven, and a
+    /// device that had been given up is tried again.
+    pub fn request_reset_by_hand(&self) -> Asked {
+        self.recovery.request_by_hand()
+    }
+
+    /// Whether a reset has been asked for that has not begun. Any context.
+    pub fn is_reset_pending(&self) -> bool {
+        self.recovery.is_pending()
+    }
+
     /// The hold, without what it is a hold on.
     pub(crate) fn hold(&self) -> &dma::Attached {
         &self.hold
@@ -76,6 +101,7 @@ impl Attached {
 pub(crate) struct Anchor {
     anchor: dma::Anchor,
     has_queues: Arc<AtomicBool>,
+    recovery: Arc<Recovery>,
 }
 
 impl Anchor {
@@ -83,15 +109,26 @@ impl Anchor {
     ///
     /// # Safety
     ///
-    /// As for [`dma::Anchor::new`].
-    pub(crate) unsafe fn new(device: &Device<Bound>) -> Result<Self> {
+    /// As for [`dma::Anchor::new`] and [`Recovery::new`].
+    pub(crate) unsafe fn new(
+        device: &Device<Bound>,
+        recover: unsafe fn(*mut bindings::virtio_device) -> Result,
+    ) -> Result<Self> {
         // First, so that nothing can fail once there is something to release.
         let has_queues = Arc::new(AtomicBool::new(false), GFP_KERNEL)?;
+        // SAFETY: By the requirement of this function.
+        let recovery = unsafe { Recovery::new(device, recover) }?;
         Ok(Self {
             // SAFETY: By the requirement of this function.
             anchor: unsafe { dma::Anchor::new(device.as_ref()) }?,
             has_queues,
+            recovery,
         })
+    }
+
+    /// When the device is reset.
+    pub(crate) fn recovery(&self) -> &Recovery {
+        &self.recovery
     }
 
     pub(crate) fn attach(&self) -> Attached {
@@ -99,6 +136,7 @@ impl Anchor {
         Attached {
             hold: self.anchor.attach(),
             has_queues: self.has_queues.clone(),
+            recovery: self.recovery.clone(),
         }
     }
 

@@ -73,6 +73,26 @@ impl Device<Bound> {
         }
     }
 
+    /// The device status, unless its registers do not answer: then all bits that are read are ones.
+    fn status(&self) -> Option<u32> {
+        let get_status = self.ops().get_status?;
+        // SAFETY: By the type invariant `self.as_raw()` is valid.
+        let status = unsafe { get_status(self.as_raw()) };
+        (status != u8::MAX).then_some(status.into())
+    }
+
+    /// Whether the registers of the device answer. Those of one that is gone do not. Process context: some transports sleep.
+    pub fn answers(&self) -> bool {
+        self.status().is_some()
+    }
+
+    /// Whether the device says that it can do no more until it is reset (`DEVICE_NEEDS_RESET`). Process context: some
+    /// transports sleep.
+    pub fn needs_reset(&self) -> bool {
+        let needs = |status: u32| status & bindings::VIRTIO_CONFIG_S_NEEDS_RESET != 0;
+        self.status().is_some_and(needs)
+    }
+
     /// Resets the device unless it is in reset: afterwards it has no buffer, raises no interrupt,
     /// and no callback of a virtqueue is running. It stays so: its queues are of no use any more.
     ///

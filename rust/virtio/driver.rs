@@ -2,6 +2,10 @@
 
 //! The virtio bus: driver trait, adapter and registration.
 
+mod reset;
+
+pub use self::reset::Registered;
+
 use crate::{
     attached::Anchor,
     bindings,
@@ -66,11 +70,12 @@ pub trait Driver: 'static {
     /// Any: the device is reset and left.
     fn probe(device: &Device<Core<'_>>, attached: Attached) -> Result<Self::Data>;
 
-    /// Lets go of the queues of a device, as the machine is about to be suspended or saved. The
-    /// device is reset afterwards. Until [`restore`](Self::restore) neither
-    /// [`config_changed`](Self::config_changed) nor an interrupt comes.
+    /// Lets go of the queues of a device, as the machine is about to be suspended or saved, or as the device is going to be
+    /// reset. It is reset afterwards. Until [`restore`](Self::restore) no interrupt of a queue comes, and what
+    /// [`config_changed`](Self::config_changed) is called for can wait.
     ///
-    /// Process context; user space does not run. May sleep.
+    /// Process context, nothing else of the bus runs for the device. User space runs unless the machine is about to be suspended.
+    /// There may be several calls without a [`restore`](Self::restore) in between. May sleep.
     fn freeze(device: &Device<Core<'_>>, data: &Self::Data);
 
     /// Takes a device that has been reset into use again. The same features as before have been
@@ -80,8 +85,8 @@ pub trait Driver: 'static {
     ///
     /// # Errors
     ///
-    /// Any: the device is reset and stays out of use, but bound. There may be another
-    /// [`freeze`](Self::freeze), and another try.
+    /// Any: the device is reset and stays out of use, but bound. There is another try soon, after another
+    /// [`freeze`](Self::freeze), unless it has failed too often.
     fn restore(device: &Device<Core<'_>>, data: &Self::Data) -> Result;
 
     /// The device's configuration may have changed. Called in interrupt context, with a spinlock
@@ -95,6 +100,9 @@ pub trait Driver: 'static {
 pub trait Ids: 'static {
     /// The table.
     const TABLE: IdTable;
+
+    /// Where it is kept that the driver is registered. Whoever implements the trait has one for it.
+    fn registered() -> &'static Registered;
 }
 
 /// What the bus keeps for a bound device.
@@ -146,15 +154,26 @@ unsafe impl<T: Driver, I: Ids> driver::RegistrationOps for Adapter<T, I> {
             vdrv.config_changed = Some(Self::config_changed_callback);
             vdrv.freeze = Some(Self::freeze_callback);
             vdrv.restore = Some(Self::restore_callback);
+            vdrv.reset_prepare = Some(Self::reset_prepare_callback);
+            vdrv.reset_done = Some(Self::reset_done_callback);
+            vdrv.shutdown = Some(Self::shutdown_callback);
         }
 
-        // SAFETY: `vdrv` is valid and stays pinned until `unregister`.
-        to_result(unsafe { bindings::__register_virtio_driver(vdrv.get(), module.as_ptr()) })
+        // SAFETY: `vdrv` is valid and stays pinned until `unregister`, which forgets it.
+        unsafe {
+            I::registered().set(vdrv.get())?;
+            to_result(bindings::__register_virtio_driver(
+                vdrv.get(),
+                module.as_ptr(),
+            ))
+        }
+        .inspect_err(|_| I::registered().forget(vdrv.get()))
     }
 
     unsafe fn unregister(vdrv: &Opaque<Self::DriverType>) {
         // SAFETY: By the requirement of this function `vdrv` has been registered.
-        unsafe { bindings::unregister_virtio_driver(vdrv.get()) }
+        unsafe { bindings::unregister_virtio_driver(vdrv.get()) };
+        I::registered().forget(vdrv.get());
     }
 }
 
@@ -179,21 +198,25 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
                 binding: UnsafeCell::new(None),
             }))?;
 
-            // The driver that had the device before, such as C's, may have left news of its configuration off.
-            // SAFETY: The device is valid, and the bus holds news back until this function returns. `release` is called
-            // below if the probe fails, else by `remove_callback`.
+            // Until there is something to call with, whatever the core says: it may let news through that come beside a reset of
+            // the function.
+            // SAFETY: The device is valid. `release` is called below if the probe fails, else by `remove_callback`; recovery
+            // is paused before, and resumed for the driver that is bound.
             let anchor = unsafe {
-                bindings::virtio_config_driver_enable(vdev);
-                Anchor::new(device)
+                bindings::virtio_config_driver_disable(vdev);
+                Anchor::new(device, Self::recover)
             }?;
 
             match T::probe(device, anchor.attach()) {
                 Ok(data) => {
+                    anchor.recovery().resume();
                     // SAFETY: The data has been set above, and is of this type. The bus calls neither
-                    // `config_changed` nor `remove` before this function returns, so nothing else looks at the cell.
+                    // `config_changed` before it is enabled, nor `remove` before this function returns, and the lock of the device
+                    // is held; so nothing else looks at the cell.
                     unsafe {
                         let private = device.as_ref().drvdata_borrow::<Private<T>>();
                         *private.binding.get() = Some(Binding { data, anchor });
+                        bindings::virtio_config_driver_enable(vdev);
                     }
                     Ok(0)
                 }
@@ -208,14 +231,16 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
 
     extern "C" fn remove_callback(vdev: *mut bindings::virtio_device) {
         // SAFETY: The bus calls with a valid device and the device lock held, after `probe_callback` has succeeded, so the data
-        // is set. It has disabled `config_changed` before, under the lock that it is called with, and calls nothing else
-        // beside this function.
+        // is set. `config_changed`, which is called under a lock of its own, is not from here on, whatever the core says; and
+        // all else that looks at the cell holds the device lock, but for callbacks beside which the bus does not call this one.
         let (device, binding) = unsafe {
+            bindings::virtio_config_driver_disable(vdev);
             let device = &*vdev.cast::<Device<device::CoreInternal<'_>>>();
             let private = device.as_ref().drvdata_borrow::<Private<T>>();
             (device, (*private.get_ref().binding.get()).take())
         };
         if let Some(Binding { data, anchor }) = binding {
+            anchor.recovery().pause();
             drop(data);
             anchor.release(device);
         }
@@ -226,8 +251,7 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
     ///
     /// # Safety
     ///
-    /// The bus calls with this device, which is bound: between a successful probe and the remove
-    /// callback.
+    /// This device is bound to the driver, between a successful probe and the remove callback, for the lifetime.
     unsafe fn bound<'a>(
         vdev: *mut bindings::virtio_device,
     ) -> (&'a Device<device::CoreInternal<'a>>, Option<&'a Binding<T>>) {
@@ -240,31 +264,9 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
         }
     }
 
-    extern "C" fn freeze_callback(vdev: *mut bindings::virtio_device) -> c_int {
-        // SAFETY: The transport is being suspended, which neither probes nor removes meanwhile.
-        let (device, binding) = unsafe { Self::bound(vdev) };
-        if let Some(binding) = binding {
-            T::freeze(device, &binding.data);
-        }
-        // What is saved of the memory must not be written to any more.
-        device.reset();
-        0
-    }
-
-    extern "C" fn restore_callback(vdev: *mut bindings::virtio_device) -> c_int {
-        // SAFETY: As for `freeze_callback`.
-        let (device, binding) = unsafe { Self::bound(vdev) };
-        from_result(|| {
-            if let Some(binding) = binding {
-                T::restore(device, &binding.data).inspect_err(|_| device.reset())?;
-            }
-            Ok(0)
-        })
-    }
-
     extern "C" fn config_changed_callback(vdev: *mut bindings::virtio_device) {
-        // SAFETY: The bus calls with a device that is bound, between a successful probe and the remove callback. What is passed
-        // on is a bound device, and no more.
+        // SAFETY: The bus calls with a device that is bound, between a successful probe, which enables it, and the remove
+        // callback, which disables it. What is passed on is a bound device, and no more.
         let (device, binding) = unsafe { Self::bound(vdev) };
         if let Some(binding) = binding {
             T::config_changed(device, &binding.data);
@@ -300,6 +302,11 @@ macro_rules! module_virtio_driver {
 
         impl $crate::Ids for DriverIds {
             const TABLE: $crate::IdTable = IDS.table();
+
+            fn registered() -> &'static $crate::Registered {
+                static REGISTERED: $crate::Registered = $crate::Registered::new();
+                &REGISTERED
+            }
         }
 
         ::kernel::module_driver!(<T>, $crate::Adapter<T, DriverIds>, { $($f)* });

@@ -23,6 +23,7 @@ mod feature;
 mod id;
 pub mod parameter;
 pub mod queue;
+mod recovery;
 
 pub use self::{
     attached::Attached,
@@ -30,7 +31,8 @@ pub use self::{
     driver::{
         Adapter,
         Driver,
-        Ids, //
+        Ids,
+        Registered, //
     },
     feature::{
         Feature,
@@ -41,5 +43,6 @@ pub use self::{
         IdArray,
         IdTable, //
     },
+    recovery::Asked,
 };
 pub use dma::fault;

@@ -42,7 +42,7 @@ pub struct Resized {
     /// - `EBUSY` and others: the device does not take the queue back;
     /// - `EIO`: the queue was broken before.
     pub result: Result,
-    /// Whether the queue is broken: it takes no buffer any more until the device is bound again.
+    /// Whether the queue is broken: it takes no buffer any more until the device is reset.
     pub broken: bool,
 }
 

@@ -5,7 +5,8 @@
 use super::set::Set;
 use crate::{
     bindings,
-    fault, //
+    fault,
+    Attached, //
 };
 use core::{
     ffi::c_void,
@@ -138,6 +139,11 @@ impl Armed<'_> {
         unsafe { bindings::virtqueue_poll(self.raw, self.opaque) }
     }
 
+    /// How many buffers have been taken back, in numbers of its own: as long as nobody takes one it stays the same.
+    pub fn position(&self) -> u32 {
+        self.opaque
+    }
+
     /// Asks the device for no interrupts after all: a hint, which need not be serialised.
     #[inline]
     pub fn disable_cb(&self) {
@@ -203,7 +209,7 @@ impl<B: Buffer> Virtqueue<B> {
     }
 
     /// The device that the queue belongs to.
-    pub fn device(&self) -> &crate::Device<kernel::device::Bound> {
+    pub fn device(&self) -> &Attached {
         self.set.device()
     }
 
