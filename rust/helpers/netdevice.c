@@ -120,6 +120,23 @@ __rust_helper void rust_helper_napi_schedule_bh(struct napi_struct *napi)
 	local_bh_enable();
 }
 
+/*
+ * Has @poll called once, in the place of the context's own function, which it gives back. A context that is scheduled is left
+ * alone, and so it is polled no more often than without this.
+ */
+__rust_helper void rust_helper_napi_schedule_once(struct napi_struct *napi,
+						  int (*poll)(struct napi_struct *, int))
+{
+	if (napi_is_scheduled(napi))
+		return;
+	local_bh_disable();
+	if (napi_schedule_prep(napi)) {
+		WRITE_ONCE(napi->poll, poll);
+		__napi_schedule(napi);
+	}
+	local_bh_enable();
+}
+
 __rust_helper struct netdev_queue *
 rust_helper_netdev_get_tx_queue(const struct net_device *dev, unsigned int index)
 {

@@ -7,6 +7,7 @@
 mod channels;
 mod coalesce;
 mod link;
+mod reset;
 mod rings;
 pub mod rss;
 mod statistics;
@@ -22,6 +23,7 @@ pub use self::{
         Link,
         LinkSettings, //
     },
+    reset::Reset,
     rings::{
         RingSizes,
         Rings, //

@@ -24,6 +24,7 @@ mod driver;
 mod ethtool;
 pub mod failover;
 mod features;
+mod glance;
 mod lock;
 mod mac;
 mod name;
@@ -65,6 +66,7 @@ pub use self::{
         Link,
         LinkSettings,
         Moderation,
+        Reset,
         RingSizes,
         Rings, //
     },
@@ -73,6 +75,7 @@ pub use self::{
         Features,
         SetFeatures, //
     },
+    glance::Glance,
     lock::Locked,
     mac::SetMac,
     name::Name,

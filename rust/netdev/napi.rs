@@ -54,6 +54,9 @@ unsafe impl Send for Napi {}
 // SAFETY: As above.
 unsafe impl Sync for Napi {}
 
+/// A poll function: with the context that is polled and the budget.
+pub(crate) type PollFn = unsafe extern "C" fn(*mut bindings::napi_struct, c_int) -> c_int;
+
 /// Which way the packets of a queue go.
 pub(crate) enum Direction {
     Receive,
@@ -71,7 +74,7 @@ impl Napi {
         dev: NonNull<bindings::net_device>,
         index: u16,
         direction: Direction,
-        poll: unsafe extern "C" fn(*mut bindings::napi_struct, c_int) -> c_int,
+        poll: PollFn,
     ) -> Result<Arc<Self>> {
         fault::point("NAPI context")?;
         let napi = Arc::pin_init(
@@ -202,6 +205,28 @@ impl Napi {
     pub fn schedule_now(&self) {
         // SAFETY: By the type invariant, and see `schedule_after`.
         unsafe { bindings::napi_schedule_bh(self.raw.get()) }
+    }
+
+    /// Has `poll` called once in the place of the poll function, unless the context is scheduled or disabled. Process context.
+    ///
+    /// # Safety
+    ///
+    /// `poll` is a poll function for the context. Called with a budget, it first [gives back](Self::set_poll) the one that the
+    /// context was added with; without one it does nothing.
+    pub(crate) unsafe fn schedule_once(&self, poll: PollFn) {
+        // SAFETY: By the type invariant, and see `schedule_after`. Nobody calls the function before it is scheduled, but netpoll,
+        // without a budget.
+        unsafe { bindings::napi_schedule_once(self.raw.get(), Some(poll)) };
+    }
+
+    /// Sets the poll function.
+    ///
+    /// # Safety
+    ///
+    /// The context is owned by the caller. `poll` is a poll function for it.
+    pub(crate) unsafe fn set_poll(&self, poll: PollFn) {
+        // SAFETY: By the type invariant. Netpoll may read it meanwhile, as a whole.
+        unsafe { core::ptr::addr_of_mut!((*self.raw.get()).poll).write_volatile(Some(poll)) };
     }
 
     extern "C" fn retry_callback(timer: *mut bindings::timer_list) {

@@ -306,7 +306,7 @@ impl<T: Driver> Ops<T> {
 
     /// Ends the poll function of a queue that has no state, which none is while its context is enabled.
     #[cold]
-    fn nothing(napi: &Napi) -> c_int {
+    pub(crate) fn nothing(napi: &Napi) -> c_int {
         // SAFETY: The poll function of the context is running.
         unsafe { bindings::napi_complete_done(napi.as_raw(), 0) };
         0

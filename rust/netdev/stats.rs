@@ -64,9 +64,9 @@ impl Gauge {
     }
 }
 
-/// A counter of a queue that `ethtool -S` shows.
+/// A counter of a queue, or of the device, that `ethtool -S` shows.
 pub struct Named<S: 'static> {
-    /// Its name, which follows the name of the queue, as in `rx0_drops`.
+    /// Its name, which follows that of the queue, as in `rx0_drops`.
     pub name: &'static str,
     /// Its value.
     pub value: fn(&S) -> u64,

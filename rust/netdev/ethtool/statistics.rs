@@ -2,7 +2,7 @@
 
 //! `ethtool -S`.
 //!
-//! First come the sums and the control queue, then the queues that are used now: all counters of the
+//! First come the sums, the control queue and the counters of the driver for the whole device, then the queues that are used now: all counters of the
 //! receive queues, then of the transmit queues. The names are those of the driver's tables and then
 //! those of the device's counters, after `rx_` and `tx_` for a sum, `rx0_` and so on for a queue.
 //!
@@ -35,6 +35,7 @@ const NAME_LEN: usize = bindings::ETH_GSTRING_LEN as usize;
 enum Owner {
     All(&'static str),
     Queue(&'static str, u16),
+    Device,
 }
 
 impl fmt::Display for Owner {
@@ -42,6 +43,7 @@ impl fmt::Display for Owner {
         match self {
             Self::All(kind) => write!(f, "{kind}_"),
             Self::Queue(kind, index) => write!(f, "{kind}{index}_"),
+            Self::Device => Ok(()),
         }
     }
 }
@@ -118,6 +120,9 @@ fn visit_all<T: Counters>(device: &Device<T>, values: &DeviceValues, visit: &mut
     for (counter, name) in names.control.iter().enumerate() {
         visit(Owner::All("cq"), name, values.control_value(counter));
     }
+    for counter in T::COUNTERS {
+        visit(Owner::Device, counter.name, (counter.value)(device));
+    }
     let (rx, tx) = (rx().take(used), tx().take(used));
     visit_queues("rx", (rx_table, rx), (&names.rx, rx_of_device), visit);
     visit_queues("tx", (tx_table, tx), (&names.tx, tx_of_device), visit);
@@ -137,6 +142,8 @@ fn read_device<T: Counters>(device: &Device<T>) -> DeviceValues {
 
 /// A driver with counters that `ethtool -S` shows.
 pub trait Counters: Driver {
+    /// The counters of the whole device, in this order.
+    const COUNTERS: &'static [Named<Device<Self>>] = &[];
     /// The counters of a receive queue, in this order.
     const RX_COUNTERS: &'static [Named<Self::RxStats>];
     /// The counters of a transmit queue, in this order.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Taking the queues away from a network device that stays, and giving it new ones: while the
-//! machine is suspended, for instance.
+//! machine is suspended, for instance, or the device is reset.
 
 use crate::{
     bindings,
@@ -13,29 +13,57 @@ use crate::{
 };
 use kernel::prelude::*;
 
+/// The states of the transmit and the receive queues, by index.
+type Taken<T> = (
+    KVVec<Option<<T as Driver>::Tx>>,
+    KVVec<Option<<T as Driver>::Rx>>,
+);
+
 impl<T: Driver> Device<T> {
     /// Takes the device out of use, and its queues away: they are dropped, those to send by
     /// [`Driver::drop_tx`]. The interface stays, with all that the stack knows of it. But the stack
     /// takes the device for absent: it does not call it, other than to stop it or to read counters,
     /// and does not open it.
     ///
+    /// The queues are taken from their places with the locks that they are used with, and dropped without any: a device that takes
+    /// its time to be reset holds up nobody else.
+    ///
     /// Does nothing if the device is frozen already. Process context. May sleep. Takes the rtnl lock and that of the device.
     /// C function: `virtnet_freeze_down()`.
     pub fn freeze(&self) {
-        let (dev, context) = (self.as_raw(), self.context());
-
+        let context = self.context();
         // The work may take the rtnl lock.
         context.service.disable();
+        match self.take_queues() {
+            Some((tx, rx)) => {
+                for (state, slot) in tx.into_iter().zip(&context.tx) {
+                    if let Some(state) = state {
+                        T::drop_tx(state, slot.stats());
+                    }
+                }
+                drop(rx);
+            }
+            // It has been disabled once more than is needed.
+            None => context.service.enable(),
+        }
+    }
+
+    /// Takes the queues away, in their order, unless that has been done. One for which there is no memory is dropped here.
+    fn take_queues(&self) -> Option<Taken<T>> {
+        let context = self.context();
+        let (mut all_tx, mut all_rx) = (KVVec::new(), KVVec::new());
+        // What has no room is dropped with the locks held.
+        let _ = all_tx.reserve(context.tx.len(), GFP_KERNEL);
+        let _ = all_rx.reserve(context.rx.len(), GFP_KERNEL);
         let rtnl = rtnl::lock();
         let device = self.lock(&rtnl);
+
         if context.is_gone(&device) {
-            // It has been disabled once more than is needed.
-            context.service.enable();
-            return;
+            return None;
         }
         // The point of no return: the old states go, and new ones are not known before `thaw`.
         // SAFETY: By the type invariant.
-        unsafe { bindings::netif_device_detach(dev) };
+        unsafe { bindings::netif_device_detach(self.as_raw()) };
         if Ops::<T>::stop_polling(&device) {
             T::stopped(self);
         }
@@ -52,15 +80,19 @@ impl<T: Driver> Device<T> {
                 bindings::netdev_tx_reset_queue(tx.queue.as_ptr());
                 tx.with_lock(|| tx.slot.replace(None))
             };
-            if let Some(state) = state {
-                T::drop_tx(state, tx.stats());
+            if let Err(rejected) = all_tx.push_within_capacity(state) {
+                if let Some(state) = rejected.0 {
+                    T::drop_tx(state, tx.stats());
+                }
             }
         }
         for rx in &context.rx {
             let _ = rx.slot.remove(&*device);
             // SAFETY: The context is disabled, and the lock of the device is held.
-            drop(unsafe { rx.slot.replace(None) });
+            let state = unsafe { rx.slot.replace(None) };
+            drop(all_rx.push_within_capacity(state));
         }
+        Some((all_tx, all_rx))
     }
 
     /// Gives new queues to a device that is frozen, has `started` called, and takes it into use

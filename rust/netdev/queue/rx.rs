@@ -163,6 +163,13 @@ impl<'a, T: Driver> RxPoll<'a, T> {
         }
     }
 
+    /// Gives up the queue as it was found, without having polled it: its interrupt is as it was, and nothing is looked for.
+    pub fn leave(self) -> Done<'a> {
+        // SAFETY: By the requirements of `new`. `self` is used no more.
+        unsafe { bindings::napi_complete_done(self.slot.napi().as_raw(), 0) };
+        Done::new(0)
+    }
+
     #[cold]
     fn sample(&self, dim: &Dim) {
         let totals = T::rx_totals(self.slot.stats());
