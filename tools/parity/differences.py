@@ -33,6 +33,10 @@ MEANT = (
         "Sums are over all queues, also those that are not used now: so they do not go backwards.",
     ),
     (
+        r"ethtool -S NIC( \(\w+\))?",
+        "There are four counters more, of the watchdog: C has none.",
+    ),
+    (
         r"cat \S*/mergeable_rx_buffer_size .*",
         "Buffers are half a page or a whole one, less what the packet's bookkeeping takes; C's have lengths between.",
     ),

@@ -19,7 +19,7 @@ PARAMETERS = {
     "napi_tx": ("bool", "644", "Y"),
 }
 # What the C driver lacks
-OURS = {"control_timeout": ("uint", "644", "5000")}
+OURS = {"control_timeout": ("uint", "644", "5000"), "stall_timeout": ("uint", "644", "10000")}
 TRACING = "/sys/kernel/tracing"
 
 
@@ -78,7 +78,7 @@ def test_bool_needs_no_value(guest, load):
 
 
 WRONG = ["napi_weight=many", "napi_weight=99999999999", "napi_weight=", "csum=perhaps", "gso=2", "napi_tx="]
-OUT_OF_BOUNDS = ["control_timeout=0", "control_timeout=60001", "control_timeout=-1", "control_timeout"]
+OUT_OF_BOUNDS = ["control_timeout=0", "control_timeout=60001", "control_timeout=-1", "control_timeout", "stall_timeout=600001"]
 
 
 @pytest.mark.parametrize("parameter", WRONG + OUT_OF_BOUNDS)

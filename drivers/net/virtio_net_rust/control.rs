@@ -26,6 +26,7 @@ mod resync;
 
 pub(crate) use self::{
     access::{
+        condition,
         resync,
         with_deadline,
         Access, //
@@ -119,10 +120,22 @@ struct State {
     queue: Virtqueue<Exchange>,
     /// Whether the queue still has a command that nobody waits for any more.
     overdue: bool,
+    /// Whether others have waited for that.
+    others_wait: bool,
     /// Whether the device may have done a command that counts as failed, or was not sent one that counts.
     resync: Resync,
     /// Until when all commands have to be done that are sent now, if that is not each one's own limit.
     deadline: Option<Deadline>,
+}
+
+/// How the control queue does.
+pub(crate) enum Condition {
+    /// It works, as far as is known.
+    Works,
+    /// The device owes the answer to a command, and others have waited for that.
+    OthersWait,
+    /// The virtio core has given it up.
+    Broken,
 }
 
 /// Whether the device has to be resynchronised.
@@ -145,13 +158,13 @@ impl Control {
         })
     }
 
-    /// Drops the queue, which resets the device: commands fail from now on. Process context. May
-    /// sleep.
-    pub(crate) fn freeze(&self) {
-        *self.state.lock() = None;
+    /// Takes the queue away: commands fail from now on. Dropping it resets the device. Process context. May sleep; waits for a
+    /// command that is under way, which ends soon if the device is going to be reset.
+    pub(crate) fn freeze(&self) -> Option<Virtqueue<Exchange>> {
+        self.state.lock().take().map(|state| state.queue)
     }
 
-    /// Takes another queue for that which [`freeze`](Self::freeze) has dropped. Process context. May
+    /// Takes another queue for that which [`freeze`](Self::freeze) has taken away. Process context. May
     /// sleep.
     pub(crate) fn thaw(&self, queue: Virtqueue<Exchange>) {
         *self.state.lock() = Some(State::new(queue));
@@ -182,6 +195,16 @@ impl Control {
         match &mut *self.state.lock() {
             Some(state) => state.resync.end(began, stopped),
             None => false,
+        }
+    }
+
+    /// How the queue does. Process context. May sleep, but does not wait for a command that is under way.
+    fn condition(&self) -> Condition {
+        let guard = self.state.try_lock();
+        match guard.as_ref().and_then(|guard| guard.as_ref()) {
+            Some(state) if state.queue.is_broken() => Condition::Broken,
+            Some(state) if state.others_wait => Condition::OthersWait,
+            _ => Condition::Works,
         }
     }
 
@@ -271,6 +294,7 @@ impl State {
         Self {
             queue,
             overdue: false,
+            others_wait: false,
             resync: Resync::default(),
             deadline: None,
         }
@@ -298,9 +322,11 @@ impl State {
         if self.queue.answered().is_none() {
             // If it was the kick that got lost, this mends it for the next command.
             self.queue.notify();
+            self.others_wait = true;
             return Err(EIO);
         }
         self.overdue = false;
+        self.others_wait = false;
         dev_info!(
             self.queue.device(),
             "device has answered at last, commands work again\n"
@@ -343,10 +369,12 @@ impl State {
                 return Ok(answered);
             }
             if self.queue.is_broken() {
-                dev_err!(
-                    self.queue.device(),
-                    "control queue broke during {name}: rebind the device\n"
-                );
+                dev_err!(self.queue.device(), "control queue broke during {name}\n");
+                return Err(EIO);
+            }
+            // It will not be answered, and whoever resets the device waits for this.
+            if self.queue.device().is_reset_pending() {
+                self.overdue = true;
                 return Err(EIO);
             }
             if expired {

@@ -64,6 +64,11 @@ impl Link {
         }
     }
 
+    /// Whether the link is up, as far as is known. Any context.
+    pub(crate) fn is_up(&self) -> bool {
+        self.up.load(Relaxed)
+    }
+
     /// How fast the link is. Any context.
     pub(crate) fn settings(&self) -> LinkSettings {
         LinkSettings::from_bits(self.settings.load(Relaxed))
@@ -127,6 +132,11 @@ pub(crate) fn opened(device: &Device<VirtioNet>) {
 pub(crate) fn changed(device: &Device<VirtioNet>) {
     device.shared().link.changed.store(true, Release);
     device.schedule_service();
+}
+
+/// Whether [`update`] is going to look. Any context.
+pub(crate) fn is_changed(device: &Device<VirtioNet>) -> bool {
+    device.shared().link.changed.load(Acquire)
 }
 
 /// Takes over the link state that the device reports, if that may have changed: up, if it reports none.

@@ -24,4 +24,6 @@ virtio::module_parameters! {
         "Free packets when the device has sent them; else when further ones are sent";
     control_timeout: uint = virtio_net::parameters::CONTROL_TIMEOUT, Writable,
         "How long a command to the device may take, in milliseconds, from 1 to 60000";
+    stall_timeout: uint = virtio_net::parameters::STALL_TIMEOUT, Writable,
+        "How long a device that owes something may be silent until it is reset, in milliseconds up to 600000; 0 turns the watchdog off";
 }

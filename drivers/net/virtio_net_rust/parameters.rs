@@ -25,3 +25,8 @@ pub static NAPI_TX: Parameter<bool> = Parameter::<bool>::new(true);
 /// `control_timeout`: how long a command to the device may take, in milliseconds, from 1 to 60000.
 /// A change counts for the next command. The C driver waits for ever.
 pub static CONTROL_TIMEOUT: Parameter<u32> = Parameter::<u32>::new(5000, 1, 60_000);
+
+/// `stall_timeout`: how long a device that owes something may be silent until it is reset, in milliseconds up to 600000.
+/// With 0 the watchdog is off, and a device is reset only where it asks for that itself. Interfaces that are set up after a
+/// change from 0 to another value have the watchdog. The C driver has none.
+pub static STALL_TIMEOUT: Parameter<u32> = Parameter::<u32>::new(10_000, 0, 600_000);

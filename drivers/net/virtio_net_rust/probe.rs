@@ -13,6 +13,7 @@ use crate::{
     control::Control,
     device_stats,
     features,
+    health::Health,
     link::{
         self,
         Link, //
@@ -98,6 +99,7 @@ pub(crate) fn probe(
         affinity,
         vlans: Vlans::none(),
         device_stats: Default::default(),
+        health: Health::new(pairs)?,
     };
     // Nobody can open the interface before the device has been told to start, but a master that is up when its standby
     // is registered.

@@ -218,8 +218,7 @@ fn report(
         if resized.broken {
             dev_err!(
                 virtio,
-                "{kind} queue {index} of {name} is broken, no resize to {wanted} ({error:?}): bind the \
-                 device again\n"
+                "{kind} queue {index} of {name} is broken, no resize to {wanted}: {error:?}\n"
             );
         } else {
             dev_err!(

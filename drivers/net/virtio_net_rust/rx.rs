@@ -23,6 +23,7 @@ mod chained;
 mod mode;
 mod single;
 mod tally;
+pub(crate) mod watch;
 mod xdp;
 mod xsk;
 

@@ -23,6 +23,7 @@ use crate::{
     channels,
     coalesce,
     control,
+    health,
     link,
     offloads,
     rx_mode,
@@ -41,6 +42,8 @@ use kernel::{
 
 impl net::Serviced for VirtioNet {
     fn service(device: &Device<Self>) {
+        let news = link::is_changed(device);
+        health::look(device, news);
         link::update(device);
         control::resync(device);
     }

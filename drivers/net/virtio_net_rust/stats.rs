@@ -12,6 +12,7 @@
 
 use crate::{
     device_stats,
+    health,
     VirtioNet, //
 };
 use kernel::net::{
@@ -28,6 +29,7 @@ use kernel::net::{
 };
 
 impl net::Counters for VirtioNet {
+    const COUNTERS: &'static [Named<Device<Self>>] = health::COUNTERS;
     const RX_COUNTERS: &'static [Named<Rx>] = RX;
     const TX_COUNTERS: &'static [Named<Tx>] = TX;
 

@@ -17,6 +17,7 @@
 //! off than was sent since.
 
 mod orphan;
+pub(crate) mod watch;
 mod xdp;
 mod xsk;
 
@@ -79,6 +80,7 @@ pub struct Queue {
     frames: u32,
     /// The pool of AF_XDP that packets are sent from, if there is one. Behind the virtqueue, which lets go of it first.
     xsk: Option<xsk::Xsk>,
+    watch: watch::Watch,
 }
 
 impl Queue {
@@ -89,6 +91,7 @@ impl Queue {
             orphan: !parameters::NAPI_TX.get(),
             frames: 0,
             xsk: None,
+            watch: watch::Watch::default(),
         }
     }
 

@@ -16,6 +16,7 @@ mod config;
 mod control;
 mod device_stats;
 mod features;
+mod health;
 mod link;
 mod offloads;
 pub mod parameters;
@@ -42,6 +43,7 @@ use self::{
 use channels::frames::FramePairs;
 use coalesce::Moderations;
 use device_stats::DeviceStats;
+use health::Health;
 use kernel::{
     device::{
         Bound,
@@ -103,6 +105,7 @@ pub struct Shared {
     affinity: Affinity,
     vlans: vlan::Vlans,
     device_stats: DeviceStats,
+    health: Health,
 }
 
 impl virtio::Driver for VirtioNet {
@@ -159,6 +162,7 @@ impl net::Driver for VirtioNet {
         .coalescing()
         .counters()
         .device_reports()
+        .reset()
         .xdp()
         .xsk();
 

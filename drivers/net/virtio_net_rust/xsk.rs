@@ -142,7 +142,7 @@ fn refuse(
 fn broken(device: &Locked<'_, VirtioNet>, kind: &str, queue: u16) {
     dev_err!(
         device.shared().device,
-        "{kind} queue {queue} of {} is broken, after an AF_XDP pool: bind the device again\n",
+        "{kind} queue {queue} of {} is broken, after an AF_XDP pool\n",
         device.name()
     );
 }

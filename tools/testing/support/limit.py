@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How long a driver waits for the answer to a command: ours as long as it is told, C for ever."""
+"""How long a driver waits for the answer to a command: ours as long as it is told, C for ever. Ours does nothing about it then."""
 
 from lab import driver as drivers
 
@@ -9,4 +9,4 @@ HANGS = 20
 
 def load(guest, driver, milliseconds):
     """Loads the driver with this limit, if it has one."""
-    driver.load(guest, *([f"control_timeout={milliseconds}"] if driver is drivers.RUST else []))
+    driver.load(guest, *([f"control_timeout={milliseconds}", "stall_timeout=0"] if driver is drivers.RUST else []))

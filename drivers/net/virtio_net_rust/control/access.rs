@@ -10,6 +10,7 @@ use super::{
     deadline::Deadline,
     outcome_unknown,
     Command,
+    Condition,
     Control,
     ResyncState, //
 };
@@ -101,6 +102,12 @@ fn resync_from(device: &Device<VirtioNet>, control: &Control, first: Part) -> Op
         part = next;
     }
     part
+}
+
+/// How the control queue does, if there is one. Process context. May sleep, but does not wait for a command that is under way.
+pub(crate) fn condition(device: &Device<VirtioNet>) -> Condition {
+    let control = device.shared().control.as_ref();
+    control.map_or(Condition::Works, Control::condition)
 }
 
 /// Looks whether the device has answered, if it owes that, and resynchronises it. Process context. May

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Why a device is reset.
+
+use super::PAUSE_MS;
+use crate::VirtioNet;
+use kernel::{
+    fmt,
+    net::Device,
+    prelude::*,
+    virtio::Asked, //
+};
+
+/// Something that only a reset helps against.
+#[derive(Clone, Copy)]
+pub(crate) enum Fault {
+    /// The device says so.
+    NeedsReset,
+    /// The virtio core has given up a queue, of this kind and number, since the device has broken the rules.
+    Broken(&'static str, u16),
+    /// The same of the control queue.
+    ControlBroken,
+    /// The device has sent nothing of the transmit queue for so many glances.
+    Silent(u16, u32),
+    /// The device has not answered a command for so many glances.
+    Unanswered(u32),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let msecs = |glances: &u32| glances.saturating_mul(PAUSE_MS);
+        match self {
+            Self::NeedsReset => write!(f, "device says that it needs a reset"),
+            Self::Broken(kind, queue) => write!(f, "{kind} queue {queue} is broken"),
+            Self::ControlBroken => write!(f, "control queue is broken"),
+            Self::Silent(queue, glances) => {
+                let msecs = msecs(glances);
+                write!(
+                    f,
+                    "device has not sent what is in transmit queue {queue} for {msecs} ms"
+                )
+            }
+            Self::Unanswered(glances) => {
+                let msecs = msecs(glances);
+                write!(
+                    f,
+                    "device has not answered a command that others wait for, for {msecs} ms"
+                )
+            }
+        }
+    }
+}
+
+/// Has the device reset for a fault, unless it is going to be or has been given up. There is a line in the log for each reset, and
+/// for giving it up.
+///
+/// Process context. May sleep.
+pub(super) fn because_of(device: &Device<VirtioNet>, fault: Fault) {
+    let shared = device.shared();
+    let (virtio, name) = (&shared.device, device.name());
+    if !virtio.answers() {
+        return;
+    }
+    match virtio.request_reset() {
+        Asked::Granted => {
+            shared.health.counts.resets.add();
+            dev_err!(virtio, "{fault}: resetting {name}\n");
+        }
+        Asked::GivenUp => {
+            shared.health.counts.given_up.add();
+            dev_err!(
+                virtio,
+                "{fault}: giving up {name}, `ethtool --reset {name} all` tries again\n"
+            );
+        }
+        Asked::Pending | Asked::Refused => (),
+    }
+}
+
+/// Has the device reset since somebody says so.
+///
+/// Process context. May sleep.
+///
+/// # Errors
+///
+/// `ENODEV` if the device is going away, or its registers do not answer.
+pub(crate) fn by_hand(device: &Device<VirtioNet>) -> Result {
+    let virtio = &device.shared().device;
+    if !virtio.answers() || virtio.request_reset_by_hand() == Asked::Refused {
+        return Err(ENODEV);
+    }
+    dev_info!(virtio, "as asked for: resetting {}\n", device.name());
+    Ok(())
+}

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A glance at a transmit queue, by the [watchdog](crate::health).
+
+use super::{
+    reclaim,
+    xsk,
+    VirtioNet, //
+};
+use kernel::net::TxAccess;
+
+/// What was so at the last glance.
+#[derive(Default)]
+pub(super) struct Watch {
+    /// Whether the device had packets.
+    owed: bool,
+    /// How many packets it had given back since the interface was made.
+    given_back: u64,
+    /// At how many glances it had not given back any, in a row.
+    silent: u32,
+}
+
+/// What is so now.
+pub(crate) enum Seen {
+    /// The device has had packets for so many glances, and has not given back any; 0 if all is well.
+    Silent(u32),
+    /// The virtio core has given up the queue.
+    Broken,
+}
+
+/// Takes back what the device has sent, and looks whether it has more. An interrupt need not tell of the last packets.
+pub(crate) fn look(tx: &mut TxAccess<'_, VirtioNet>) -> Seen {
+    if tx.state.queue.is_broken() {
+        return Seen::Broken;
+    }
+    reclaim(tx);
+    xsk::wake(tx);
+    let given_back = tx.stats.packets.get();
+    let owed = tx.state.queue.num_free() != tx.state.queue.size();
+    let watch = &mut tx.state.watch;
+    let was_silent = owed && watch.owed && given_back == watch.given_back;
+    *watch = Watch {
+        owed,
+        given_back,
+        silent: if was_silent {
+            watch.silent.saturating_add(1)
+        } else {
+            0
+        },
+    };
+    Seen::Silent(watch.silent)
+}
+
+/// Forgets that the device has been silent.
+pub(crate) fn forgive(tx: &mut TxAccess<'_, VirtioNet>) {
+    tx.state.watch.silent = 0;
+}
+
+/// Tells the device again of what it has.
+pub(crate) fn kick(tx: &mut TxAccess<'_, VirtioNet>) {
+    if tx.state.queue.notify() {
+        tx.stats.kicks.add(1);
+    }
+}
