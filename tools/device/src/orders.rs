@@ -90,6 +90,8 @@ enum Order {
     Stop { queue: usize, on: bool },
     /// There are no interrupts of a queue, or there are.
     Mute { queue: usize, on: bool },
+    /// The next notifications of a queue by the driver are not heard.
+    Deafen { queue: usize, count: u32 },
     /// Interrupts of a queue, for no reason but what was to be given back later.
     Interrupt { queue: usize, count: u32 },
     /// How many interrupts of a queue there were since the driver has reset the device.
@@ -237,6 +239,10 @@ fn obey(order: Order, device: &Device) -> io::Result<Value> {
         }
         Order::Mute { queue, on } => {
             queue_of(queues, queue)?.mute = on;
+            json!({})
+        }
+        Order::Deafen { queue, count } => {
+            queue_of(queues, queue)?.deaf = count;
             json!({})
         }
         Order::Interrupt { queue, count } => {

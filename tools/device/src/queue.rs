@@ -75,6 +75,8 @@ pub struct Queue {
     pub stopped: bool,
     /// Whether there are no interrupts.
     pub mute: bool,
+    /// How many of the next notifications by the driver are not heard.
+    pub deaf: u32,
     /// What the driver is to be notified of later.
     coalesced: Coalesced,
 }
@@ -118,6 +120,7 @@ impl Queue {
             faults: Faults::default(),
             stopped: false,
             mute: false,
+            deaf: 0,
             coalesced: Coalesced::default(),
         }
     }

@@ -181,6 +181,12 @@ impl State {
 
     /// The driver has something for a queue. Whatever is wrong with it is the driver's fault.
     pub fn kick(&mut self, number: usize, tap: &File) {
+        if let Some(queue) = self.queues.get_mut(number) {
+            if queue.deaf > 0 {
+                queue.deaf -= 1;
+                return;
+            }
+        }
         self.world.counts.of(number).notifications += 1;
         let done = self.work(number, tap);
         self.blame(done, || format!("queue {number}"));
