@@ -3,7 +3,7 @@
 
 import pytest
 
-from support import counters, exchange, faults, ordered
+from support import counters, exchange, faults, healing, ordered
 from support.inject import ECN, NEEDS_CSUM, TCPV4, TCPV6, TUNNEL4, UFO, USO
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -204,12 +204,11 @@ WRONG = {
 @pytest.mark.parametrize("kind", WRONG)
 @pytest.mark.parametrize("name", NAMES)
 def test_wrong_buffer(guest, driver, name, kind):
-    """The core takes no more from the queue then, and says so; what is wrong is over when the device is bound again."""
+    """The core takes no more from the queue then, and says so; the device is reset."""
     faults.skip_if_it_cannot_be(WRONG[kind], "packed" in name)
     nic = guest.nics[NAMES.index(name)]
     faults.faulty(nic, WRONG[kind])
-    faults.said_once(guest)
-    faults.bind_again(guest, driver, nic)
+    healing.queue_heals(guest, driver, nic, "receive")
     ordered.echo(nic, 300)
 
 

@@ -34,6 +34,9 @@ def test_reconfigured_under_traffic(guest, driver, seed):
     for _ in range(0, CYCLES, AT_ONCE):
         nic = chance.choice(guest.nics)
         with exchange.flooded(guest, nic):
+            if chance.randrange(4) == 0:
+                # It takes place beside what follows.
+                guest.run(["ethtool", "--reset", nic.name, "all"], check=False)
             lines = drawn.settings(nic, chance, AT_ONCE)
             print(*lines, sep="\n")
             guest.run("\n".join(lines), check=False, timeout=exchange.TIMEOUT * AT_ONCE)
@@ -43,7 +46,8 @@ def test_reconfigured_under_traffic(guest, driver, seed):
             elif happens < 3:
                 faults.bind_again(guest, driver, nic)
     for nic in guest.nics:
-        guest.run(["ip", "link", "set", nic.name, "mtu", 1500])
+        mtu = f"ip link set {nic.name} mtu 1500"
+        faults.wait(lambda mtu=mtu: guest.run(mtu, check=False).rc == 0, f"{nic.name} is not there")
         guest.bring_up(nic)
         exchange.reaches(nic)
         exchange.everything(guest, nic)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device that can do no more until it is reset, whose function is reset, or that has news while a driver comes or goes."""
+"""A device whose function is reset while nobody has it, or that has news while a driver comes or goes."""
 
 import struct
 import threading
@@ -7,14 +7,12 @@ import threading
 import pytest
 
 from lab import kernel
-from support import binding, exchange, faults, leaks, ordered
+from support import binding, exchange, faults, healing, ordered
 from support.kernel_log import errors, no_errors  # noqa: F401
 
 OFFERED = "MAC STATUS CTRL_VQ VERSION_1 MRG_RXBUF"
 DEVICES = {"split": OFFERED, "packed": OFFERED + " RING_PACKED"}
 NAMES = list(DEVICES)
-# The device status (virtio 1.3, section 2.1) of one that is in use, and the bit of one that cannot be.
-READY, NEEDS_RESET = 0x0F, 0x40
 # Where the status of the link is in the configuration.
 LINK = 6
 ROUNDS = kernel.rounds(20)
@@ -25,7 +23,7 @@ PAUSE = 0.02
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, way="vfio-user") for names in DEVICES.values()]
-    files = [exchange.PEER, leaks.POOLS]
+    files = [exchange.PEER]
     with boot(nics=nics, files=files, shared_memory=True) as guest:
         driver.load(guest)
         faults.bring_up(guest)
@@ -38,77 +36,16 @@ def nic(guest, request):
     return guest.nics[NAMES.index(request.param)]
 
 
-def is_alive(guest, nic):
-    return guest.run(["ping", "-n", "-q", "-c", 1, "-W", 1, nic.host4], check=False).rc == 0
-
-
-def only_missed_packets(guest):
-    """On a busy machine the stack may have missed, and said so, those that the device had."""
-    assert [line for line in errors(guest) if not faults.WATCHDOG.search(line)] == []
-    guest.kernel_messages()
-
-
-@pytest.mark.parametrize("under", [False, True], ids=["idle", "under traffic"])
-def test_needs_reset(guest, driver, nic, under):
-    """Nothing goes any more, and all goes once the device is bound again, which is what resets it."""
-    virtio = guest.virtio_device(nic)
-    before = len(leaks.pools(guest))
-
-    def break_down():
-        nic.order("break_down")
-        assert nic.order("status") == READY | NEEDS_RESET
-        assert not is_alive(guest, nic)
-        binding.unbind(guest, driver, virtio)
-
-    assert nic.order("status") == READY
-    if under:
-        with exchange.flooded(guest, nic):
-            break_down()
-    else:
-        break_down()
-    assert nic.order("status") & NEEDS_RESET == 0
-    binding.bind(guest, driver, virtio)
-    nic.name = guest.bring_up(nic)
-    assert nic.order("status") == READY
-    exchange.everything(guest, nic)
-    leaks.wait_for_pools(guest, before)
-    only_missed_packets(guest)
-
-
-def function(guest, nic):
-    """The folder of the PCI function of a NIC."""
-    return guest.run(["readlink", "-f", f"/sys/class/net/{nic.name}/device/.."]).stdout.strip()
-
-
-def reset_function(guest, path):
-    guest.run(f"echo flr >{path}/reset_method && echo 1 >{path}/reset")
-
-
 def test_reset_of_the_function_while_nobody_has_it(guest, driver, nic):
-    virtio, path = guest.virtio_device(nic), function(guest, nic)
+    virtio, path = guest.virtio_device(nic), healing.function(guest, nic)
     binding.unbind(guest, driver, virtio)
-    reset_function(guest, path)
+    healing.reset_function(guest, path)
     assert nic.order("status") == 0
     binding.bind(guest, driver, virtio)
     # The core of virtio has not seen the reset, and does not acknowledge the device once more.
     assert {one["section"] for one in nic.order("violations")} == {"3.1.1"}
     nic.name = guest.bring_up(nic)
     exchange.everything(guest, nic)
-
-
-def test_reset_of_the_function_in_use(guest, driver, nic):
-    """The driver is not asked, and need not notice: all goes once the device is bound again."""
-    virtio = guest.virtio_device(nic)
-    reset_function(guest, function(guest, nic))
-    assert nic.order("status") == 0
-    assert not is_alive(guest, nic)
-    binding.unbind(guest, driver, virtio)
-    # It went on until then with queues that were not enabled.
-    nic.order("violations")
-    binding.bind(guest, driver, virtio)
-    nic.name = guest.bring_up(nic)
-    exchange.everything(guest, nic)
-    only_missed_packets(guest)
 
 
 def set_link(nic, up):

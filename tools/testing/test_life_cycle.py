@@ -90,9 +90,11 @@ def test_unbind_and_bind(guest, nics, driver, under):
 
 def test_registration_that_is_refused(guest, nics, driver):
     """By somebody who has opened the interface before: it is closed, nothing is left, and nothing is to be done later."""
-    nic = nics[0]
-    device = guest.virtio_device(nic)
+    nic, other = nics
+    device, another = guest.virtio_device(nic), guest.virtio_device(other)
     binding.unbind(guest, driver, device)
+    # Those that are bound are looked at from time to time.
+    binding.unbind(guest, driver, another)
     guest.run("insmod /payload/refuse.ko")
     guest.run(f"mount -t tracefs none {TRACING} 2>/dev/null; echo >{TRACING}/trace && echo 1 >{QUEUED}")
     assert not binding.bind(guest, driver, device, check=False)
@@ -102,6 +104,7 @@ def test_registration_that_is_refused(guest, nics, driver):
     assert all("failed with error -87" in line for line in errors(guest))
     leaks.nothing_left(guest, nic, device)
     binding.bind(guest, driver, device)
+    binding.bind(guest, driver, another)
 
 
 def test_binding_leaves_no_memory(guest, nics, driver):

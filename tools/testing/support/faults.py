@@ -43,8 +43,8 @@ def bad(guest, nic):
     return {name: found[name] for name in BAD}
 
 
-def wait(condition, what):
-    limit = time.monotonic() + exchange.TIMEOUT
+def wait(condition, what, seconds=exchange.TIMEOUT):
+    limit = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < limit, what
         time.sleep(0.05)
