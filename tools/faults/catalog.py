@@ -4,7 +4,8 @@
 from faults.row import Otherwise, Row
 
 NEXT = "the next arrives"
-BROKEN = "one line of the virtio core; the queue is broken until the device is bound again, then all flows"
+BROKEN = "one line of the virtio core; the device is reset, with one line, and all flows"
+BROKEN_C = Otherwise("one line of the virtio core; the queue is broken until the device is bound again", r"until the device is bound again")
 
 
 def rows(section, file, *listed):
@@ -99,6 +100,7 @@ RECEIVED = rows(
         "``id`` out of range, buffer given back twice, used index 257 or 32768 too far",
         r"test_wrong_buffer",
         BROKEN,
+        BROKEN_C,
     ),
 ) + rows(
     "Received packets",
@@ -119,7 +121,12 @@ OTHER_QUEUES = rows(
     (
         "packets never given back",
         r"test_never",
-        "the stack's watchdog says so, ``tx_timeouts`` counts; all flows once the device is bound again",
+        "the stack's watchdog says so, ``tx_timeouts`` counts; after ``stall_timeout`` the device is reset, with one line, and all flows",
+        Otherwise(
+            "the stack's watchdog says so, ``tx_timeouts`` counts; nothing flows until the device is bound again",
+            r"nothing flows",
+            also=WATCHDOG,
+        ),
     ),
     (
         "one packet never given back, and little is sent",
@@ -131,6 +138,7 @@ OTHER_QUEUES = rows(
         "``id`` never lent or out of range, packet given back twice, used index 257 or 32768 too far",
         r"test_wrong_packet",
         BROKEN,
+        BROKEN_C,
     ),
     ("interrupts of a queue lost", r"test_interrupts_lost", "the next one is enough"),
     (
@@ -206,7 +214,7 @@ COMMANDS = (
         (
             "never answered",
             r"test_never",
-            "fails with ``ETIMEDOUT``, one line; all works once the device is bound again",
+            "fails with ``ETIMEDOUT``, one line; when others have waited for ``stall_timeout`` the device is reset, unless that is 0",
             Otherwise("hangs, with the rtnl lock", HANGS, r"test_commands.py::test_never\[(pairs|offloads)\]"),
         ),
         (
@@ -259,7 +267,7 @@ QUIET = rows(
     (
         "never answered",
         r"test_never",
-        "a line; nobody waits, and packets flow; all works once the device is bound again",
+        "a line; nobody waits, and packets flow; when others have waited for ``stall_timeout`` the device is reset, unless that is 0",
         Otherwise("what needs the rtnl lock hangs", HANGS, r"test_quiet_commands.py::test_never\[addresses\]"),
     ),
 )
