@@ -2,9 +2,9 @@
 
 //! `ethtool -S`.
 //!
-//! First come the sums, the control queue and the counters of the driver for the whole device, then the queues that are used now: all counters of the
-//! receive queues, then of the transmit queues. The names are those of the driver's tables and then
-//! those of the device's counters, after `rx_` and `tx_` for a sum, `rx0_` and so on for a queue.
+//! First come the sums, the control queue and the counters of the driver for the whole device, then the queues that
+//! are used now: all counters of the receive queues, then of the transmit queues. The names are those of the driver's
+//! tables and then those of the device's counters, after `rx_` and `tx_` for a sum, `rx0_` and so on for a queue.
 //!
 //! The sums are over all queues: so they do not go backwards when fewer queues are used.
 
