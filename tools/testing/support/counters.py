@@ -49,6 +49,11 @@ def ethtool(guest, name, timeout=60):
     return {counter: int(value) for counter, value in re.findall(r"^ +(\S+): (\d+)$", text, re.MULTILINE)}
 
 
+def that_c_has(counted):
+    """Without those of the watchdog, which are between the sums and the queues."""
+    return {counter: value for counter, value in counted.items() if not counter.startswith("watchdog_")}
+
+
 def link(guest, name):
     """The files in sysfs: what `ip -s` shows."""
     return {file: int(value) for file, value in guest.contents(f"/sys/class/net/{name}/statistics").items()}
