@@ -183,8 +183,8 @@ MUTANTS = [
     Mutant(
         "a late answer is one to the next command",
         DRIVER + "control.rs",
-        "                self.overdue = true;",
-        "",
+        "            if expired {\n                self.overdue = true;",
+        "            if expired {",
         "test_commands and test_late and mac",
     ),
     Mutant(
