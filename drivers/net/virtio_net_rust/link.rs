@@ -134,19 +134,17 @@ pub(crate) fn changed(device: &Device<VirtioNet>) {
     device.schedule_service();
 }
 
-/// Whether [`update`] is going to look. Any context.
-pub(crate) fn is_changed(device: &Device<VirtioNet>) -> bool {
-    device.shared().link.changed.load(Acquire)
+/// Whether the device may report something else than before, since this was asked last. What comes after that is news again,
+/// so all that there is to be read is read afterwards. Any context.
+pub(crate) fn take_news(device: &Device<VirtioNet>) -> bool {
+    device.shared().link.changed.swap(false, Acquire)
 }
 
-/// Takes over the link state that the device reports, if that may have changed: up, if it reports none.
+/// Takes over the link state that the device reports: up, if it reports none.
 /// When the link comes up, also how fast it is. Then the device is announced if it wants to be.
 ///
 /// Process context. May sleep. Takes the rtnl lock. C function: `virtnet_config_changed_work()`.
 pub(crate) fn update(device: &Device<VirtioNet>) {
-    if !device.shared().link.changed.swap(false, Acquire) {
-        return;
-    }
     let status = take(device);
     if status & config::STATUS_LINK_UP != 0 {
         device.carrier_on();

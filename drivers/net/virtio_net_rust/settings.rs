@@ -42,9 +42,11 @@ use kernel::{
 
 impl net::Serviced for VirtioNet {
     fn service(device: &Device<Self>) {
-        let news = link::is_changed(device);
+        let news = link::take_news(device);
         health::look(device, news);
-        link::update(device);
+        if news {
+            link::update(device);
+        }
         control::resync(device);
     }
 }
