@@ -88,14 +88,14 @@ def test_never(guest, driver, nic):
             faults.bind_again(guest, driver, nic)
             pytest.fail(healing.NOTHING_FLOWS)
         faults.said(guest, healing.reset_because(nic, r"device has not sent what is in transmit queue 0 for \d+ ms"))
-        be_patient(guest, driver, 60)
         nic.order("faults", queue=TX, faults=[])
-    exchange.reaches(nic)
+    be_patient(guest, driver, 60)
+    # What was sent between these two is held for ever as well, so this is not the place to see how it goes on.
+    faults.bind_again(guest, driver, nic)
     exchange.everything(guest, nic)
     # It may have come again.
     errors(guest)
     guest.kernel_messages()
-    faults.bind_again(guest, driver, nic)
 
 
 @pytest.fixture
