@@ -23,12 +23,8 @@ PAUSE = 0.02
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     nics = [ordered.made(names, way="vfio-user") for names in DEVICES.values()]
-    files = [exchange.PEER]
-    with boot(nics=nics, files=files, shared_memory=True) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest), exchange.peer_on_host():
-            yield guest
+    with faults.serving(boot, driver, nics) as guest, exchange.peer_on_host():
+        yield guest
 
 
 @pytest.fixture(params=NAMES)

@@ -21,11 +21,8 @@ def guest(boot, driver):
     if driver is drivers.C:
         pytest.skip("the C driver does not heal")
     nics = [ordered.made(names, way="vfio-user") for names in DEVICES.values()]
-    with boot(nics=nics, files=[exchange.PEER, leaks.POOLS], shared_memory=True) as guest:
-        driver.load(guest)
-        faults.bring_up(guest)
-        with exchange.peer_in(guest), exchange.peer_on_host():
-            yield guest
+    with faults.serving(boot, driver, nics, files=[leaks.POOLS]) as guest, exchange.peer_on_host():
+        yield guest
 
 
 @pytest.fixture(params=NAMES)
