@@ -113,8 +113,12 @@ def asked_for(guest, nic):
 
 
 def test_given_up(guest, nic):
-    """A device that breaks at once each time is left alone after a few times, and tried again when somebody says so."""
+    """A device that breaks at once each time is left alone after a few times, and tried again when somebody says so.
+
+    Its link is down meanwhile: packets that wait for it would have the stack complain of a stuck queue.
+    """
     before = healing.rungs(guest, nic)
+    carrier = f"/sys/class/net/{nic.name}/carrier"
 
     def resets():
         return healing.rungs(guest, nic)[2] - before[2]
@@ -133,6 +137,7 @@ def test_given_up(guest, nic):
     # It stays so.
     guest.run("sleep 1.5")
     assert nic.order("status") != healing.READY and resets() == count
+    assert guest.read(carrier).strip() == "0"
     healing.by_hand(guest, nic)
 
 

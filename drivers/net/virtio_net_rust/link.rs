@@ -50,6 +50,8 @@ pub(crate) struct Link {
     /// Whether the device may report something else than before.
     changed: AtomicBool,
     up: AtomicBool,
+    /// Whether the device is of no use until it has been reset, whatever it reports.
+    out_of_order: AtomicBool,
     /// As a number.
     settings: AtomicU64,
 }
@@ -60,6 +62,7 @@ impl Link {
         Self {
             changed: AtomicBool::new(false),
             up: AtomicBool::new(false),
+            out_of_order: AtomicBool::new(false),
             settings: AtomicU64::new(LinkSettings::UNKNOWN.bits()),
         }
     }
@@ -134,13 +137,28 @@ pub(crate) fn changed(device: &Device<VirtioNet>) {
     device.schedule_service();
 }
 
+/// Nothing goes through the device until it has been reset: the link is down, so that nobody waits for packets in vain, and a
+/// bond or a failover takes another NIC meanwhile.
+///
+/// Process context. May sleep. Takes the rtnl lock.
+pub(crate) fn lose(device: &Device<VirtioNet>) {
+    device.shared().link.out_of_order.store(true, Relaxed);
+    update(device);
+}
+
+/// The device has been reset: the link is what it reports. Any context.
+pub(crate) fn renew(device: &Device<VirtioNet>) {
+    device.shared().link.out_of_order.store(false, Relaxed);
+    changed(device);
+}
+
 /// Whether the device may report something else than before, since this was asked last. What comes after that is news again,
 /// so all that there is to be read is read afterwards. Any context.
 pub(crate) fn take_news(device: &Device<VirtioNet>) -> bool {
     device.shared().link.changed.swap(false, Acquire)
 }
 
-/// Takes over the link state that the device reports: up, if it reports none.
+/// Takes over the link state that the device reports: up, if it reports none; down, if it is out of order.
 /// When the link comes up, also how fast it is. Then the device is announced if it wants to be.
 ///
 /// Process context. May sleep. Takes the rtnl lock. C function: `virtnet_config_changed_work()`.
@@ -159,7 +177,9 @@ pub(crate) fn update(device: &Device<VirtioNet>) {
 /// Reads what the device reports, bits `VIRTIO_NET_S_*`, and keeps what is shown of it.
 fn take(device: &Device<VirtioNet>) -> u16 {
     let (virtio, link) = (&device.shared().device, &device.shared().link);
-    let status = if virtio.has(features::STATUS) {
+    let status = if link.out_of_order.load(Relaxed) {
+        0
+    } else if virtio.has(features::STATUS) {
         // A device that cannot be read has said so in the log, and is not one to send to.
         virtio.read_config(&config::STATUS).unwrap_or(0)
     } else {

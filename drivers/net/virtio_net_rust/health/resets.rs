@@ -3,7 +3,10 @@
 //! Why a device is reset.
 
 use super::PAUSE_MS;
-use crate::VirtioNet;
+use crate::{
+    link,
+    VirtioNet, //
+};
 use kernel::{
     fmt,
     net::Device,
@@ -52,15 +55,17 @@ impl fmt::Display for Fault {
 }
 
 /// Has the device reset for a fault, unless it is going to be or has been given up. There is a line in the log for each reset, and
-/// for giving it up.
+/// for giving it up. Until the device has been reset its link is down.
 ///
-/// Process context. May sleep.
+/// Process context. May sleep. Takes the rtnl lock.
 pub(super) fn because_of(device: &Device<VirtioNet>, fault: Fault) {
     let shared = device.shared();
     let (virtio, name) = (&shared.device, device.name());
     if !virtio.answers() {
         return;
     }
+    // Before the reset, which ends that, may begin.
+    link::lose(device);
     match virtio.request_reset() {
         Asked::Granted => {
             shared.health.counts.resets.add();
