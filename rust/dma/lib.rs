@@ -43,6 +43,9 @@ use kernel::prelude::*;
 pub unsafe trait Source: Send {
     /// The device that the memory is mapped for, or null.
     fn dma_device(&self) -> *const kernel::bindings::device;
+
+    /// Whether [`Incoming::sync_for_cpu`] may have something to do. If not, what the device writes is visible to the CPU at once.
+    fn may_need_sync(&self) -> bool;
 }
 
 /// A buffer that can be lent to the device and is told apart by a pointer.
@@ -62,7 +65,7 @@ pub unsafe trait Buffer: Sized + Send {
     const CONTEXT: bool;
 
     /// How many entries of the queue's [`sg::Table`] are needed for it at most; 0 for one that needs
-    /// none, as a [`Contiguous`] buffer.
+    /// none, as a [`Placed`] buffer.
     const SEGMENTS: usize;
 
     /// Takes back a buffer that the device has not used, and disposes of it.
@@ -119,22 +122,36 @@ pub unsafe trait Incoming: Buffer<Source: Source> {
     /// Gives up the buffer for a token and a word of context: null unless [`Buffer::CONTEXT`].
     fn into_token(self) -> (NonNull<c_void>, *mut c_void);
 
-    /// Takes back a buffer to which the device says it has written `written` bytes, and makes up to
-    /// that many (and not more than there are) visible to the CPU.
+    /// Takes back a buffer.
     ///
     /// # Safety
     ///
     /// As for [`Buffer::release`]; `context` is the word that came with `token`.
-    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void, written: u32) -> Self;
+    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void) -> Self;
+
+    /// Makes up to `written` bytes from the start on (and not more than there are) visible to the CPU: the device says that it has
+    /// written so many.
+    fn sync_for_cpu(&self, written: u32);
 }
 
-/// An [`Incoming`] buffer of one segment, which starts at its token.
+/// An [`Incoming`] buffer of one segment, of the type `B`, and the page that it lies in: whoever has just made it knows that, and
+/// it takes some time to find it by the address.
 ///
 /// # Safety
 ///
-/// The buffer owns [`capacity`](Incoming::capacity) bytes from its token on, which lie in one page
-/// (of any order). Where its source is mapped for a device, this page belongs to a page_pool, which has mapped it.
-pub unsafe trait Contiguous: Incoming {}
+/// The buffer that [`into_buffer`](Self::into_buffer) makes belongs to the source where [`is_of`](Self::is_of) says so. It owns
+/// [`capacity`](Incoming::capacity) bytes from its token on, which lie in [`page`](Self::page), a page of order 0. Where its source is
+/// mapped for a device, this page belongs to a page_pool, which has mapped it.
+pub unsafe trait Placed<B: Incoming> {
+    /// Whether the buffer belongs to `source`.
+    fn is_of(&self, source: &B::Source) -> bool;
+
+    /// The page that it lies in.
+    fn page(&self) -> *mut bindings::page;
+
+    /// The buffer.
+    fn into_buffer(self) -> B;
+}
 
 /// An [`Incoming`] buffer of several segments.
 ///

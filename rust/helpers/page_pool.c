@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/dma-mapping.h>
 #include <linux/mm.h>
 #include <net/page_pool/helpers.h>
 
@@ -24,10 +25,17 @@ __rust_helper struct page_pool *rust_helper_page_pool_create_rx(unsigned int siz
 	return page_pool_create(&params);
 }
 
-__rust_helper void *rust_helper_page_pool_alloc_va(struct page_pool *pool, unsigned int *size,
-						   gfp_t gfp)
+/* page_pool_alloc_va(), which says the page too. */
+__rust_helper struct page *rust_helper_page_pool_alloc_at(struct page_pool *pool,
+							  unsigned int *size, gfp_t gfp,
+							  void **start)
 {
-	return page_pool_alloc_va(pool, size, gfp);
+	unsigned int offset;
+	struct page *page = page_pool_alloc(pool, &offset, size, gfp & ~__GFP_HIGHMEM);
+
+	if (likely(page))
+		*start = page_address(page) + offset;
+	return page;
 }
 
 /* Returns a fragment to the pool that its page belongs to. */
@@ -49,6 +57,11 @@ __rust_helper void rust_helper_page_pool_unlink_napi(struct page_pool *pool)
 {
 	WRITE_ONCE(pool->p.napi, NULL);
 	smp_mb();
+}
+
+__rust_helper bool rust_helper_dma_dev_need_sync(const struct device *dev)
+{
+	return dma_dev_need_sync(dev);
 }
 
 /* Makes what the device wrote visible to the CPU, where the pool of @va maps its pages. */

@@ -104,26 +104,30 @@ __rust_helper bool rust_helper_irq_is_taken_over(unsigned int irq)
 #endif
 }
 
-/* The scatterlist lives for the call only: the core copies it into descriptors. */
-__rust_helper int rust_helper_virtqueue_add_inbuf_va(struct virtqueue *vq, void *va,
-						     unsigned int len, void *ctx, gfp_t gfp)
+/*
+ * @va is in @page, which is one page. The scatterlist lives for the call only: the core copies it
+ * into descriptors.
+ */
+__rust_helper int rust_helper_virtqueue_add_inbuf_page(struct virtqueue *vq, struct page *page,
+						       void *va, unsigned int len, void *ctx,
+						       gfp_t gfp)
 {
 	struct scatterlist sg;
 
-	rust_helper_sg_set_only(&sg, va, len);
+	rust_helper_sg_start(&sg, 1);
+	sg_set_page(&sg, page, len, offset_in_page(va));
 	return virtqueue_add_inbuf_ctx(vq, &sg, 1, va, ctx, gfp);
 }
 
 /* The same for memory that its page_pool has mapped for the device of @vq. */
-__rust_helper int rust_helper_virtqueue_add_inbuf_pp_va(struct virtqueue *vq, void *va,
-							unsigned int len, void *ctx, gfp_t gfp)
+__rust_helper int rust_helper_virtqueue_add_inbuf_pp(struct virtqueue *vq, struct page *page,
+						     void *va, unsigned int len, void *ctx,
+						     gfp_t gfp)
 {
-	struct page *page = virt_to_head_page(va);
 	struct scatterlist sg;
 
 	rust_helper_sg_start(&sg, 1);
-	sg_dma_address(&sg) = page_pool_get_dma_addr(page) + (va - page_address(page));
-	sg_dma_len(&sg) = len;
+	rust_helper_sg_set_dma(&sg, page_pool_get_dma_addr(page) + offset_in_page(va), len);
 	return virtqueue_add_inbuf_premapped(vq, &sg, 1, va, ctx, gfp);
 }
 

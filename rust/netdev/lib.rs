@@ -87,6 +87,7 @@ pub use self::{
     operations::Operations,
     page_pool::{
         Chain,
+        NewBuffer,
         PagePool,
         PoolBuffer,
         PoolPage,

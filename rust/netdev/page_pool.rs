@@ -10,7 +10,10 @@ mod chain;
 mod page;
 
 pub use self::{
-    buffer::PoolBuffer,
+    buffer::{
+        NewBuffer,
+        PoolBuffer, //
+    },
     chain::Chain,
     page::PoolPage, //
 };
@@ -23,7 +26,10 @@ use crate::{
 };
 use core::{
     mem::ManuallyDrop,
-    ptr::NonNull, //
+    ptr::{
+        null_mut,
+        NonNull, //
+    },
 };
 use dma::{
     fault,
@@ -156,15 +162,18 @@ impl PagePool {
     /// Returns `None` if there is no memory, if the buffer would not fit into a page, or if `owner`
     /// is not the owner of the queue that the pool is for.
     #[inline]
-    pub fn alloc(&mut self, owner: &Exclusive<'_>, len: u32) -> Option<PoolBuffer> {
+    pub fn alloc(&mut self, owner: &Exclusive<'_>, len: u32) -> Option<NewBuffer> {
         if len > PoolBuffer::WHOLE_PAGE {
             return None;
         }
         // The sum is a page at most, which is aligned, so rounding it up gives no more than that.
         let mut size = (HEADROOM + len + TAILROOM).next_multiple_of(ALIGN);
-        let start = self.take(owner, &mut size)?;
+        let (page, start) = self.take(owner, &mut size)?;
         // SAFETY: The fragment, of at least the size that was asked for, is new.
-        Some(unsafe { PoolBuffer::new(start, size, HEADROOM) })
+        Some(unsafe {
+            let buffer = PoolBuffer::new(start, size, HEADROOM);
+            NewBuffer::new(buffer, page, self.raw)
+        })
     }
 
     /// Cuts a buffer from the pool for a packet that an XDP program is going to see, which has
@@ -173,11 +182,14 @@ impl PagePool {
     ///
     /// Returns `None` as [`alloc_page`](Self::alloc_page) does.
     #[inline]
-    pub fn alloc_for_program(&mut self, owner: &Exclusive<'_>) -> Option<PoolBuffer> {
+    pub fn alloc_for_program(&mut self, owner: &Exclusive<'_>) -> Option<NewBuffer> {
         let mut size = PoolPage::CAPACITY;
-        let start = self.take(owner, &mut size)?;
+        let (page, start) = self.take(owner, &mut size)?;
         // SAFETY: The page is new.
-        Some(unsafe { PoolBuffer::new(start, size, PoolBuffer::XDP_HEADROOM) })
+        Some(unsafe {
+            let buffer = PoolBuffer::new(start, size, PoolBuffer::XDP_HEADROOM);
+            NewBuffer::new(buffer, page, self.raw)
+        })
     }
 
     /// Takes a whole page from the pool.
@@ -187,21 +199,27 @@ impl PagePool {
     #[inline]
     pub fn alloc_page(&mut self, owner: &Exclusive<'_>) -> Option<PoolPage> {
         let mut size = PoolPage::CAPACITY;
-        let page = self.take(owner, &mut size)?;
+        let (_, start) = self.take(owner, &mut size)?;
         // SAFETY: The page is new.
-        Some(unsafe { PoolPage::new(page) })
+        Some(unsafe { PoolPage::new(start) })
     }
 
-    /// Takes a fragment of at least `size` bytes, a page at most, and says how many it has.
+    /// Takes a fragment of at least `size` bytes, a page at most, and says how many it has: its page, and its start.
     #[inline]
-    fn take(&mut self, owner: &Exclusive<'_>, size: &mut u32) -> Option<NonNull<u8>> {
+    fn take(
+        &mut self,
+        owner: &Exclusive<'_>,
+        size: &mut u32,
+    ) -> Option<(NonNull<bindings::page>, NonNull<u8>)> {
         if !self.is_owned_by(owner) || fault::no_memory() {
             return None;
         }
+        let pool = self.raw.as_ptr();
+        let mut start = null_mut();
         // SAFETY: The pool is valid. As `owner` owns the queue of the pool's NAPI context, nothing
         // else allocates from the pool or recycles into it directly.
-        let start = unsafe { bindings::page_pool_alloc_va(self.raw.as_ptr(), size, owner.gfp) };
-        NonNull::new(start.cast())
+        let page = unsafe { bindings::page_pool_alloc_at(pool, size, owner.gfp, &mut start) };
+        Some((NonNull::new(page)?, NonNull::new(start.cast())?))
     }
 }
 
@@ -213,6 +231,12 @@ impl PoolSource {
         let pool = unsafe { bindings::page_pool_of_va(buffer.data()) };
         core::ptr::eq(pool, self.0.raw.as_ptr())
     }
+
+    /// Whether it is that of `pool`, which exists.
+    #[inline]
+    fn is(&self, pool: NonNull<bindings::page_pool>) -> bool {
+        pool == self.0.raw
+    }
 }
 
 // SAFETY: By the invariant of `Pool`: its pages are mapped when they come from the stack's memory, and unmapped when they
@@ -220,6 +244,13 @@ impl PoolSource {
 unsafe impl Source for PoolSource {
     fn dma_device(&self) -> *const bindings::device {
         self.0.dma_device
+    }
+
+    #[inline]
+    fn may_need_sync(&self) -> bool {
+        let device = self.0.dma_device;
+        // SAFETY: By the invariant of `Pool` the device exists as long as that, if there is one.
+        !device.is_null() && unsafe { bindings::dma_dev_need_sync(device) }
     }
 }
 

@@ -68,10 +68,10 @@ pub use self::{
 pub use dma::{
     sg,
     Buffer,
-    Contiguous,
     Incoming,
     Outgoing,
     OutgoingPremapped,
+    Placed,
     Premapped,
     Scattered,
     Source, //

@@ -399,10 +399,11 @@ fn no_memory(stats: &stats::Rx, owner: &Exclusive<'_>) {
 /// The length of what a buffer has of a packet, of `written` bytes with the header.
 #[inline]
 fn packet_len(written: u32, header_len: u32) -> Result<u32, Bad> {
-    match written.checked_sub(header_len) {
-        Some(len) if len >= ETH_HLEN => Ok(len),
-        _ => Err(Bad::Length),
+    // Both are small: one comparison for what is below either.
+    if written < header_len.wrapping_add(ETH_HLEN) {
+        return Err(Bad::Length);
     }
+    Ok(written.wrapping_sub(header_len))
 }
 
 /// The header at the start of a buffer, which may be too short for the longest one.

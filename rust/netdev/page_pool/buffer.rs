@@ -15,8 +15,8 @@ use core::{
 };
 use dma::{
     Buffer,
-    Contiguous,
-    Incoming, //
+    Incoming,
+    Placed, //
 };
 
 /// How many bits of a context word hold the size of a buffer; the headroom is above them.
@@ -100,7 +100,8 @@ impl PoolBuffer {
     /// Whether there is the room in front that XDP programs expect, with the first `skip` bytes of the data.
     #[inline]
     pub fn suits_program(&self, skip: u32) -> bool {
-        self.headroom.saturating_add(skip) >= Self::XDP_HEADROOM
+        self.headroom >= Self::XDP_HEADROOM
+            || self.headroom.saturating_add(skip) >= Self::XDP_HEADROOM
     }
 
     /// Copies the first bytes of the data.
@@ -188,21 +189,74 @@ unsafe impl Incoming for PoolBuffer {
     }
 
     #[inline]
-    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void, written: u32) -> Self {
+    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void) -> Self {
         let context = context.addr();
         // INVARIANT: By the requirements of this function they come from `into_token`.
-        let buffer = Self {
+        Self {
             data: token.cast(),
             size: (context & ((1 << SIZE_BITS) - 1)) as u32,
             headroom: (context >> SIZE_BITS) as u32,
-        };
-        let len = written.min(buffer.capacity());
-        // SAFETY: The fragment is owned, and `len` is bounded by what was lent.
-        unsafe { bindings::page_pool_va_sync_for_cpu(token.as_ptr(), len) };
-        buffer
+        }
+    }
+
+    #[inline]
+    fn sync_for_cpu(&self, written: u32) {
+        let len = written.min(self.capacity());
+        // SAFETY: The fragment is owned, and has that many bytes.
+        unsafe { bindings::page_pool_va_sync_for_cpu(self.data(), len) };
     }
 }
 
-// SAFETY: By the type invariant `capacity()` bytes are owned, in the page that the fragment is cut
-// from.
-unsafe impl Contiguous for PoolBuffer {}
+/// A receive buffer that has just been cut from its pool, to be lent or looked at.
+///
+/// # Invariants
+///
+/// The fragment lies in `page`, which is one page of `pool`.
+pub struct NewBuffer {
+    buffer: PoolBuffer,
+    page: NonNull<bindings::page>,
+    pool: NonNull<bindings::page_pool>,
+}
+
+// SAFETY: It owns a buffer, which is `Send`; the page goes with that, and the pointer to the pool is only compared.
+unsafe impl Send for NewBuffer {}
+
+impl NewBuffer {
+    /// # Safety
+    ///
+    /// The fragment of `buffer` lies in `page`, which is one page of `pool`.
+    #[inline]
+    pub(super) unsafe fn new(
+        buffer: PoolBuffer,
+        page: NonNull<bindings::page>,
+        pool: NonNull<bindings::page_pool>,
+    ) -> Self {
+        // INVARIANT: By the requirement of this function.
+        Self { buffer, page, pool }
+    }
+}
+
+impl From<NewBuffer> for PoolBuffer {
+    #[inline]
+    fn from(new: NewBuffer) -> Self {
+        new.buffer
+    }
+}
+
+// SAFETY: By the type invariants of both. The pool exists as long as the fragment, so no other one is at its address.
+unsafe impl Placed<PoolBuffer> for NewBuffer {
+    #[inline]
+    fn is_of(&self, source: &PoolSource) -> bool {
+        source.is(self.pool)
+    }
+
+    #[inline]
+    fn page(&self) -> *mut bindings::page {
+        self.page.as_ptr()
+    }
+
+    #[inline]
+    fn into_buffer(self) -> PoolBuffer {
+        self.buffer
+    }
+}

@@ -109,7 +109,9 @@ impl Chain {
         // Of another pool at the same address there are no parts: it would have stayed.
         parts.mapped = !pool.source.0.dma_device.is_null();
         if parts.first.is_none() {
-            parts.first = pool.alloc(owner, PoolBuffer::WHOLE_PAGE);
+            parts.first = pool
+                .alloc(owner, PoolBuffer::WHOLE_PAGE)
+                .map(PoolBuffer::from);
         }
         for page in parts.pages.iter_mut().take(parts.wanted) {
             if page.is_none() {
@@ -249,11 +251,15 @@ unsafe impl Incoming for Chain {
         (NonNull::from(KBox::leak(self.0)).cast(), null_mut())
     }
 
-    unsafe fn reclaim(token: NonNull<c_void>, _context: *mut c_void, written: u32) -> Self {
+    #[inline]
+    unsafe fn reclaim(token: NonNull<c_void>, _context: *mut c_void) -> Self {
         // SAFETY: By the requirements of this function.
-        let chain = unsafe { Self::from_token(token) };
+        unsafe { Self::from_token(token) }
+    }
+
+    fn sync_for_cpu(&self, written: u32) {
         let mut rest = written;
-        for (start, len) in chain.0.segments() {
+        for (start, len) in self.0.segments() {
             if rest == 0 {
                 break;
             }
@@ -261,7 +267,6 @@ unsafe impl Incoming for Chain {
             unsafe { bindings::page_pool_va_sync_for_cpu(start, rest.min(len)) };
             rest = rest.saturating_sub(len);
         }
-        chain
     }
 }
 

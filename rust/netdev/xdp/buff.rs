@@ -119,7 +119,7 @@ impl<'poll> XdpBuff<'poll> {
         pool: &'poll mut PagePool,
     ) -> Option<Self> {
         let buffer = pool.alloc_for_program(polling.owner())?;
-        Self::new(room, polling, pool, buffer, 0, 0).ok()
+        Self::new(room, polling, pool, buffer.into(), 0, 0).ok()
     }
 
     /// How many bytes can be [copied](Self::copy) behind the data.

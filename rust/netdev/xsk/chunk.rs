@@ -104,7 +104,7 @@ unsafe impl Incoming for XskChunk {
     }
 
     #[inline]
-    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void, written: u32) -> Self {
+    unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void) -> Self {
         let context = context.addr();
         // CAST: The low half.
         let small = context as u32;
@@ -112,12 +112,8 @@ unsafe impl Incoming for XskChunk {
             small >> Self::CAPACITY_BITS,
             small & ((1 << Self::CAPACITY_BITS) - 1),
         );
-        // SAFETY: By the requirements of this function the context comes from `into_token`. The buffer is valid, and the length
-        // is bounded by what was lent.
+        // SAFETY: By the requirements of this function the context comes from `into_token`.
         unsafe {
-            if written != 0 {
-                bindings::xsk_buff_sync_for_cpu(token.as_ptr().cast(), lead, written.min(capacity));
-            }
             // CAST: The high half, and eight bits.
             Self::new(
                 token.cast(),
@@ -126,6 +122,13 @@ unsafe impl Incoming for XskChunk {
                 capacity,
             )
         }
+    }
+
+    #[inline]
+    fn sync_for_cpu(&self, written: u32) {
+        let (head, lead) = (self.head.as_ptr().cast(), u32::from(self.lead));
+        // SAFETY: The buffer is valid, and the length is bounded by what was lent.
+        unsafe { bindings::xsk_buff_sync_for_cpu(head, lead, written.min(self.capacity)) };
     }
 }
 

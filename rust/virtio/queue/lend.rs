@@ -4,9 +4,9 @@
 
 use super::{
     virtqueue::check,
-    Contiguous,
     Incoming,
     Outgoing,
+    Placed,
     Rejected,
     Scattered,
     Virtqueue, //
@@ -107,33 +107,44 @@ impl<B: Incoming> Virtqueue<B> {
         let (token, context) = buffer.into_token();
         check(add(token, context)).map_err(|error| Rejected {
             // SAFETY: By the requirement of this function nobody else has the token.
-            buffer: unsafe { B::reclaim(token, context, 0) },
+            buffer: unsafe { B::reclaim(token, context) },
             error,
         })
     }
 }
 
-impl<B: Contiguous> Virtqueue<B> {
-    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
+impl<B: Incoming> Virtqueue<B> {
+    /// Lends a buffer of one segment to the device. [`kick`](Self::kick) is owed afterwards.
     ///
     /// # Errors
     ///
     /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
     /// [`lend_from`](Self::lend_from).
     #[inline]
-    pub fn add_inbuf(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        let buffer = self.own(buffer)?;
+    pub fn add_inbuf<P: Placed<B>>(&mut self, buffer: P) -> Result<(), Rejected<B>> {
+        let is_ours = self
+            .source
+            .as_ref()
+            .is_some_and(|source| buffer.is_of(source));
+        let page = buffer.page();
+        let buffer = buffer.into_buffer();
+        if !is_ours {
+            return Err(Rejected {
+                buffer,
+                error: EINVAL,
+            });
+        }
         let capacity = buffer.capacity();
         let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
         // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at the address that is its token, in
-        // a page that is mapped for the device of the queue if that has one.
+        // `page`, which is mapped for the device of the queue if that has one.
         unsafe {
             Self::lend_token(buffer, |token, context| {
                 let va = token.as_ptr();
                 if self.dma_device.is_null() {
-                    bindings::virtqueue_add_inbuf_va(queue, va, capacity, context, gfp)
+                    bindings::virtqueue_add_inbuf_page(queue, page, va, capacity, context, gfp)
                 } else {
-                    bindings::virtqueue_add_inbuf_pp_va(queue, va, capacity, context, gfp)
+                    bindings::virtqueue_add_inbuf_pp(queue, page, va, capacity, context, gfp)
                 }
             })
         }

@@ -21,7 +21,6 @@ use dma::{
     Buffer,
     DmaDevice,
     Incoming,
-
     Source, //
 };
 use kernel::{
@@ -311,7 +310,10 @@ impl<B: Incoming> Virtqueue<B> {
         let token = self.next_used(&mut reported, &mut context)?;
         // SAFETY: By the type invariant the token comes from a `B`, and `context` was kept with it.
         // The core hands it out once, after the device has used it.
-        let buffer = unsafe { B::reclaim(token, context, reported) };
+        let buffer = unsafe { B::reclaim(token, context) };
+        if self.source.as_ref().is_some_and(Source::may_need_sync) {
+            buffer.sync_for_cpu(reported);
+        }
         Some(if reported <= buffer.capacity() {
             Ok((buffer, reported))
         } else {

@@ -112,11 +112,11 @@ fn packets(rx: &mut Rx, polling: &Polling<'_>) {
     let refused = |back: Result<(), PoolBuffer>| back.map_err(|_| EINVAL);
 
     if let Some(buffer) = rx.pool.alloc(owner, Misuse::LEN) {
-        let made = XdpBuff::new(&mut room, polling, &rx.pool, buffer, 0, Misuse::LEN);
+        let made = XdpBuff::new(&mut room, polling, &rx.pool, buffer.into(), 0, Misuse::LEN);
         say("a packet without room in front", refused(made.map(drop)));
     }
     if let Some(buffer) = rx.pool.alloc_for_program(owner) {
-        let made = XdpBuff::new(&mut room, polling, &rx.pool, buffer, 16, u32::MAX);
+        let made = XdpBuff::new(&mut room, polling, &rx.pool, buffer.into(), 16, u32::MAX);
         say("a packet longer than its buffer", refused(made.map(drop)));
     }
     let (stranger, ours) = (
@@ -129,8 +129,9 @@ fn packets(rx: &mut Rx, polling: &Polling<'_>) {
     };
     say(
         "a fragment of another pool",
-        refused(packet.append(stranger, 0, Misuse::LEN)),
+        refused(packet.append(stranger.into(), 0, Misuse::LEN)),
     );
+    let ours = PoolBuffer::from(ours);
     let copied = packet.copy(&ours, 0, PoolBuffer::WHOLE_PAGE);
     say(
         "more than there is room for",
@@ -241,7 +242,7 @@ impl Driver for Misuse {
                 let buffers = core::iter::from_fn(|| old.alloc(owner, Self::LEN));
                 for buffer in buffers.take(BUFFERS) {
                     // There is room.
-                    let _ = rx.state.kept.push_within_capacity(buffer);
+                    let _ = rx.state.kept.push_within_capacity(buffer.into());
                 }
                 let _ = pools.stale.push_within_capacity(replace(old, next));
                 device.schedule_service();

@@ -84,7 +84,7 @@ impl Arm for Tx {
 /// Receives a copy of a packet.
 fn receive(pool: &mut PagePool, polling: &Polling<'_>, sent: &Packet) -> Option<u32> {
     let len = sent.len();
-    let mut buffer = pool.alloc(polling.owner(), len)?;
+    let mut buffer = PoolBuffer::from(pool.alloc(polling.owner(), len)?);
     sent.copy_to(&mut buffer).ok()?;
     deliver(buffer.into_skb(polling, 0, len).ok()?, polling);
     Some(len)

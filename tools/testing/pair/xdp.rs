@@ -98,7 +98,7 @@ impl<'poll> Receiver<'poll> {
         sent: &Packet,
     ) -> Option<u32> {
         let len = sent.len();
-        let mut buffer = pool.alloc_for_program(polling.owner())?;
+        let mut buffer = PoolBuffer::from(pool.alloc_for_program(polling.owner())?);
         sent.copy_to(&mut buffer).ok()?;
         let packet = XdpBuff::new(&mut self.room, polling, pool, buffer, 0, len).ok()?;
         match packet.run(&self.program, polling) {

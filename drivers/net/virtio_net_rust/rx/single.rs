@@ -25,6 +25,7 @@ use kernel::{
         Device,
         DropReason,
         Exclusive,
+        NewBuffer,
         PagePool,
         Polling,
         PoolBuffer,
@@ -187,7 +188,7 @@ impl Single {
 
     /// Lends a buffer, if there was memory for it.
     #[inline(always)]
-    fn lend_buffer(&mut self, buffer: Option<PoolBuffer>) -> Lent {
+    fn lend_buffer(&mut self, buffer: Option<NewBuffer>) -> Lent {
         let Some(buffer) = buffer else {
             return Lent::NoMemory;
         };

@@ -82,7 +82,7 @@ pub(super) fn copy_part(
     while copied < part.len() {
         let len = part.len().wrapping_sub(copied).min(PoolBuffer::WHOLE_PAGE);
         let buffer = rest.pool.alloc(polling.owner(), len);
-        let mut buffer = buffer.ok_or(Bad::Memory)?;
+        let mut buffer = PoolBuffer::from(buffer.ok_or(Bad::Memory)?);
         let len = part.copy_to(&mut buffer, copied);
         skb.append(buffer, len).map_err(|_| Bad::Length)?;
         copied = copied.saturating_add(len.max(1));
