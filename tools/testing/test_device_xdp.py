@@ -4,7 +4,7 @@
 import pytest
 
 from lab import xdp
-from support import counters, exchange, faults, ordered
+from support import counters, exchange, faults, ordered, peer
 from support.bpf import programs  # noqa: F401
 from support.inject import NEEDS_CSUM, TCPV4, TCPV6
 from support.kernel_log import errors, no_errors  # noqa: F401
@@ -21,6 +21,10 @@ DEVICES = {
 NAMES = list(DEVICES)
 MERGEABLE = [name for name in NAMES if DEVICES[name][0].count("MRG_RXBUF")]
 HEADER = 12
+# The MTU that a further device gives, and the length of a frame of that size.
+MTU, FRAME = 1500, 1514
+# How many bytes the program `grow` adds.
+GROWS = 100
 # More than any buffer of the driver's has.
 TOO_LONG = 0x20000
 # Of a buffer for a program, of a page.
@@ -30,9 +34,10 @@ CAPACITY = 3520
 @pytest.fixture(scope="module")
 def guest(boot, driver, programs):
     nics = [ordered.made(names) for names, _ in DEVICES.values()]
+    nics.append(ordered.made(PLAIN + " MTU", mtu=MTU))
     with faults.serving(boot, driver, nics, files=[counters.NETDEV, programs]) as guest:
         xdp.load(guest)
-        for nic, (_, program) in zip(nics, DEVICES.values(), strict=True):
+        for nic, program in zip(nics, [program for _, program in DEVICES.values()] + ["grow"], strict=True):
             xdp.attach(guest, nic.name, program)
         yield guest
 
@@ -100,6 +105,22 @@ def test_header(guest, nic, kind):
         negotiated = "GUEST_TSO4" in made(guest, nic)[0]
         counter = "rx_dropped" if negotiated else "rx_frame_errors"
     faults.counted(guest, nic, faults.with_header(**header), counter)
+
+
+@pytest.mark.parametrize("tags", [0, 1, 2])
+def test_longer_than_the_mtu(guest, tags):
+    """What a program has made longer than the device takes is dropped and counted. Tags do not count."""
+    nic = guest.nics[len(NAMES)]
+    head = exchange.mac_bytes(nic.mac) + ordered.SOURCE + bytes.fromhex("88a80001" if tags > 1 else "")
+    head += bytes.fromhex("81000002" if tags else "") + peer.ETHERTYPE.to_bytes(2, "big")
+    dropped = counters.ethtool(guest, nic.name)["tx0_xdp_tx_drops"]
+    longest = FRAME + 4 * tags
+    for length in (longest + 1, longest):
+        frame = head + peer.content(length, length - GROWS - len(head))
+        assert ordered.receive(nic, frame) > 0
+    ordered.sent(nic, ordered.answer(frame) + bytes(GROWS))
+    assert nic.order("violations") == []
+    assert counters.ethtool(guest, nic.name)["tx0_xdp_tx_drops"] == dropped + 1
 
 
 def test_traffic(guest, nic):

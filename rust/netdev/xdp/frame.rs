@@ -5,7 +5,9 @@
 use crate::{
     bindings,
     not_supported,
-    PoolBuffer, //
+    PoolBuffer,
+    ETH_HLEN,
+    VLAN_HLEN, //
 };
 use core::{
     ffi::c_void,
@@ -71,6 +73,26 @@ impl XdpFrame {
     pub fn headroom(&self) -> u32 {
         // SAFETY: By the type invariant.
         unsafe { (*self.as_raw()).headroom }
+    }
+
+    /// The length of the VLAN tags behind the addresses, as far as they are in the first part of the packet, in bytes.
+    // Nobody asks but for packets that are too long otherwise.
+    #[cold]
+    pub fn vlan_len(&self) -> u32 {
+        const TYPES: [u16; 2] = [bindings::ETH_P_8021Q as u16, bindings::ETH_P_8021AD as u16];
+        // SAFETY: By the type invariant.
+        let (data, linear) = unsafe { ((*self.as_raw()).data, (*self.as_raw()).len) };
+        let mut len = 0;
+        while ETH_HLEN + len <= linear {
+            let place = data.wrapping_byte_add((ETH_HLEN + len - 2) as usize);
+            // SAFETY: The packet has so many bytes there, which are owned.
+            let kind = unsafe { place.cast::<[u8; 2]>().read() };
+            if !TYPES.contains(&u16::from_be_bytes(kind)) {
+                break;
+            }
+            len += VLAN_HLEN;
+        }
+        len
     }
 
     /// The start of the data, for functions of C. There are [`headroom`](Self::headroom) bytes in front of it.

@@ -10,6 +10,9 @@
 /* The type of the tests' frames, 0x88b5, in network byte order. */
 enum { FRAME = 0xb588 };
 
+/* The types of VLAN tags, likewise. */
+enum { TAG = 0x0081, OUTER_TAG = 0xa888 };
+
 /* What a program writes before a packet. */
 enum { MARK = 0x5a };
 
@@ -118,6 +121,19 @@ static __always_inline int other_tail(struct xdp_md *ctx, int delta)
 	return adjust_tail(ctx, delta) ? XDP_ABORTED : XDP_TX;
 }
 
+/* The same, a hundred bytes more, also of frames with tags. */
+static __always_inline int longer_tail(struct xdp_md *ctx)
+{
+	struct ethhdr *eth = (void *)(long)ctx->data;
+
+	if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
+		return XDP_PASS;
+	if (eth->h_proto != FRAME && eth->h_proto != TAG && eth->h_proto != OUTER_TAG)
+		return XDP_PASS;
+	turn_back(eth);
+	return adjust_tail(ctx, 100) ? XDP_ABORTED : XDP_TX;
+}
+
 /* Something for whoever comes next. */
 static __always_inline int metadata(struct xdp_md *ctx)
 {
@@ -137,6 +153,6 @@ static __always_inline int metadata(struct xdp_md *ctx)
 
 SECTION("xdp") int push(struct xdp_md *ctx) { return longer_head(ctx); }
 SECTION("xdp") int pull(struct xdp_md *ctx) { return shorter_head(ctx); }
-SECTION("xdp") int grow(struct xdp_md *ctx) { return other_tail(ctx, 100); }
+SECTION("xdp") int grow(struct xdp_md *ctx) { return longer_tail(ctx); }
 BOTH(shrink, other_tail(ctx, -20))
 SECTION("xdp") int meta(struct xdp_md *ctx) { return metadata(ctx); }

@@ -59,6 +59,8 @@ pub(crate) struct Mode {
     pub(crate) device_mtu: Option<u32>,
     /// The largest MTU that can be received, in bytes.
     pub(crate) max_mtu: u32,
+    /// The longest frame that the device takes, without VLAN tags, in bytes.
+    pub(crate) longest_sent: u32,
     /// The longest packet that can be received, with the virtio header, in bytes.
     pub(super) longest: u32,
 }
@@ -115,6 +117,7 @@ impl Mode {
             kind,
             device_mtu,
             max_mtu,
+            longest_sent: device_mtu.map_or(u32::MAX, |mtu| mtu + ETH_HLEN),
             longest: longest + around,
         })
     }

@@ -42,7 +42,8 @@ pub(super) fn returned(tx: &mut TxAccess<'_, VirtioNet>, frame: SentFrame) {
     tx.stats.bytes.add(frame.len().into());
 }
 
-/// Sends frames. Those that the queue does not take stay with the caller, and are counted.
+/// Sends frames. Those that the queue does not take stay with the caller, and are counted. So are those that are too long, which
+/// are dropped.
 ///
 /// C functions: `virtnet_xdp_xmit()`, `virtnet_xdp_tx()`.
 pub(crate) fn xmit_frames(
@@ -56,9 +57,20 @@ pub(crate) fn xmit_frames(
         reclaim(&mut tx);
         xsk::wake(&mut tx);
         let state = &mut *tx.state;
-        frames.send(|frame| add(&mut state.queue, shared, frame));
+        let mut dropped = 0u32;
+        frames.send(|frame| {
+            if is_too_long(&frame, shared) {
+                dropped = dropped.wrapping_add(1);
+                return Ok(());
+            }
+            add(&mut state.queue, shared, frame)
+        });
         // CAST: There are few.
-        state.frames = state.frames.wrapping_add(frames.sent() as u32);
+        let lent = (frames.sent() as u32).wrapping_sub(dropped);
+        state.frames = state.frames.wrapping_add(lent);
+        if dropped != 0 {
+            stats.xdp_tx_drops.add(dropped.into());
+        }
         let full = state.is_full();
         if full {
             tx.queue.stop();
@@ -73,6 +85,14 @@ pub(crate) fn xmit_frames(
     if unsent != 0 {
         stats.xdp_tx_drops.add(unsent as u64);
     }
+}
+
+/// Whether a frame is longer than the device takes (virtio 1.3, section 5.1.4.2). A program may have made it so, or it has come like
+/// that from a device which does not keep to its own MTU. C sends it.
+#[inline]
+fn is_too_long(frame: &XdpFrame, shared: &Shared) -> bool {
+    let (len, most) = (frame.len(), shared.mode.longest_sent);
+    len > most && len.wrapping_sub(most) > frame.vlan_len()
 }
 
 /// Lends a frame to the device.
