@@ -19,6 +19,7 @@
 #include <linux/virtio_net.h>
 #include <linux/virtio_pci.h>
 #include <linux/workqueue.h>
+#include <net/devlink.h>
 #include <net/net_failover.h>
 #include <net/netdev_queues.h>
 #include <net/netdev_rx_queue.h>

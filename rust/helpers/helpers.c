@@ -13,6 +13,7 @@
 #endif
 
 #include "cpu.c"
+#include "devlink.c"
 #include "dim.c"
 #ifdef FAULTS
 #include "fault.c"

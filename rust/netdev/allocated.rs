@@ -6,6 +6,7 @@ use crate::{
     bindings,
     cpu,
     device::Context,
+    devlink,
     dim::{
         self,
         Dim, //
@@ -333,6 +334,13 @@ impl<T: Driver> Allocated<T> {
             tx_slots.push(TxSlot::new(tx_napi.clone(), queue, tx), GFP_KERNEL)?;
         }
         let pools = xsk::Bindings::new(self.max_queues())?;
+        let devlink = match (T::OPERATIONS.devlink, &self.parent) {
+            // SAFETY: The device is one of `T`. What is returned is part of its context, and is unregistered before that is; the
+            // parent is held for longer.
+            (Some(new), Some(parent)) => Some(unsafe { new(parent, dev) }?),
+            _ => None,
+        };
+        let devlink = devlink::Slot::new(devlink)?;
         fault::point("registration")?;
 
         // SAFETY: The private area has the room and the alignment, and is not initialised. The work
@@ -350,6 +358,7 @@ impl<T: Driver> Allocated<T> {
                 pools,
                 rss: self.rss,
                 cpus: cpu::Instance::new(T::OPERATIONS.cpus_changed, dev.cast()),
+                devlink,
                 device_counters: Default::default(),
                 dev,
             });
@@ -370,6 +379,9 @@ impl<T: Driver> Allocated<T> {
             // Not before: of a device that is refused, perhaps after it was opened, nothing may be left to do.
             (*context).service.enable();
             started(&Device::from_raw(dev).lock(&guard), &guard);
+            // Its lock comes before that.
+            drop(guard);
+            (*context).devlink.register();
         }
         // INVARIANT: It has just been registered.
         Ok(Registration { allocated: self })
@@ -439,6 +451,7 @@ impl<T: Driver> Drop for Registration<T> {
         unsafe {
             let context = Context::<T>::of(dev);
             (*context).service.disable();
+            (*context).devlink.unregister();
             (*context).cpus.remove(&rtnl::lock());
             bindings::unregister_netdev(dev);
             // The queues release what is lent; the byte queue limits forget it.

@@ -5,6 +5,7 @@
 use crate::{
     bindings,
     cpu,
+    devlink,
     not_supported,
     queue::{
         Life,
@@ -58,6 +59,7 @@ pub(crate) struct Context<T: Driver> {
     pub(crate) pools: xsk::Bindings,
     pub(crate) rss: RssSizes,
     pub(crate) cpus: cpu::Instance,
+    pub(crate) devlink: devlink::Slot,
     /// Populated while the lock of the device is held.
     pub(crate) device_counters: SetOnce<DeviceCounters>,
     pub(crate) dev: *mut bindings::net_device,

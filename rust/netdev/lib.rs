@@ -19,6 +19,7 @@ use netdev_bindings as bindings;
 mod allocated;
 pub mod cpu;
 mod device;
+pub mod devlink;
 mod dim;
 mod driver;
 mod ethtool;
@@ -52,6 +53,7 @@ pub use self::{
         Registration, //
     },
     device::Device,
+    devlink::Devlink,
     dim::AdaptiveRx,
     driver::{
         Driver,

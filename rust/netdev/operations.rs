@@ -5,6 +5,7 @@
 use crate::{
     bindings,
     cpu,
+    devlink,
     ethtool::EthtoolOps,
     ops::Ops,
     stats::{
@@ -30,6 +31,7 @@ pub struct Operations<T: Driver> {
     pub(crate) service: Option<fn(&Device<T>)>,
     pub(crate) xsk: Option<xsk::Setup<T>>,
     pub(crate) cpus_changed: Option<cpu::Callback>,
+    pub(crate) devlink: Option<devlink::New>,
 }
 
 impl<T: Driver> Default for Operations<T> {
@@ -49,6 +51,7 @@ impl<T: Driver> Operations<T> {
             service: None,
             xsk: None,
             cpus_changed: None,
+            devlink: None,
         }
     }
 }

@@ -50,6 +50,13 @@ impl Device {
         unsafe { (*self.as_raw()).index }
     }
 
+    /// The vendor of the device, and its type (virtio 1.3, section 5).
+    pub fn id(&self) -> (u32, u32) {
+        // SAFETY: By the type invariant `self.as_raw()` is valid; the field does not change.
+        let id = unsafe { (*self.as_raw()).id };
+        (id.vendor, id.device)
+    }
+
     /// Where the device sits, by the name of its parent bus: a PCI address, for instance.
     pub fn bus_name(&self) -> &CStr {
         // SAFETY: By the type invariant `self.as_raw()` is valid. The name is that of a parent
@@ -73,8 +80,9 @@ impl Device<Bound> {
         }
     }
 
-    /// The device status, unless its registers do not answer: then all bits that are read are ones.
-    fn status(&self) -> Option<u32> {
+    /// The device status (virtio 1.3, section 2.1), unless its registers do not answer: then all bits that are read are ones.
+    /// Process context: some transports sleep.
+    pub fn status(&self) -> Option<u32> {
         let get_status = self.ops().get_status?;
         // SAFETY: By the type invariant `self.as_raw()` is valid.
         let status = unsafe { get_status(self.as_raw()) };

@@ -72,10 +72,15 @@ impl Device {
     /// that is in no table of the driver has not been negotiated.
     #[inline]
     pub fn has(&self, feature: Feature) -> bool {
+        feature.is_in(&self.features())
+    }
+
+    /// All that has been negotiated: bit 0 is the lowest one of the first word. As for [`has`](Self::has).
+    #[inline]
+    pub fn features(&self) -> [u64; 2] {
         // SAFETY: `self.as_raw()` is valid, and the union's arms are arrays of the same bits, of
         // which nothing writes to any after feature negotiation.
-        let words = unsafe { (*self.as_raw()).__bindgen_anon_1.features_array };
-        feature.is_in(&words)
+        unsafe { (*self.as_raw()).__bindgen_anon_1.features_array }
     }
 }
 
