@@ -20,10 +20,12 @@
 //! How often a device is reset, and when it is given up, is decided in the virtio crate. Single queues are never
 //! reset for this: the virtio core waits for such a reset without an end, and would do so with the rtnl lock held.
 
+mod devlink;
 mod glance;
 mod resets;
 
 use self::{
+    devlink::Part,
     glance::Glance,
     resets::Fault, //
 };
@@ -50,6 +52,7 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
+    str::CStr,
     sync::Mutex,
     time::{
         Delta,
@@ -98,6 +101,18 @@ pub(crate) struct Counts {
     resets: Count,
     /// How often it was given up.
     given_up: Count,
+}
+
+impl Counts {
+    /// What devlink shows.
+    fn named(&self) -> [(&'static CStr, u64); 4] {
+        [
+            (c"polls", self.polls.get()),
+            (c"kicks", self.kicks.get()),
+            (c"resets", self.resets.get()),
+            (c"given up", self.given_up.get()),
+        ]
+    }
 }
 
 /// One entry of the table below, for the field of this name.
@@ -153,6 +168,11 @@ impl Health {
         })
     }
 
+    /// For how many glances others have waited for the answer to a command. Process context. May sleep.
+    fn unanswered(&self) -> u32 {
+        self.state.lock().glance.unanswered()
+    }
+
     /// Forgets what was wrong: the device has been reset. Process context. May sleep.
     pub(crate) fn renew(&self) {
         self.rx.renew();
@@ -172,15 +192,17 @@ pub(crate) fn look(device: &Device<VirtioNet>, news: bool) {
     if news {
         state.needs_reset = device.shared().device.needs_reset();
     }
-    let mut fault = state.needs_reset.then_some(Fault::NeedsReset);
+    let mut faults = Faults::default();
+    faults.note(state.needs_reset.then_some(Fault::NeedsReset));
+    let mut looked = false;
     let limit = parameters::STALL_TIMEOUT.get();
     if limit != 0 && device.is_up() {
         let due = Delta::from_millis((PAUSE_MS - EARLY_MS).into());
         let past = state.last.map_or(due, |last| last.elapsed());
         if past >= due {
             state.last = Some(Instant::now());
-            let found = state.glance.look(device, limit);
-            fault = fault.or(found);
+            state.glance.look(device, limit, &mut faults);
+            looked = true;
             device.schedule_service_in(PAUSE_MS);
         } else {
             // CAST: It is less than the pause.
@@ -189,7 +211,25 @@ pub(crate) fn look(device: &Device<VirtioNet>, news: bool) {
         }
     }
     drop(state);
-    if let Some(fault) = fault {
-        resets::because_of(device, fault);
+    // What is found of a device without a link says little: it may be reset at this time.
+    let sees_all = looked && !device.shared().link.is_out_of_order();
+    for part in Part::ALL {
+        match faults.0[part as usize] {
+            Some(fault) => resets::because_of(device, fault),
+            None if sees_all => device.is_well(part as usize),
+            None => (),
+        }
+    }
+}
+
+/// What is wrong with each part of the device, one fault of each.
+#[derive(Default)]
+struct Faults([Option<Fault>; Part::ALL.len()]);
+
+impl Faults {
+    fn note(&mut self, fault: Option<Fault>) {
+        if let Some(fault) = fault {
+            self.0[fault.part() as usize].get_or_insert(fault);
+        }
     }
 }

@@ -72,6 +72,11 @@ impl Link {
         self.up.load(Relaxed)
     }
 
+    /// Whether the device is of no use until it has been reset. Any context.
+    pub(crate) fn is_out_of_order(&self) -> bool {
+        self.out_of_order.load(Relaxed)
+    }
+
     /// How fast the link is. Any context.
     pub(crate) fn settings(&self) -> LinkSettings {
         LinkSettings::from_bits(self.settings.load(Relaxed))
@@ -177,7 +182,7 @@ pub(crate) fn update(device: &Device<VirtioNet>) {
 /// Reads what the device reports, bits `VIRTIO_NET_S_*`, and keeps what is shown of it.
 fn take(device: &Device<VirtioNet>) -> u16 {
     let (virtio, link) = (&device.shared().device, &device.shared().link);
-    let status = if link.out_of_order.load(Relaxed) {
+    let status = if link.is_out_of_order() {
         0
     } else if virtio.has(features::STATUS) {
         // A device that cannot be read has said so in the log, and is not one to send to.

@@ -90,5 +90,6 @@ pub(crate) fn restore(device: &Device<Core<'_>>, netdev: &Registration<VirtioNet
         .inspect_err(|_| freeze(netdev))?;
     // If the outcome of a command is unknown, the device is resynchronised when others have the lock too.
     link::renew(netdev);
+    netdev.recovered();
     Ok(())
 }

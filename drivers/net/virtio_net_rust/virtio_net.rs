@@ -163,6 +163,7 @@ impl net::Driver for VirtioNet {
         .counters()
         .device_reports()
         .reset()
+        .devlink()
         .xdp()
         .xsk();
 

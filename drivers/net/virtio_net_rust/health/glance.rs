@@ -4,6 +4,7 @@
 
 use super::{
     resets::Fault,
+    Faults,
     PAUSE_MS, //
 };
 use crate::{
@@ -28,16 +29,17 @@ pub(super) struct Glance {
 }
 
 impl Glance {
-    /// Looks at all queues, and does what can be done short of a reset. `limit` is how long the device may be silent, in milliseconds.
-    pub(super) fn look(&mut self, device: &Device<VirtioNet>, limit: u32) -> Option<Fault> {
+    /// Looks at all queues, notes what is wrong, and does what can be done short of a reset. `limit` is how long the device may be silent, in milliseconds.
+    pub(super) fn look(&mut self, device: &Device<VirtioNet>, limit: u32, faults: &mut Faults) {
         let limit = limit.div_ceil(PAUSE_MS);
-        let mut fault = look_tx(device, limit).or(look_rx(device));
+        faults.note(look_tx(device, limit));
+        faults.note(look_rx(device));
 
         let others_wait = match control::condition(device) {
             control::Condition::Works => false,
             control::Condition::OthersWait => true,
             control::Condition::Broken => {
-                fault = fault.or(Some(Fault::ControlBroken));
+                faults.note(Some(Fault::ControlBroken));
                 false
             }
         };
@@ -47,9 +49,13 @@ impl Glance {
             0
         };
         if self.unanswered >= limit {
-            fault = fault.or(Some(Fault::Unanswered(self.unanswered)));
+            faults.note(Some(Fault::Unanswered(self.unanswered)));
         }
-        fault
+    }
+
+    /// For how many glances others have waited for the answer to a command.
+    pub(super) fn unanswered(&self) -> u32 {
+        self.unanswered
     }
 }
 

@@ -2,21 +2,27 @@
 
 //! Why a device is reset.
 
-use super::PAUSE_MS;
+use super::{
+    devlink::Part,
+    PAUSE_MS, //
+};
 use crate::{
     link,
     VirtioNet, //
 };
 use kernel::{
     fmt,
-    net::Device,
+    net::{
+        devlink::Reported,
+        Device, //
+    },
     prelude::*,
     virtio::Asked, //
 };
 
 /// Something that only a reset helps against.
 #[derive(Clone, Copy)]
-pub(crate) enum Fault {
+pub enum Fault {
     /// The device says so.
     NeedsReset,
     /// The virtio core has given up a queue, of this kind and number, since the device has broken the rules.
@@ -54,15 +60,49 @@ impl fmt::Display for Fault {
     }
 }
 
+impl Fault {
+    /// What has it.
+    pub(super) fn part(&self) -> Part {
+        match self {
+            Self::NeedsReset => Part::Device,
+            Self::Broken("receive", _) => Part::Rx,
+            Self::Broken(..) | Self::Silent(..) => Part::Tx,
+            Self::ControlBroken | Self::Unanswered(_) => Part::Ctrl,
+        }
+    }
+}
+
+/// Reports a fault, whereupon the device is reset, unless the user has it left as it is.
+///
+/// Process context. May sleep. Takes the rtnl lock.
+pub(super) fn because_of(device: &Device<VirtioNet>, fault: Fault) {
+    match device.report(fault.part() as usize, &fault) {
+        Ok(Reported::Left) => dev_err!(
+            device.shared().device,
+            "{fault}: leaving {}, as devlink has it\n",
+            device.name()
+        ),
+        Ok(Reported::Mending | Reported::Known) => (),
+        // It is early, or memory is short.
+        Err(_) => {
+            let _ = reset(device, fault);
+        }
+    }
+}
+
 /// Has the device reset for a fault, unless it is going to be or has been given up. There is a line in the log for each reset, and
 /// for giving it up. Until the device has been reset its link is down.
 ///
 /// Process context. May sleep. Takes the rtnl lock.
-pub(super) fn because_of(device: &Device<VirtioNet>, fault: Fault) {
+///
+/// # Errors
+///
+/// `ENODEV` if its registers do not answer; `EIO` if it has been given up, or is going away.
+pub(super) fn reset(device: &Device<VirtioNet>, fault: Fault) -> Result {
     let shared = device.shared();
     let (virtio, name) = (&shared.device, device.name());
     if !virtio.answers() {
-        return;
+        return Err(ENODEV);
     }
     // Before the reset, which ends that, may begin.
     link::lose(device);
@@ -70,6 +110,7 @@ pub(super) fn because_of(device: &Device<VirtioNet>, fault: Fault) {
         Asked::Granted => {
             shared.health.counts.resets.add();
             dev_err!(virtio, "{fault}: resetting {name}\n");
+            Ok(())
         }
         Asked::GivenUp => {
             shared.health.counts.given_up.add();
@@ -77,8 +118,10 @@ pub(super) fn because_of(device: &Device<VirtioNet>, fault: Fault) {
                 virtio,
                 "{fault}: giving up {name}, `ethtool --reset {name} all` tries again\n"
             );
+            Err(EIO)
         }
-        Asked::Pending | Asked::Refused => (),
+        Asked::Pending => Ok(()),
+        Asked::Refused => Err(EIO),
     }
 }
 

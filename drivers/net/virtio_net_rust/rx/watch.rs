@@ -34,28 +34,71 @@ const NONE: u64 = u64::MAX;
 /// The queue is broken.
 const BROKEN: u64 = u64::MAX - 1;
 
-/// What was so at the last glance, for each queue: how far it had come, if there were used buffers.
-pub(crate) struct Watches(KVVec<AtomicU64>);
+/// What was so at the last glance, for each queue.
+pub(crate) struct Watches(KVVec<Watch>);
+
+struct Watch {
+    /// How far the queue had come, if there were used buffers.
+    position: AtomicU64,
+    /// The size of its ring, in descriptors, and how many were free; 0 if nobody has looked.
+    ring: AtomicU64,
+}
+
+/// What was so at the last glance.
+pub(crate) enum Seen {
+    /// Nobody has looked, since the interface is down or has just been set up.
+    Unknown,
+    /// The virtio core had given up the queue.
+    Broken,
+    /// Of so many descriptors so many were free. Whether there was something that had not been taken.
+    InUse { size: u32, free: u32, waiting: bool },
+}
 
 impl Watches {
     pub(crate) fn new(queues: u16) -> Result<Self> {
         let mut watches = KVVec::with_capacity(queues.into(), GFP_KERNEL)?;
         for _ in 0..queues {
-            watches.push(AtomicU64::new(NONE), GFP_KERNEL)?;
+            let watch = Watch {
+                position: AtomicU64::new(NONE),
+                ring: AtomicU64::new(0),
+            };
+            watches.push(watch, GFP_KERNEL)?;
         }
         Ok(Self(watches))
     }
 
     /// The first queue that was broken at the last glance. Any context.
     pub(crate) fn broken(&self) -> Option<u16> {
-        let is_broken = |(_, watch): &(u16, &AtomicU64)| watch.load(Relaxed) == BROKEN;
+        let is_broken = |(_, watch): &(u16, &Watch)| watch.position.load(Relaxed) == BROKEN;
         (0..).zip(&self.0).find(is_broken).map(|(queue, _)| queue)
+    }
+
+    /// What was so of a queue. Any context.
+    pub(crate) fn seen(&self, queue: u16) -> Seen {
+        let Some(watch) = self.0.get(usize::from(queue)) else {
+            return Seen::Unknown;
+        };
+        let position = watch.position.load(Relaxed);
+        // CAST: Two halves of a word.
+        let (size, free) = match watch.ring.load(Relaxed) {
+            0 => return Seen::Unknown,
+            ring => ((ring >> 32) as u32, ring as u32),
+        };
+        match position {
+            BROKEN => Seen::Broken,
+            _ => Seen::InUse {
+                size,
+                free,
+                waiting: position != NONE,
+            },
+        }
     }
 
     /// All queues are others.
     pub(crate) fn renew(&self) {
         for watch in &self.0 {
-            watch.store(NONE, Relaxed);
+            watch.position.store(NONE, Relaxed);
+            watch.ring.store(0, Relaxed);
         }
     }
 }
@@ -69,10 +112,13 @@ pub(crate) fn look<'poll>(
     let access = rx.access();
     let index = access.polling.napi().index();
     let now = access.state.waiting();
+    let (size, free) = access.state.room();
     let Some(watch) = health.rx.0.get(usize::from(index)) else {
         return rx.leave();
     };
-    let before = watch.swap(now, Relaxed);
+    let before = watch.position.swap(now, Relaxed);
+    let ring = u64::from(size) << 32 | u64::from(free);
+    watch.ring.store(ring, Relaxed);
     match now {
         NONE | BROKEN => rx.leave(),
         _ if now == before => {
@@ -92,6 +138,19 @@ impl Queue {
             Kinds::Xsk(ring) => waiting(&mut ring.queue),
         }
     }
+
+    /// The size of the ring, in descriptors, and how many are free.
+    fn room(&self) -> (u32, u32) {
+        match &self.0 {
+            Kinds::Single(ring) => room(&ring.queue),
+            Kinds::Chained(ring) => room(&ring.queue),
+            Kinds::Xsk(ring) => room(&ring.queue),
+        }
+    }
+}
+
+fn room<B: Incoming>(queue: &Virtqueue<B>) -> (u32, u32) {
+    (queue.size(), queue.num_free())
 }
 
 fn waiting<B: Incoming>(queue: &mut Virtqueue<B>) -> u64 {

@@ -28,6 +28,26 @@ pub(crate) enum Seen {
     Broken,
 }
 
+/// The ring of a queue, for whoever wants to know.
+pub(crate) struct Ring {
+    pub(crate) broken: bool,
+    /// In descriptors, as is what follows.
+    pub(crate) size: u32,
+    pub(crate) free: u32,
+    /// For how many glances the device has had packets and not given back any.
+    pub(crate) silent: u32,
+}
+
+/// Looks, and does nothing.
+pub(crate) fn describe(tx: &mut TxAccess<'_, VirtioNet>) -> Ring {
+    Ring {
+        broken: tx.state.queue.is_broken(),
+        size: tx.state.queue.size(),
+        free: tx.state.queue.num_free(),
+        silent: tx.state.watch.silent,
+    }
+}
+
 /// Takes back what the device has sent, and looks whether it has more. An interrupt need not tell of the last packets.
 pub(crate) fn look(tx: &mut TxAccess<'_, VirtioNet>) -> Seen {
     if tx.state.queue.is_broken() {
