@@ -27,6 +27,9 @@
 #include <net/xdp.h>
 #include <net/xdp_sock_drv.h>
 
+/* rust/helpers/trace.c */
+void netdev_trace_health_step(const struct net_device *dev, const char *step, int queue);
+
 /* `bindgen` drops macros that are not plain literals. */
 const unsigned char RUST_CONST_HELPER_DIM_PROFILE_RX = DIM_PROFILE_RX;
 const unsigned char RUST_CONST_HELPER_DIM_COALESCE_FLAGS =

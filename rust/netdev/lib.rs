@@ -42,6 +42,7 @@ mod rx_mode;
 mod service;
 mod skbuff;
 pub mod stats;
+mod trace;
 mod vlan;
 mod watchdog;
 mod xdp;

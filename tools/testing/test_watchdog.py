@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lab import driver as drivers
-from support import commands, counters, exchange, faults, healing, ordered
+from support import commands, counters, exchange, faults, healing, ordered, tracing
 from support.kernel_log import errors, no_errors  # noqa: F401
 
 OFFERED = "MAC STATUS CTRL_VQ CTRL_RX VERSION_1 MRG_RXBUF"
@@ -62,8 +62,10 @@ def test_lost_kick(guest, nic):
 def test_lost_interrupt_of_what_is_received(guest, nic):
     before = healing.rungs(guest, nic)
     nic.order("mute", queue=RX, on=True)
-    answer = sends(nic, 2)
-    ordered.sent(nic, answer)
+    with tracing.health_steps(guest) as steps:
+        answer = sends(nic, 2)
+        ordered.sent(nic, answer)
+        assert (nic.name, "poll", "0") in steps()
     nic.order("mute", queue=RX, on=False)
     nic.order("interrupt", queue=RX, count=1)
     assert done(guest, nic, before)[0] >= 1 and done(guest, nic, before)[2:] == [0, 0]
@@ -86,14 +88,17 @@ def test_lost_interrupt_of_what_is_sent(guest, nic):
 def test_silent_device(guest, nic):
     before = healing.rungs(guest, nic)
     nic.order("stop", queue=TX, on=True)
-    sends(nic, 4)
-    said = faults.said(guest, healing.reset_because(nic, r"device has not sent what is in transmit queue 0 for \d+ ms"))
+    with tracing.health_steps(guest) as steps:
+        sends(nic, 4)
+        said = faults.said(guest, healing.reset_because(nic, r"device has not sent what is in transmit queue 0 for \d+ ms"))
+        traced = [step for name, step, queue in steps() if (name, queue) == (nic.name, "0")]
     nic.order("stop", queue=TX, on=False)
     exchange.reaches(nic)
     assert len([line for line in said + errors(guest) if not faults.WATCHDOG.search(line)]) == 1
     # It was told again before that, less and less often.
     polls, kicks, *resets = done(guest, nic, before)
     assert resets == [1, 0] and 2 <= kicks <= 4
+    assert traced == ["kick"] * kicks + ["reset"]
 
 
 def test_slow_device(guest, nic):

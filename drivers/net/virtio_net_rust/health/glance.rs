@@ -78,6 +78,7 @@ fn look_tx(device: &Device<VirtioNet>, limit: u32) -> Option<Fault> {
                 // The registers are read without the lock, as some transports sleep for that.
                 if glances.is_power_of_two() && shared.device.answers() {
                     shared.health.counts.kicks.add();
+                    device.trace_health_step(c"kick", Some(queue));
                     device.glance_tx(queue, watch::kick);
                 }
                 if glances >= limit {

@@ -70,6 +70,14 @@ impl Fault {
             Self::ControlBroken | Self::Unanswered(_) => Part::Ctrl,
         }
     }
+
+    /// The number of the queue that has it, if one does.
+    fn queue(&self) -> Option<u16> {
+        match *self {
+            Self::Broken(_, queue) | Self::Silent(queue, _) => Some(queue),
+            Self::NeedsReset | Self::ControlBroken | Self::Unanswered(_) => None,
+        }
+    }
 }
 
 /// Reports a fault, whereupon the device is reset, unless the user has it left as it is.
@@ -109,11 +117,13 @@ pub(super) fn reset(device: &Device<VirtioNet>, fault: Fault) -> Result {
     match virtio.request_reset() {
         Asked::Granted => {
             shared.health.counts.resets.add();
+            device.trace_health_step(c"reset", fault.queue());
             dev_err!(virtio, "{fault}: resetting {name}\n");
             Ok(())
         }
         Asked::GivenUp => {
             shared.health.counts.given_up.add();
+            device.trace_health_step(c"given up", fault.queue());
             dev_err!(
                 virtio,
                 "{fault}: giving up {name}, `ethtool --reset {name} all` tries again\n"

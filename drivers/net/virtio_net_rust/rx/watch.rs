@@ -123,6 +123,7 @@ pub(crate) fn look<'poll>(
         NONE | BROKEN => rx.leave(),
         _ if now == before => {
             health.counts.polls.add();
+            device.trace_health_step(c"poll", Some(index));
             poll(device, rx)
         }
         _ => rx.leave(),
