@@ -20,6 +20,17 @@ ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTE
 TIMEOUT = 240
 
 
+def tool(path):
+    """The command that is a program of the layer, for the host of a machine."""
+    folder = layer("machine") / "tools" / "usr"
+    return ["env", f"LD_LIBRARY_PATH={folder}/lib/x86_64-linux-gnu", str(folder / path)]
+
+
+def more(name):
+    """The packages that a machine lacks to have one of those that it can have besides."""
+    return sorted((layer("machine") / "more" / name).glob("*.deb"))
+
+
 def unpack(folder):
     """The root of a machine, as a folder that can be changed."""
     root = folder / "root"
@@ -54,18 +65,16 @@ def install(root, *packages):
     return said
 
 
-def initrd(root):
+def initrd(root, release=RELEASE):
     """The names of the files of the initial ram disk."""
-    return run_in(root, "lsinitramfs", f"/boot/initrd.img-{RELEASE}").stdout.split()
+    return run_in(root, "lsinitramfs", f"/boot/initrd.img-{release}").stdout.split()
 
 
 def make_disk(root, disk):
     """Makes of a root a disk that boots: a partition table, GRUB in the sectors before the only partition, and that."""
-    tools = layer("machine") / "tools/usr"
     host.run("truncate", f"--size={SIZE}", disk)
-    libraries = f"LD_LIBRARY_PATH={tools}/lib/x86_64-linux-gnu"
     table = f"start={START}, type=83, bootable"
-    host.run("env", libraries, tools / "sbin/sfdisk", "--quiet", "--label", "dos", disk, input=table)
+    host.run(*tool("sbin/sfdisk"), "--quiet", "--label", "dos", disk, input=table)
     blocks = (os.stat(disk).st_size - OFFSET) // 1024
     options = ["-q", "-L", "machine", "-E", f"offset={OFFSET},lazy_itable_init=1,lazy_journal_init=1", "-d", root]
     host.run("mkfs.ext4", *options, disk, f"{blocks}k", timeout=TIMEOUT)
@@ -95,12 +104,10 @@ class Machine(Guest):
 @contextmanager
 def dhcp(nic):
     """Has the host give the guest's NIC the address that the lab has for it, which is its gateway, too."""
-    program = layer("machine") / "tools/usr/sbin/dnsmasq"
-    libraries = os.environ | {"LD_LIBRARY_PATH": str(layer("machine") / "tools/usr/lib/x86_64-linux-gnu")}
     leases = Path(f"/tmp/{nic.tap}.leases")
     words = ["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", f"--interface={nic.tap}", "--bind-interfaces"]
     words += [f"--dhcp-range={nic.guest4},{nic.guest4},1h", f"--dhcp-leasefile={leases}", f"--pid-file={leases}.pid", "--log-facility=-"]
-    process = subprocess.Popen([program, *words], env=libraries, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([*tool("sbin/dnsmasq"), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield
     finally:

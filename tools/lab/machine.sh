@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-# Layers that have a Debian of their own, besides packages: their folder has debian.txt, the packages of that Debian. It is made
-# with the host's network, in `root`, before build.sh makes of it what the layer is to have.
+# Layers that have a Debian of their own, besides packages: their folder has debian.txt, the packages of that Debian, and more.txt,
+# those that a test may install later, which are in `more`. It is made with the host's network, in `root`, before build.sh makes of it
+# what the layer is to have.
 
 # setup_machine FOLDER: as setup_layer.
 setup_machine() {
@@ -17,7 +18,7 @@ setup_machine() {
 		rm -rf --one-file-system "$partial"
 		mkdir "$partial"
 		step "downloading packages for $(basename "$source")" download_packages "$source/packages.txt" "$partial"
-		step "making the Debian of $(basename "$source")" contained "$LAB_DIR/mkmachine.sh" "$source/debian.txt" "$partial" \
+		step "making the Debian of $(basename "$source")" contained "$LAB_DIR/mkmachine.sh" "$source"/{debian,more}.txt "$partial" \
 			"$LAB_RELEASE" "$(host_mirror)"
 		step "building $(basename "$source")" enter "$LAB_ENTRY" "/src/${source#"$LAB_REPO/"}/build.sh" \
 			"/lab/cache/partial.$$"
