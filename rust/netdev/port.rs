@@ -4,6 +4,7 @@
 
 use crate::{
     bindings,
+    not_supported,
     ops::Ops,
     Device,
     Driver,
@@ -45,11 +46,11 @@ impl<T: PhysPort> Ops<T> {
         // SAFETY: See the type.
         let device = unsafe { Device::<T>::from_raw(dev) };
         let Some(found) = T::phys_port_name(device) else {
-            return EOPNOTSUPP.to_errno();
+            return not_supported().to_errno();
         };
         let bytes = found.to_bytes_with_nul();
         if bytes.len() > len {
-            return EOPNOTSUPP.to_errno();
+            return not_supported().to_errno();
         }
         // SAFETY: By the requirements of this function there is the room.
         unsafe { core::ptr::copy_nonoverlapping(bytes.as_ptr(), name.cast(), bytes.len()) };

@@ -79,7 +79,7 @@ pub(crate) fn start(device: &Device<VirtioNet>, rtnl: &rtnl::Held) {
 pub(crate) fn change(device: &Device<VirtioNet>, address: [u8; 6], rtnl: &rtnl::Held) -> Result {
     let shared = device.shared();
     if shared.device.has(features::STANDBY) {
-        return Err(EOPNOTSUPP);
+        return Err(net::not_supported());
     }
     set(device, address)?;
     if can_be_set(&shared.device) {
