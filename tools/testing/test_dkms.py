@@ -29,10 +29,19 @@ MISSING = {
     "rustc": ("rm /usr/bin/rustc", "here is no rustc (apt install rustc)"),
     "compiler": ("rm /usr/bin/x86_64-linux-gnu-gcc-14", "its compiler is missing (apt install gcc-14)"),
 }
+FAILED = f"""
+{MISSING["source"][0]}
+dpkg-deb --control "$2" /tmp/control
+status=0
+/tmp/control/postinst configure || status=$?
+echo status $status
+find /lib/modules -name 'virtio_net_rust.ko*'
+"""
 BUILT = f"""
 dkms add {NAME}/{NUMBER}
 dkms install {NAME}/{NUMBER} -k {RELEASE}
 modinfo -k {RELEASE} -F version virtio_net_rust
+modinfo -k {RELEASE} -F signer virtio_net_rust
 ls $tree
 dkms remove {NAME}/{NUMBER} --all
 modinfo -k {RELEASE} -F version virtio_net_rust && exit 1
@@ -55,11 +64,20 @@ def test_cannot_be(packages, what):
     assert line.startswith(f"virtio-net-rust: error: nothing can be built for the kernel {RELEASE}: ") and said in line
 
 
+def test_fails_to_install(packages):
+    """What dpkg does when it has unpacked the package, where the source is missing: it says why, and there is no module."""
+    done = run(packages, FAILED, 60)
+    assert done.returncode == 0, done.stderr
+    [line] = done.stderr.splitlines()
+    assert MISSING["source"][1] in line
+    assert done.stdout.splitlines()[-1] == "status 1"
+
+
 @whole_only("making the kernel's metadata takes five minutes of two processors")
 def test_build(packages):
-    """From the source to the module in its place, which goes again; the kernel's tree stays for the next version."""
+    """From the source to the module in its place, signed with the key of DKMS, which goes again; the kernel's tree stays."""
     done = run(packages, BUILT, 1800)
     assert done.returncode == 0, done.stdout + done.stderr
     lines = done.stdout.splitlines()
-    assert NUMBER in lines and RELEASE in lines
+    assert NUMBER in lines and RELEASE in lines and "DKMS module signing key" in lines
     assert lines[-1] == f"virtio-net-rust: the tree of the kernel {RELEASE} is there"
