@@ -13,7 +13,7 @@ from lab import build, checks, device, host
 from lab import driver as drivers
 from lab.guest import Guest
 from lab.paths import shown
-from support import aftermath, kmemleak
+from support import aftermath, installed, kmemleak
 
 # The guests that run now; after each test their kernels must have nothing to complain about.
 running = []
@@ -68,6 +68,13 @@ def packages(tmp_path_factory):
     with build.lock(folder.parent):
         found = sorted(folder.glob("*.deb")) or make_packages(folder)
     return {host.run("dpkg-deb", "--field", path, "Package").stdout.strip(): path for path in found}
+
+
+@pytest.fixture(scope="module")
+def root():
+    """A machine's root without the packages."""
+    with installed.fresh_root() as root:
+        yield root
 
 
 @pytest.fixture(scope="session")

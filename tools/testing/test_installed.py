@@ -3,35 +3,32 @@
 
 import re
 import socket
-import tempfile
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from deb.packages import MODULES, NAME
-from lab import host, machine
+from deb.packages import MODULES, NAME, Version
+from lab import host, machine, unpacked
 from lab.machine import wait_for
-from lab.paths import LOGS, RELEASE
+from lab.paths import LINUX, RELEASE
 from support import exchange
-from support.installed import CONF, DECIDED, RUST, C, booted, choose_anew, driver_of, files, has_address, place_of, plugged
-from support.installed import settings, state, udev_names
+from support.installed import CONF, DECIDED, RUST, C, booted, choose_anew, driver_of, files, has_address, has_again
+from support.installed import place_of, plugged, settings, state, udev_names
 from support.kernels import stock_only, whole_only
+from support.login import Login
 
 pytestmark = stock_only("packages are made for the stock kernel")
 
+MODULE = f"usr/lib/modules/{RELEASE}/updates/{RUST}.ko"
+# What somebody has made of the file that comes with the package.
+SETTINGS = "# Mine\nall\n"
 ECHO = """
 import socket, sys
 with socket.create_connection((sys.argv[1], int(sys.argv[2]))) as connection:
     while data := connection.recv(100):
         connection.sendall(data)
 """
-
-
-@pytest.fixture(scope="module")
-def root():
-    """A machine's root without the packages; not in memory, as /tmp is."""
-    with tempfile.TemporaryDirectory(dir=LOGS) as folder:
-        yield machine.unpack(Path(folder))
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +45,8 @@ def disk(root, before, packages):
 
 @pytest.fixture(scope="module")
 def guest(boot, disk):
-    nics = [{}, {}, {"bus": "port0", "plugged": False}]
+    # The firmware has a number for the second one, after which it is named.
+    nics = [{}, {"acpi-index": "7"}, {"bus": "port0", "plugged": False}]
     with booted(boot, disk, nics=nics, files=[exchange.PEER]) as guest:
         yield guest
 
@@ -58,7 +56,7 @@ def test_from_the_initramfs_on(guest):
     nic = guest.nics[0]
     has_address(guest, nic)
     assert [driver_of(guest, nic) for nic in guest.nics[:2]] == [RUST, RUST]
-    assert [re.fullmatch(r"en[sp]\w+", guest.interface(nic)) is not None for nic in guest.nics[:2]] == [True, True]
+    assert re.fullmatch(r"en[sp]\w+", guest.interface(nic)) and guest.interface(guest.nics[1]) == "eno7"
     log = guest.run(["dmesg"]).stdout
     assert log.index(f"{RUST}: loading out-of-tree module") < log.index("systemd[1]: ")
     guest.run(["ping", "-c", 1, nic.host4])
@@ -90,12 +88,31 @@ def test_hand_over(guest):
                 assert f"{name}: {driver}" in guest.run(["virtio-net-rust", "use", word, name], timeout=120).stdout
                 assert driver_of(guest, nic) == driver
                 assert udev_names(guest, name) == names
-                wait_for(lambda: state(guest, name) == wanted, f"{state(guest, name)} is not {wanted}", 30)
+                has_again(guest, name, wanted)
                 assert "via 203.0.113.7" in guest.run("ip route show table 99").stdout
                 connection.sendall(word.encode())
                 assert connection.recv(100) == word.encode()
     # The other one has what it had.
     assert driver_of(guest, guest.nics[1]) == RUST
+
+
+def test_login(guest, tmp_path):
+    """All NICs are handed over by somebody who has logged in through one of them, and stays so."""
+    login = Login(tmp_path)
+    login.let_in(guest)
+    has_address(guest, guest.nics[0])
+    names = [guest.interface(nic) for nic in guest.nics[:2]]
+    guest.run(f"ip address add 198.18.0.1/24 dev {names[1]}; ip route add 198.18.1.0/24 via 198.18.0.2 metric 7")
+    wanted = [(state(guest, name), udev_names(guest, name)) for name in names]
+    for driver, word in (C, "c"), (RUST, "rust"):
+        said = login.run(guest.nics[0].guest4, f"virtio-net-rust use {word}; echo still here")
+        assert said.splitlines() == [*(f"{name}: {driver}" for name in names), "still here"]
+        assert [driver_of(guest, nic) for nic in guest.nics[:2]] == [driver, driver]
+        assert [guest.interface(nic) for nic in guest.nics[:2]] == names
+        for name, (had, known) in zip(names, wanted):
+            has_again(guest, name, had)
+            assert udev_names(guest, name) == known
+        assert login.run(guest.nics[0].guest4, "hostname").strip() == "machine"
 
 
 def test_hand_over_refused(guest):
@@ -132,12 +149,21 @@ def test_one_of_two(guest):
     choose_anew(guest, "all")
 
 
+@pytest.fixture(scope="module")
+def name_when_plugged(guest):
+    """What the third NIC is called with the driver in C."""
+    settings(guest, "none")
+    with plugged(guest, guest.nics[2]):
+        return guest.interface(guest.nics[2])
+
+
 @pytest.mark.parametrize("text,taker", [("all", RUST), ("none", C), ("MAC", RUST), ("0000:00:02.0", C)])
-def test_plugged_in(guest, text, taker):
+def test_plugged_in(guest, name_when_plugged, text, taker):
     nic = guest.nics[2]
     settings(guest, nic.mac if text == "MAC" else text)
     with plugged(guest, nic):
         wait_for(lambda: driver_of(guest, nic) == taker, f"{taker} does not have it", 30)
+        wait_for(lambda: guest.interface(nic) == name_when_plugged, f"it is not called {name_when_plugged}", 30)
     settings(guest, "all")
 
 
@@ -170,6 +196,32 @@ def test_not_taken(guest):
     assert done.rc == 1 and driver_of(guest, guest.nics[0]) == C
     has_address(guest, guest.nics[0])
     guest.run("rm /etc/modprobe.d/broken.conf")
+
+
+def signed(module, folder):
+    """A module with the signature that DKMS gives it, whose key no firmware knows."""
+    script = f"dkms generate_mok && {LINUX}/scripts/sign-file sha256 /var/lib/dkms/mok.key /var/lib/dkms/mok.pub $0 $1"
+    target = folder / "signed.ko"
+    done = subprocess.run(unpacked.command("deb", "sh", "-ec", script, module, target), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return target
+
+
+def test_signature(guest, root, tmp_path):
+    """Where the kernel wants one, as with Secure Boot, C has the NICs, and who tries is told why."""
+    nic = guest.nics[2]
+    modules = {"unsigned module": root / MODULE, "module with unavailable key": signed(root / MODULE, tmp_path)}
+    guest.run(["virtio-net-rust", "use", "c"], timeout=120)
+    guest.run(f"rm -f {DECIDED}/virtio*; rmmod {RUST}; echo 1 >/sys/module/module/parameters/sig_enforce")
+    for kind, module in modules.items():
+        guest.put(f"/{MODULE}", module.read_bytes())
+        guest.run("dmesg --clear")
+        with plugged(guest, nic):
+            wait_for(lambda: driver_of(guest, nic) == C, "C does not have it", 30)
+        log = guest.run("dmesg").stdout
+        assert f"Loading of {kind} is rejected" in log and f"{RUST} does not take it, and {C} is to" in log
+        done = guest.run(["virtio-net-rust", "use", "rust", guest.interface(guest.nics[0])], check=False, timeout=120)
+        assert done.rc == 1 and f"could not insert '{RUST}': Key was rejected by service" in done.stderr
 
 
 # --- Another machine ------------------------------------------------------------
@@ -205,26 +257,48 @@ def test_one_of_two_from_the_initramfs_on(boot, other_disk):
         assert (driver_of(guest, one), driver_of(guest, other)) == (RUST, RUST)
         guest.run(["virtio-net-rust", "use", "c"], timeout=120)
         assert (driver_of(guest, one), driver_of(guest, other)) == (C, C)
-        assert [state(guest, guest.interface(nic)) for nic in guest.nics] == wanted
+        for nic, had in zip(guest.nics, wanted):
+            has_again(guest, guest.interface(nic), had)
         host.run("ping", "-c", "1", one.guest4)
 
 
-# --- Without them ---------------------------------------------------------------
+# --- A newer version, and none --------------------------------------------------
 
 
-def test_nothing_is_left(root, before, disk):
-    """They are purged; the initial ram disk that is made then has nothing of them, either."""
-    assert [file for file in machine.initrd(root) if RUST in file or NAME in file]
+def test_initial_ram_disk(root, disk):
+    """What the driver asks for while it runs is there, too: a NIC that stands by for another one needs net_failover."""
+    names = {Path(file).name.split(".")[0] for file in machine.initrd(root)}
+    assert {RUST, C, "net_failover", "failover", "choose", NAME, "79-virtio-net-rust"} <= names
+
+
+@pytest.fixture(scope="module")
+def upgraded(root, disk, packages, tmp_path_factory):
+    """The machine after the installation of a later version, with settings of its own; the number of that version."""
+    folder, number = tmp_path_factory.mktemp("newer"), Version.newest().number
+    newer = re.sub(r"^\d", "9", number)
+    for name in NAME, MODULES:
+        tree = folder / name
+        host.run("dpkg-deb", "--raw-extract", packages[name], tree)
+        for file in tree / "DEBIAN/control", tree / MODULE:
+            if file.exists():
+                file.write_bytes(file.read_bytes().replace(number.encode(), newer.encode()))
+        (tree / "DEBIAN/md5sums").unlink()
+        host.run("dpkg-deb", "--build", tree, folder)
+    (root / CONF.lstrip("/")).write_text(SETTINGS)
+    machine.install(root, *folder.glob("*.deb"))
+    return newer
+
+
+def test_upgrade(root, upgraded):
+    """The settings stay, and the initial ram disk has the module of the new version."""
+    assert (root / CONF.lstrip("/")).read_text() == SETTINGS
+    script = f"unmkinitramfs /boot/initrd.img-{RELEASE} /tmp/initrd; find /tmp/initrd /usr -name {RUST}.ko* | xargs -n 1 modinfo -F version"
+    assert machine.run_in(root, "sh", "-ec", script).stdout.split() == [upgraded, upgraded]
+
+
+def test_nothing_is_left(root, before, upgraded):
+    """They are purged; the initial ram disk that is made then has nothing of them, either. `test_installed_anew` boots it."""
     machine.run_in(root, "apt-get", "purge", "--yes", f"{NAME}*")
     assert files(root) - before == set() and before - files(root) == set()
     assert [file for file in machine.initrd(root) if RUST in file or NAME in file] == []
     assert RUST not in (root / f"usr/lib/modules/{RELEASE}/modules.dep").read_text()
-
-
-@whole_only("it boots once more")
-def test_purged(boot, root, disk):
-    """C is back, as without them."""
-    with booted(boot, machine.make_disk(root, root.parent / "purged"), nics=[{}]) as guest:
-        has_address(guest, guest.nics[0])
-        assert driver_of(guest, guest.nics[0]) == C
-        assert host.run("ping", "-c", "1", guest.nics[0].guest4)

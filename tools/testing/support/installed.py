@@ -3,9 +3,13 @@
 
 import os
 import re
-from contextlib import contextmanager
+import tempfile
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
-from lab.machine import Machine, dhcp, wait_for
+from lab import machine
+from lab.machine import TIMEOUT, Machine, dhcp, wait_for
+from lab.paths import LOGS
 
 RUST, C = "virtio_net_rust", "virtio_net"
 CONF = "/etc/virtio-net-rust.conf"
@@ -26,6 +30,13 @@ def files(root):
 
 
 @contextmanager
+def fresh_root():
+    """A machine's root without the packages; not in memory, as /tmp is."""
+    with tempfile.TemporaryDirectory(dir=LOGS) as folder:
+        yield machine.unpack(Path(folder))
+
+
+@contextmanager
 def booted(boot, disk, **options):
     with boot(kind=Machine, disk=disk, root_ports=1, **options) as guest, dhcp(guest.nics[0]):
         yield guest
@@ -34,6 +45,18 @@ def booted(boot, disk, **options):
 def driver_of(guest, nic):
     [path] = guest.ask("link", f"/sys/class/net/{guest.interface(nic)}/device/driver")
     return os.path.basename(path.decode())
+
+
+def holders(guest):
+    """The names of all interfaces of Ethernet, each with who has it."""
+    script = "for nic in /sys/class/net/[!l]*; do echo ${nic##*/} $(ethtool -i ${nic##*/} | sed -n 's/^driver: //p'); done"
+    return {tuple(line.split()) for line in guest.run(script).stdout.splitlines()}
+
+
+def restart(guest, command):
+    """Has the machine start again, which is for it to go: QEMU is told not to do that."""
+    guest.spawn(command)
+    guest.process.wait(TIMEOUT)
 
 
 def place_of(guest, nic):
@@ -60,7 +83,7 @@ def state(guest, name):
     """What an interface has, as far as it does not depend on the time."""
     link = guest.run(["ip", "-o", "link", "show", "dev", name]).stdout
     addresses = guest.run(["ip", "-o", "address", "show", "dev", name]).stdout
-    routes = guest.run(f"ip route show dev {name}; ip -6 route show dev {name}").stdout
+    routes = guest.run(f"ip route show dev {name}; ip -6 route show dev {name} | sed /^fe80/d").stdout
     return {
         "mtu": re.search(r"mtu \d+", link)[0],
         "address": re.search(r"link/ether \S+", link)[0],
@@ -68,6 +91,17 @@ def state(guest, name):
         "addresses": sorted(re.findall(r"inet6? (?!fe80)\S+", addresses)),
         "routes": sorted(re.sub(r" expires \d+sec| pref \w+", "", line).strip() for line in routes.splitlines()),
     }
+
+
+def has_route(guest, name):
+    wait_for(lambda: any("default" in route for route in state(guest, name)["routes"]), f"{name} has no default route")
+
+
+def has_again(guest, name, wanted):
+    """It gets what it had: who configures the network may be at it for a while."""
+    with suppress(AssertionError):
+        wait_for(lambda: state(guest, name) == wanted, "", 60)
+    assert (found := state(guest, name)) == wanted, f"{name} has {found} and not {wanted}"
 
 
 def udev_names(guest, name):

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A machine with a second kernel: it boots that one, without the driver's module for it."""
+
+import pytest
+
+from deb.packages import MODULES, NAME
+from lab import host, machine
+from lab.paths import RELEASE
+from support.installed import RUST, C, booted, driver_of, has_address
+from support.kernels import stock_only, whole_only
+
+pytestmark = [stock_only("packages are made for the stock kernel"), whole_only("it boots once more")]
+
+
+@pytest.fixture(scope="module")
+def other(root):
+    """The release of the second kernel, which is installed beside the one that the tests have."""
+    packages = machine.more("kernel")
+    if not packages:
+        pytest.skip("Debian has no kernel of another series now")
+    machine.install(root, *packages)
+    [release] = {path.name.removeprefix("vmlinuz-") for path in (root / "boot").glob("vmlinuz-*")} - {RELEASE}
+    return release
+
+
+@pytest.fixture(scope="module")
+def installed(root, other, packages):
+    machine.install(root, packages[NAME], packages[MODULES])
+    grub = root / "boot/grub/grub.cfg"
+    grub.write_text(grub.read_text().replace(RELEASE, other))
+
+
+def runs(guest, release):
+    has_address(guest, guest.nics[0])
+    host.run("ping", "-c", "1", guest.nics[0].guest4)
+    assert guest.run("uname -r").stdout.strip() == release
+
+
+def test_without_its_module(boot, root, other, installed):
+    """As where DKMS could not build it."""
+    with booted(boot, machine.make_disk(root, root.parent / "without"), nics=[{}]) as guest:
+        runs(guest, other)
+        assert driver_of(guest, guest.nics[0]) == C
+        assert f"this kernel has no module {RUST}, and {C} takes it" in guest.run("dmesg").stdout
+        done = guest.run(["virtio-net-rust", "use", "rust"], check=False)
+        assert done.rc == 1 and f"the kernel {other} has no module {RUST}" in done.stderr
+        assert driver_of(guest, guest.nics[0]) == C
