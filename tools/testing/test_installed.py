@@ -10,11 +10,11 @@ import pytest
 
 from deb.packages import MODULES, NAME, Version
 from lab import host, machine, unpacked
-from lab.machine import wait_for
+from lab.machine import dhcp, wait_for
 from lab.paths import LINUX, RELEASE
 from support import exchange
 from support.installed import CONF, DECIDED, RUST, C, booted, choose_anew, driver_of, files, has_address, has_again
-from support.installed import place_of, plugged, settings, state, udev_names
+from support.installed import has_route, place_of, plugged, settings, state, state_of_dhcpcd, udev_names
 from support.kernels import stock_only, whole_only
 from support.login import Login
 
@@ -113,6 +113,25 @@ def test_login(guest, tmp_path):
             has_again(guest, name, had)
             assert udev_names(guest, name) == known
         assert login.run(guest.nics[0].guest4, "hostname").strip() == "machine"
+
+
+def test_ifupdown(guest):
+    """It has the address of one NIC from DHCP, while systemd-networkd has the other one."""
+    nic = guest.nics[1]
+    name = guest.interface(nic)
+    guest.put("/etc/systemd/network/10-other.network", f"[Match]\nName={name}\n[Link]\nUnmanaged=yes\n")
+    guest.put("/etc/network/interfaces.d/other", f"allow-hotplug {name}\niface {name} inet dhcp\n")
+    with dhcp(nic):
+        guest.run(f"networkctl reload; ip address flush dev {name}; systemctl start ifup@{name}.service", timeout=120)
+        has_address(guest, nic)
+        has_route(guest, name)
+        wanted = state_of_dhcpcd(guest, name)
+        for driver, word in (C, "c"), (RUST, "rust"):
+            guest.run(["virtio-net-rust", "use", word, name], timeout=120)
+            assert driver_of(guest, nic) == driver
+            has_again(guest, name, wanted, seen=state_of_dhcpcd)
+            guest.run(["ping", "-c", 1, nic.host4])
+    guest.run(f"ifdown {name}; rm /etc/systemd/network/10-other.network /etc/network/interfaces.d/other; networkctl reload")
 
 
 def test_hand_over_refused(guest):
@@ -294,6 +313,14 @@ def test_upgrade(root, upgraded):
     assert (root / CONF.lstrip("/")).read_text() == SETTINGS
     script = f"unmkinitramfs /boot/initrd.img-{RELEASE} /tmp/initrd; find /tmp/initrd /usr -name {RUST}.ko* | xargs -n 1 modinfo -F version"
     assert machine.run_in(root, "sh", "-ec", script).stdout.split() == [upgraded, upgraded]
+
+
+@whole_only("it boots once more")
+def test_upgraded(boot, root, upgraded):
+    with booted(boot, machine.make_disk(root, root.parent / "upgraded"), nics=[{}]) as guest:
+        has_address(guest, guest.nics[0])
+        assert driver_of(guest, guest.nics[0]) == RUST
+        assert guest.read(f"/sys/module/{RUST}/version").strip() == upgraded
 
 
 def test_nothing_is_left(root, before, upgraded):

@@ -97,11 +97,17 @@ def has_route(guest, name):
     wait_for(lambda: any("default" in route for route in state(guest, name)["routes"]), f"{name} has no default route")
 
 
-def has_again(guest, name, wanted):
+def has_again(guest, name, wanted, seen=state):
     """It gets what it had: who configures the network may be at it for a while."""
     with suppress(AssertionError):
-        wait_for(lambda: state(guest, name) == wanted, "", 60)
-    assert (found := state(guest, name)) == wanted, f"{name} has {found} and not {wanted}"
+        wait_for(lambda: seen(guest, name) == wanted, "", 60)
+    assert (found := seen(guest, name)) == wanted, f"{name} has {found} and not {wanted}"
+
+
+def state_of_dhcpcd(guest, name):
+    """The same, where dhcpcd gives it: the metric of a route is 1000 and the interface's number, which is another one each time."""
+    found, index = state(guest, name), int(guest.read(f"/sys/class/net/{name}/ifindex"))
+    return found | {"routes": [route.replace(f" metric {1000 + index}", " metric") for route in found["routes"]]}
 
 
 def udev_names(guest, name):
