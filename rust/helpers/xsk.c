@@ -81,6 +81,28 @@ __rust_helper void rust_helper_xsk_pool_dma_unmap(struct xsk_buff_pool *pool, st
 	xsk_pool_dma_unmap(pool, 0);
 }
 
+/*
+ * Memory of @len zeroes that the CPU and @dev see alike, or NULL. If @direct says so, the device finds it where the CPU does, as what
+ * rust_helper_xsk_pool_dma_map() maps.
+ */
+__rust_helper void *rust_helper_xsk_slots_alloc(struct device *dev, bool direct, size_t len,
+						dma_addr_t *dma)
+{
+	void *slots = dma_alloc_coherent(dev, len, dma, GFP_KERNEL | __GFP_NOWARN);
+
+	if (slots && direct && (is_vmalloc_addr(slots) || *dma != virt_to_phys(slots))) {
+		dma_free_coherent(dev, len, slots, *dma);
+		return NULL;
+	}
+	return slots;
+}
+
+__rust_helper void rust_helper_xsk_slots_free(struct device *dev, size_t len, void *slots,
+					      dma_addr_t dma)
+{
+	dma_free_coherent(dev, len, slots, dma);
+}
+
 __rust_helper u32 rust_helper_xsk_pool_headroom(struct xsk_buff_pool *pool)
 {
 	return xsk_pool_get_headroom(pool);
@@ -193,18 +215,42 @@ __rust_helper bool rust_helper_xdp_redirects_to_socket(void)
 	return bpf_net_ctx_get_ri()->map_type == BPF_MAP_TYPE_XSKMAP;
 }
 
-/*
- * The descriptor @index of those that have been peeked: its address for the device, which can read it now, its length, and
- * whether the packet goes on in the next one.
- */
-__rust_helper dma_addr_t rust_helper_xsk_tx_desc(struct xsk_buff_pool *pool, u32 index, u32 *len,
-						 bool *more)
+/* The length of the descriptor @index of those that have been peeked, and whether the packet goes on in the next one. */
+__rust_helper u32 rust_helper_xsk_tx_desc(const struct xsk_buff_pool *pool, u32 index, bool *more)
+{
+	const struct xdp_desc *desc = &pool->tx_descs[index];
+
+	*more = !xsk_is_eop_desc(desc);
+	return desc->len;
+}
+
+/* Its address for the device, which can read it now. */
+__rust_helper dma_addr_t rust_helper_xsk_tx_dma(struct xsk_buff_pool *pool, u32 index)
 {
 	const struct xdp_desc *desc = &pool->tx_descs[index];
 	dma_addr_t addr = xsk_buff_raw_get_dma(pool, desc->addr);
 
-	*len = desc->len;
-	*more = !xsk_is_eop_desc(desc);
 	xsk_buff_raw_dma_sync_for_device(pool, addr, desc->len);
 	return addr;
+}
+
+/* Copies its memory to @to, which has room for it. User space may write to it meanwhile. */
+__rust_helper void rust_helper_xsk_tx_copy(const struct xsk_buff_pool *pool, u32 index, void *to)
+{
+	const struct xdp_desc *desc = &pool->tx_descs[index];
+	u64 addr = desc->addr;
+	u32 len = desc->len;
+	const void *from;
+
+	if (pool->unaligned)
+		addr = xp_unaligned_add_offset_to_addr(addr);
+	from = pool->addrs + addr;
+	if (unlikely(len < 16)) {
+		memcpy(to, from, len);
+		return;
+	}
+	/* It is short: a call would take longer. What is left in the end overlaps with what has been copied. */
+	for (; len > 16; len -= 16, to += 16, from += 16)
+		memcpy(to, from, 16);
+	memcpy(to - (16 - len), from - (16 - len), 16);
 }

@@ -25,6 +25,7 @@ mod chunk;
 mod desc;
 mod order;
 mod pool;
+mod slots;
 mod tx;
 
 pub(crate) use self::{

@@ -24,7 +24,8 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 ABLE = NAMES[:4]
-LENGTHS = (60, 64, 127, 128, 129, 1000, 1513, 1514)
+# Up to 224 bytes are copied to be sent.
+LENGTHS = (14, 15, 16, 17, 31, 60, 64, 127, 128, 129, 224, 225, 1000, 1513, 1514)
 
 
 @pytest.fixture(scope="module")

