@@ -145,11 +145,27 @@ impl<'poll> XskBuff<'poll> {
         if N > self.lead.saturating_add(self.len()) as usize {
             return None;
         }
+        /// Read at once: a volatile array is read byte by byte.
+        #[repr(C, packed)]
+        struct Word(u64);
+
+        let mut copy = [0; N];
         // SAFETY: By the type invariant the memory is there. It is user space's, which may change it meanwhile: any bytes will do.
         unsafe {
             let start = (*self.as_raw()).data.wrapping_byte_sub(self.lead as usize);
-            Some(start.cast::<[u8; N]>().read_volatile())
+            let mut words = copy.chunks_exact_mut(size_of::<Word>());
+            let mut from = start.cast::<Word>();
+            for word in &mut words {
+                word.copy_from_slice(&{ from.read_volatile().0 }.to_ne_bytes());
+                from = from.add(1);
+            }
+            let mut from = from.cast::<u8>();
+            for byte in words.into_remainder() {
+                *byte = from.read_volatile();
+                from = from.add(1);
+            }
         }
+        Some(copy)
     }
 
     /// Copies bytes of the packet from `skip` on to the start of `buffer`: as many as there are and fit. Returns how many.
