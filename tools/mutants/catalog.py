@@ -125,8 +125,8 @@ MUTANTS = [
     Mutant(
         "a packet in a chain may be shorter than an Ethernet header, with a program",
         DRIVER + "rx.rs",
-        "Some(len) if len >= ETH_HLEN => Ok(len),",
-        "Some(len) if len >= ETH_HLEN.min(1) => Ok(len),",
+        "if written < header_len.wrapping_add(ETH_HLEN) {",
+        "if written < header_len.wrapping_add(ETH_HLEN.min(1)) {",
         "test_device_xdp and test_length and chained",
     ),
     Mutant(
@@ -280,6 +280,35 @@ MUTANTS = [
         "bytes = min(bytes, READ_ONCE(txq->dql.num_queued) - txq->dql.num_completed);",
         "bytes = min(bytes, UINT_MAX);",
         "test_given_back_after_the_watchdog",
+    ),
+    Mutant(
+        "a program may send back more than the device's MTU",
+        DRIVER + "tx/xdp.rs",
+        "len > most && len.wrapping_sub(most) > frame.vlan_len()",
+        "len > most && len.wrapping_sub(most) > u32::MAX - frame.vlan_len()",
+        "test_longer_than_the_mtu",
+    ),
+    Mutant(
+        "a packet of AF_XDP may be longer than its slot",
+        "rust/netdev/xsk/desc.rs",
+        "self.sent.chunks == 1 && self.first_len <= Slots::CAPACITY",
+        "self.sent.chunks == 1 && self.first_len != Slots::CAPACITY",
+        "test_xsk and test_echo",
+    ),
+    # --- Resets -----------------------------------------------------------------------
+    Mutant(
+        "a device that breaks each time may be reset for ever",
+        "rust/virtio/recovery.rs",
+        "        state.count();\n        if state.failures >= MOST_FAILURES {",
+        "        state.count();\n        if state.failures >= u32::MAX {",
+        "test_recovery and test_given_up",
+    ),
+    Mutant(
+        "a device that is being reset may have a link",
+        DRIVER + "health/resets.rs",
+        "    link::lose(device);\n",
+        "    let _ = link::lose;\n",
+        "test_recovery and test_given_up",
     ),
     # --- Want of memory ---------------------------------------------------------------
     Mutant(
