@@ -15,7 +15,7 @@ pytestmark = stock_only("the compiler says the same whatever kernel guests run")
 
 DRIVER = "drivers/net/virtio_net_rust/stats.rs"
 USES = (
-    "use kernel::{net::{Device, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, vnet::Packet, prelude::*};\n"
+    "use kernel::{net::{Device, NewBuffer, PoolBuffer, RxPoll, SkBuff, DropReason}, virtio::queue::Virtqueue, vnet::Packet, prelude::*};\n"
     "use crate::VirtioNet;\n"
 )
 
@@ -39,7 +39,8 @@ REFUSED = {
     ),
     "read_while_lent": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) -> Packet { let _ = q.add_outbuf(p); p }", "E0382"),
     "lend_twice": ("pub fn f(q: &mut Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); let _ = q.add_outbuf(p); }", "E0382"),
-    "free_while_lent": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_inbuf(b); drop(b); }", "E0382"),
+    "free_while_lent": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: NewBuffer) { let _ = q.add_inbuf(b); drop(b); }", "E0382"),
+    "lend_what_may_be_anywhere": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_inbuf(b); }", "E0277"),
     "consume_twice": ("pub fn f(s: SkBuff) { s.drop_with(DropReason::NoMem); s.drop_with(DropReason::NoMem); }", "E0382"),
     "wrong_direction": ("pub fn f(q: &mut Virtqueue<PoolBuffer>, b: PoolBuffer) { let _ = q.add_outbuf(b); }", "E0599"),
     "shared_queue": ("pub fn f(q: &Virtqueue<Packet>, p: Packet) { let _ = q.add_outbuf(p); }", "E0596"),
