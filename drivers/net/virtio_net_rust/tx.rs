@@ -269,10 +269,10 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
                 tx.queue.consume(skb);
             }
             Sent::Frame(frame) => xdp::returned(tx, frame),
-            Sent::Xsk(sent) => xsk::returned(tx.state, &sent),
+            Sent::Xsk(sent) => xsk::returned(tx, &sent),
         }
     }
-    xsk::tell(tx);
+    tx.state.tell_xsk();
     if packets != 0 {
         // Byte queue limits need to know soon that a packet has been sent.
         if !tx.state.orphan {

@@ -85,17 +85,8 @@ impl Order {
             self.set_early(number);
             return 0;
         }
+        let mut said = 1u32;
         self.first = self.first.wrapping_add(1);
-        if self.early == 0 {
-            return 1;
-        }
-        self.done_before().wrapping_add(1)
-    }
-
-    /// How many packets that follow the device was done with before.
-    #[cold]
-    fn done_before(&mut self) -> u32 {
-        let mut said = 0u32;
         while self.early != 0 && self.take_early() {
             said = said.wrapping_add(1);
         }
@@ -129,6 +120,7 @@ impl Order {
     }
 
     /// Whether the device was done with the first packet before. Then it is the first no longer.
+    #[cold]
     fn take_early(&mut self) -> bool {
         let Some((word, mask)) = self.bit(self.first) else {
             return false;

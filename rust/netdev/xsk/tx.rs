@@ -111,15 +111,7 @@ impl XskTx {
     /// The device is done with a packet. User space is [told](Self::tell) of several at a time. Any context.
     #[inline]
     pub fn sent(&mut self, sent: &XskSent) {
-        self.unsaid = self.unsaid.wrapping_add(self.order.done(sent.number));
-        if sent.chunks > 1 {
-            self.sent_more(sent);
-        }
-    }
-
-    #[cold]
-    fn sent_more(&mut self, sent: &XskSent) {
-        for index in 1..sent.chunks {
+        for index in 0..sent.chunks {
             let said = self.order.done(sent.number.wrapping_add(index));
             self.unsaid = self.unsaid.wrapping_add(said);
         }

@@ -44,9 +44,6 @@ pub(super) struct Xsk {
     /// Whether packets have come back while something else was done than poll the queue: it has to be polled, as nothing else
     /// may bring it to look for more.
     wake: bool,
-    /// What has come back and is not counted yet, in packets and bytes.
-    packets: u32,
-    bytes: u64,
 }
 
 impl Queue {
@@ -61,12 +58,7 @@ impl Queue {
             return Err(EINVAL);
         }
         self.queue.lend_from(tx.source())?;
-        self.xsk = Some(Xsk {
-            tx,
-            wake: false,
-            packets: 0,
-            bytes: 0,
-        });
+        self.xsk = Some(Xsk { tx, wake: false });
         Ok(())
     }
 
@@ -90,6 +82,14 @@ impl Queue {
         }
     }
 
+    /// Tells the sockets which packets the device is done with.
+    #[inline]
+    pub(super) fn tell_xsk(&mut self) {
+        if let Some(xsk) = &mut self.xsk {
+            xsk.tx.tell();
+        }
+    }
+
     /// How many chunks can be lent now.
     fn room_for_xsk(&self) -> u32 {
         let free = self.queue.num_free();
@@ -103,30 +103,16 @@ impl Queue {
     }
 }
 
-/// The device is done with a packet of a socket, which is going to be [told](tell).
+/// The device is done with a packet of a socket: it counts, and the socket is going to be [told](Queue::tell_xsk).
 // Apart, so that it costs what frees packets of the stack no more than a branch.
 #[inline(never)]
-pub(super) fn returned(queue: &mut Queue, sent: &XskSent) {
-    if let Some(xsk) = &mut queue.xsk {
-        xsk.packets = xsk.packets.wrapping_add(1);
-        xsk.bytes = xsk.bytes.wrapping_add(sent.len().into());
+pub(super) fn returned(tx: &mut TxAccess<'_, VirtioNet>, sent: &XskSent) {
+    if let Some(xsk) = &mut tx.state.xsk {
         xsk.tx.sent(sent);
-    }
-}
-
-/// Tells the sockets which packets the device is done with, and counts these.
-#[inline]
-pub(super) fn tell(tx: &mut TxAccess<'_, VirtioNet>) {
-    let Some(xsk) = &mut tx.state.xsk else {
-        return;
-    };
-    let packets = core::mem::take(&mut xsk.packets);
-    if packets != 0 {
         xsk.wake = true;
-        tx.stats.packets.add(packets.into());
-        tx.stats.bytes.add(core::mem::take(&mut xsk.bytes));
-        xsk.tx.tell();
     }
+    tx.stats.packets.add(1);
+    tx.stats.bytes.add(sent.len().into());
 }
 
 /// Has the queue polled if packets of sockets have come back, where it is not being polled.
