@@ -176,6 +176,8 @@ CONFIG_WLAN=n
 CONFIG_DUMMY=m
 CONFIG_NETKIT=y
 CONFIG_VETH=m
+# Has no use but that it selects devlink, which has no switch of its own.
+CONFIG_NETDEVSIM=m
 CONFIG_MACVLAN=m
 CONFIG_VXLAN=m
 CONFIG_GENEVE=m
