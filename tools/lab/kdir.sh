@@ -20,6 +20,8 @@ grep -q '^CONFIG_RUST=y' "$kdir/include/config/auto.conf" ||
 	fail "KDIR=$kdir, Linux $release, was configured without CONFIG_RUST"
 grep -q '^CONFIG_64BIT=y' "$kdir/include/config/auto.conf" ||
 	fail "KDIR=$kdir, Linux $release, is for a 32-bit machine; the driver needs a 64-bit one"
+grep -q '^CONFIG_NET_DEVLINK=y' "$kdir/include/config/auto.conf" ||
+	fail "KDIR=$kdir, Linux $release, was configured without CONFIG_NET_DEVLINK, which drivers such as netdevsim select"
 [ -e "$kdir/rust/libkernel.rmeta" ] || fail "KDIR=$kdir, Linux $release, lacks the Rust metadata (rust/libkernel.rmeta)"
 [ -z "$cc" ] || command -v "$cc" >/dev/null ||
 	fail "KDIR=$kdir was prepared with $cc, which is not installed here"

@@ -55,7 +55,8 @@ def test_kernel_tree_not_prepared(tmp_path):
         ("6.12.9", "CONFIG_RUST=y", "7.2 or newer"),
         ("7.10.0", "CONFIG_NET=y", "without CONFIG_RUST"),
         ("7.3.4", "CONFIG_RUST=y", "for a 32-bit machine"),
-        ("7.3.4", "CONFIG_RUST=y\nCONFIG_64BIT=y", "lacks the Rust metadata"),
+        ("7.3.4", "CONFIG_RUST=y\nCONFIG_64BIT=y", "without CONFIG_NET_DEVLINK"),
+        ("7.3.4", "CONFIG_RUST=y\nCONFIG_64BIT=y\nCONFIG_NET_DEVLINK=y", "lacks the Rust metadata"),
     ],
 )
 def test_unfit_kernel_tree(tmp_path, release, config, text):
