@@ -61,6 +61,7 @@ DATA_PATH = (
     Test("drivers/net/gro.py", limit=900, unjudged={"gro.test.*_large_*": SLOW}),
     Test("drivers/net/hds.py"),
     Test("drivers/net/macsec.py"),
+    Test("drivers/net/xdp.py", limit=900),
     Test("drivers/net/so_txtime.py", unjudged={"so_txtime.*": TIMED}, alone=TIMED),
     Test("drivers/net/hw/csum.py", alone="a hundred packets must arrive within two seconds from when the receiver starts"),
     Test("drivers/net/hw/tso.py"),
@@ -68,18 +69,18 @@ DATA_PATH = (
     Test("drivers/net/hw/gro_hw.py"),
     Test("drivers/net/hw/irq.py"),
     Test("drivers/net/hw/pp_alloc_fail.py", unjudged={"pp_alloc_fail.test_pp_alloc": RATE}, alone=RATE),
+    Test("drivers/net/hw/xdp_metadata.py", limit=900),
     Test("drivers/net/hw/nk_netns.py"),
     Test("drivers/net/hw/nk_qlease.py"),
     Test("net/netdevice.sh", bare=True),
     Test("net/vlan_hw_filter.sh"),
 )
 
-# Those of what comes on top: receive side scaling, XDP, and memory of other owners.
+# Those of what comes on top: receive side scaling, and memory of other owners.
 FURTHER = tuple(
     Test(path, required=False, limit=900)
     for path in (
         "drivers/net/shaper.py",
-        "drivers/net/xdp.py",
         "drivers/net/hw/devmem.py",
         "drivers/net/hw/ethtool_std_stats.sh",
         "drivers/net/hw/iou-zcrx.py",
@@ -91,7 +92,6 @@ FURTHER = tuple(
         "drivers/net/hw/rss_flow_label.py",
         "drivers/net/hw/rss_input_xfrm.py",
         "drivers/net/hw/toeplitz.py",
-        "drivers/net/hw/xdp_metadata.py",
     )
 )
 
