@@ -37,6 +37,10 @@ MEANT = (
         "There are four counters more, of the watchdog: C has none.",
     ),
     (
+        r"ethtool --reset NIC .*",
+        "The device is reset, and all settings are made again; what belongs to other functions than this one is left alone. C cannot.",
+    ),
+    (
         r"cat \S*/mergeable_rx_buffer_size .*",
         "Buffers are half a page or a whole one, less what the packet's bookkeeping takes; C's have lengths between.",
     ),
