@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass, field
 from collections.abc import Callable
+from itertools import product
 
 from bench import receive, transmit, xdp, xsk
 
@@ -19,6 +20,7 @@ KINDS = {
     "plain": LAZY,
     "packed": LAZY | {"packed": "on"},
     "small": LAZY | SMALL,
+    "small, packed": LAZY | SMALL | {"packed": "on"},
     "queues": LAZY | {"queues": 4},
     "DMA": LAZY | DMA,
     "DMA, packed": LAZY | DMA | {"packed": "on"},
@@ -87,32 +89,27 @@ def queues(count):
 
 def programs():
     """XDP: each verdict with each kind of buffers and rings, short frames and long ones."""
-    second = xdp.second("queues")
-    verdicts = {
-        "dropped": xdp.before("drop"),
-        "passed, dropped at tc": xdp.before("pass"),
-        "sent back": xdp.before("tx"),
-        "redirected": xdp.both("queues"),
-    }
-    for what, prepare in verdicts.items():
-        for kind, size, buffers in (
-            ("plain", 60, ""),
-            ("packed", 60, ", packed ring"),
-            ("small", 60, ", small buffers"),
-            ("plain", 1514, ""),
-        ):
-            run = receive.backlog(receive.long_frames if size > 60 else receive.frames)
-            if what == "redirected":
-                run = xdp.sent_to(second, run)
+    kinds = {"plain": "", "packed": ", packed ring", "small": ", small buffers", "small, packed": ", small buffers, packed ring"}
+    lengths = {60: receive.frames, 1514: receive.long_frames}
+
+    def each(what, prepare, run_with, kinds=kinds):
+        for (size, send), (kind, buffers) in product(lengths.items(), kinds.items()):
             name = f"XDP {size} B, {what}{buffers}"
-            yield Workload(name, "packet", kind, run, (1_000, 25_000), prepare, xdp.detach)
-    for kind, size, ring in (("plain", 60, ""), ("packed", 60, ", packed ring"), ("plain", 1514, "")):
-        run = xdp.sent_to(xdp.itself, xdp.live_frames(size))
-        name = f"XDP {size} B, sent for others{ring}"
-        yield Workload(name, "packet", kind, run, (1_000, 25_000), xdp.before("pass"), xdp.detach)
-    run = xdp.sent_to(xdp.veth, receive.backlog(receive.frames))
-    name = "XDP 60 B, redirected to veth"
-    yield Workload(name, "packet", "plain", run, (1_000, 25_000), xdp.before("redirect"), xdp.detach)
+            yield Workload(name, "packet", kind, run_with(size, send), (1_000, 25_000), prepare, xdp.detach)
+
+    def received(_size, send):
+        return receive.backlog(send)
+
+    yield from each("dropped", xdp.before("drop"), received)
+    yield from each("passed, dropped at tc", xdp.before("pass"), received)
+    yield from each("sent back", xdp.before("tx"), received)
+    second = xdp.second("queues")
+    yield from each("redirected", xdp.both("queues"), lambda size, send: xdp.sent_to(second, received(size, send)))
+    yield from each("redirected to veth", xdp.before("redirect"), lambda size, send: xdp.sent_to(xdp.veth, received(size, send)))
+    # What is sent for others is in no buffer of the NIC's.
+    rings = {kind: kinds[kind] for kind in ("plain", "packed")}
+    frames = xdp.before("pass")
+    yield from each("sent for others", frames, lambda size, _: xdp.sent_to(xdp.itself, xdp.live_frames(size)), rings)
 
 
 def sockets():
