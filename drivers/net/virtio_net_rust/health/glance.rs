@@ -5,6 +5,7 @@
 use super::{
     resets::Fault,
     Faults,
+    AGAIN_MS,
     PAUSE_MS, //
 };
 use crate::{
@@ -29,11 +30,19 @@ pub(super) struct Glance {
 }
 
 impl Glance {
-    /// Looks at all queues, notes what is wrong, and does what can be done short of a reset. `limit` is how long the device may be silent, in milliseconds.
-    pub(super) fn look(&mut self, device: &Device<VirtioNet>, limit: u32, faults: &mut Faults) {
+    /// Looks at all queues, notes what is wrong, and does what can be done short of a reset. `limit` is how long the device may be silent,
+    /// in milliseconds. Returns whether the next glance decides about a queue.
+    pub(super) fn look(
+        &mut self,
+        device: &Device<VirtioNet>,
+        limit: u32,
+        faults: &mut Faults,
+    ) -> bool {
         let limit = limit.div_ceil(PAUSE_MS);
-        faults.note(look_tx(device, limit));
+        let mut suspected = false;
+        faults.note(look_tx(device, limit, &mut suspected));
         faults.note(look_rx(device));
+        suspected |= device.shared().health.rx.suspected();
 
         let others_wait = match control::condition(device) {
             control::Condition::Works => false,
@@ -51,6 +60,7 @@ impl Glance {
         if self.unanswered >= limit {
             faults.note(Some(Fault::Unanswered(self.unanswered)));
         }
+        suspected
     }
 
     /// For how many glances others have waited for the answer to a command.
@@ -60,11 +70,11 @@ impl Glance {
 }
 
 /// Also queues that are not used any more may have packets.
-fn look_tx(device: &Device<VirtioNet>, limit: u32) -> Option<Fault> {
+fn look_tx(device: &Device<VirtioNet>, limit: u32, suspected: &mut bool) -> Option<Fault> {
     let shared = device.shared();
     let mut fault = None;
     for queue in 0..device.max_queues() {
-        let mut seen = Seen::Silent(0);
+        let mut seen = Seen::Well;
         device.glance_tx(queue, |tx| {
             seen = watch::look(tx);
             // Without a link packets may wait.
@@ -73,6 +83,8 @@ fn look_tx(device: &Device<VirtioNet>, limit: u32) -> Option<Fault> {
             }
         });
         match seen {
+            Seen::Well => (),
+            Seen::Suspected => *suspected = true,
             Seen::Broken => fault = fault.or(Some(Fault::Broken("transmit", queue))),
             Seen::Silent(glances) if shared.link.is_up() => {
                 // The registers are read without the lock, as some transports sleep for that.
@@ -96,7 +108,7 @@ fn look_rx(device: &Device<VirtioNet>) -> Option<Fault> {
     for queue in 0..device.num_queues() {
         // A device that is told to put off interrupts for longer does right.
         let put_off = coalesce::get(shared, Some(queue)).rx.usecs / 1000;
-        if put_off < PAUSE_MS {
+        if put_off < AGAIN_MS {
             device.glance_rx(queue);
         }
     }

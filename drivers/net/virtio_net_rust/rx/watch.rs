@@ -12,6 +12,7 @@ use super::{
     VirtioNet, //
 };
 use core::sync::atomic::{
+    AtomicBool,
     AtomicU64,
     Ordering::Relaxed, //
 };
@@ -34,8 +35,12 @@ const NONE: u64 = u64::MAX;
 /// The queue is broken.
 const BROKEN: u64 = u64::MAX - 1;
 
-/// What was so at the last glance, for each queue.
-pub(crate) struct Watches(KVVec<Watch>);
+/// What was so at the last glance.
+pub(crate) struct Watches {
+    queues: KVVec<Watch>,
+    /// Whether there was something in a queue that had not been there at the glance before.
+    suspected: AtomicBool,
+}
 
 struct Watch {
     /// How far the queue had come, if there were used buffers.
@@ -64,18 +69,29 @@ impl Watches {
             };
             watches.push(watch, GFP_KERNEL)?;
         }
-        Ok(Self(watches))
+        Ok(Self {
+            queues: watches,
+            suspected: AtomicBool::new(false),
+        })
     }
 
     /// The first queue that was broken at the last glance. Any context.
     pub(crate) fn broken(&self) -> Option<u16> {
         let is_broken = |(_, watch): &(u16, &Watch)| watch.position.load(Relaxed) == BROKEN;
-        (0..).zip(&self.0).find(is_broken).map(|(queue, _)| queue)
+        (0..)
+            .zip(&self.queues)
+            .find(is_broken)
+            .map(|(queue, _)| queue)
+    }
+
+    /// Whether the next glance decides about a queue, by what was found since this was asked last. Any context.
+    pub(crate) fn suspected(&self) -> bool {
+        self.suspected.swap(false, Relaxed)
     }
 
     /// What was so of a queue. Any context.
     pub(crate) fn seen(&self, queue: u16) -> Seen {
-        let Some(watch) = self.0.get(usize::from(queue)) else {
+        let Some(watch) = self.queues.get(usize::from(queue)) else {
             return Seen::Unknown;
         };
         let position = watch.position.load(Relaxed);
@@ -96,7 +112,7 @@ impl Watches {
 
     /// All queues are others.
     pub(crate) fn renew(&self) {
-        for watch in &self.0 {
+        for watch in &self.queues {
             watch.position.store(NONE, Relaxed);
             watch.ring.store(0, Relaxed);
         }
@@ -113,7 +129,7 @@ pub(crate) fn look<'poll>(
     let index = access.polling.napi().index();
     let now = access.state.waiting();
     let (size, free) = access.state.room();
-    let Some(watch) = health.rx.0.get(usize::from(index)) else {
+    let Some(watch) = health.rx.queues.get(usize::from(index)) else {
         return rx.leave();
     };
     let before = watch.position.swap(now, Relaxed);
@@ -126,7 +142,10 @@ pub(crate) fn look<'poll>(
             device.trace_health_step(c"poll", Some(index));
             poll(device, rx)
         }
-        _ => rx.leave(),
+        _ => {
+            health.rx.suspected.store(true, Relaxed);
+            rx.leave()
+        }
     }
 }
 

@@ -22,7 +22,11 @@ pub(super) struct Watch {
 
 /// What is so now.
 pub(crate) enum Seen {
-    /// The device has had packets for so many glances, and has not given back any; 0 if all is well.
+    /// The device has no packets, or has given back some.
+    Well,
+    /// The device has packets, and has not given back any since the last glance, when it had none.
+    Suspected,
+    /// The device has had packets for so many glances more, and has not given back any.
     Silent(u32),
     /// The virtio core has given up the queue.
     Broken,
@@ -58,17 +62,22 @@ pub(crate) fn look(tx: &mut TxAccess<'_, VirtioNet>) -> Seen {
     let given_back = tx.stats.packets.get();
     let owed = tx.state.queue.num_free() != tx.state.queue.size();
     let watch = &mut tx.state.watch;
-    let was_silent = owed && watch.owed && given_back == watch.given_back;
+    let none = owed && given_back == watch.given_back;
+    let silent = if none && watch.owed {
+        watch.silent.saturating_add(1)
+    } else {
+        0
+    };
     *watch = Watch {
         owed,
         given_back,
-        silent: if was_silent {
-            watch.silent.saturating_add(1)
-        } else {
-            0
-        },
+        silent,
     };
-    Seen::Silent(watch.silent)
+    match silent {
+        0 if none => Seen::Suspected,
+        0 => Seen::Well,
+        _ => Seen::Silent(silent),
+    }
 }
 
 /// Forgets that the device has been silent.
