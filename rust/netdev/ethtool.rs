@@ -7,6 +7,7 @@
 mod channels;
 mod coalesce;
 mod link;
+mod registers;
 mod reset;
 mod rings;
 pub mod rss;
@@ -23,6 +24,7 @@ pub use self::{
         Link,
         LinkSettings, //
     },
+    registers::Registers,
     reset::Reset,
     rings::{
         RingSizes,

@@ -69,6 +69,7 @@ pub use self::{
         Link,
         LinkSettings,
         Moderation,
+        Registers,
         Reset,
         RingSizes,
         Rings, //

@@ -37,6 +37,10 @@ MEANT = (
         "There are four counters more, of the watchdog: C has none.",
     ),
     (
+        r"ethtool -d NIC .*",
+        "The status of the device, its features, and what there is of queues are shown. C shows nothing.",
+    ),
+    (
         r"ethtool --reset NIC .*",
         "The device is reset, and all settings are made again; what belongs to other functions than this one is left alone. C cannot.",
     ),

@@ -7,7 +7,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import kernel
-from support import binding, commands, devlink, exchange, faults, healing, ordered
+from support import binding, commands, devlink, exchange, faults, healing, ordered, rings
 from support.kernel_log import errors, no_errors  # noqa: F401
 
 OFFERED = "MAC STATUS CTRL_VQ CTRL_RX VERSION_1 MRG_RXBUF"
@@ -146,6 +146,16 @@ def test_diagnose(guest, nic, name):
     whole = devlink.diagnosed(guest, name, "device")
     assert (whole["state"], whole["status"]) == ("in use", healing.READY)
     assert [whole[f"{step}"] for step in ("polls", "kicks", "resets", "given up")] == healing.rungs(guest, nic)
+
+
+def test_registers(guest, nic):
+    shown = guest.run(["ethtool", "-d", nic.name, "hex", "on"]).stdout
+    data = bytes.fromhex("".join(re.findall(r"^0x\w+:\s+([0-9a-f ]+)$", shown, re.MULTILINE)))
+    status, *features, pairs, used, rx, tx = (int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4))
+    bits = guest.read(f"/sys/class/net/{nic.name}/device/features").strip()
+    assert sum(word << 32 * place for place, word in enumerate(features)) == sum(1 << place for place, bit in enumerate(bits) if bit == "1")
+    assert (status, len(features), pairs, used) == (healing.READY, 4, 1, 1)
+    assert (rx, tx) == rings.sizes(guest, nic.name)[0]
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@ mod offloads;
 pub mod parameters;
 mod probe;
 mod queues;
+mod registers;
 mod rings;
 mod rss;
 mod rx;
@@ -163,6 +164,7 @@ impl net::Driver for VirtioNet {
         .counters()
         .device_reports()
         .reset()
+        .registers()
         .devlink()
         .xdp()
         .xsk();
