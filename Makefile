@@ -27,7 +27,7 @@ modules modules_install:
 clean:
 	git clean -fdXq -- . ':(exclude)build'
 
-.PHONY: setup module demo check check-all check-device fuzz mutants faults kselftest parity bench profile deb vm clippy doc fmt-check
+.PHONY: setup module demo check check-all check-device fuzz mutants faults healing kselftest parity bench profile deb vm clippy doc fmt-check
 # What the tests need on top of the lab's root.
 layers = tools/device tools/xdp-tools tools/deb tools/machine
 
@@ -68,6 +68,10 @@ mutants:
 faults: lab-env = LAB_LAYER=tools/device
 faults:
 	@$(lab) python3 -m faults "$$(git describe --always --dirty --abbrev=12)"
+
+healing: lab-env = LAB_LAYER=tools/device
+healing:
+	@$(lab) python3 tools/testing/healed.py "$$(git describe --always --dirty --abbrev=12)"
 
 kselftest: lab-env = LAB_LAYER=tools/kselftest
 kselftest:
