@@ -126,6 +126,7 @@ OTHER_QUEUES = rows(
             "the stack's watchdog says so, ``tx_timeouts`` counts; nothing flows until the device is bound again",
             r"nothing flows",
             also=WATCHDOG,
+            alone=True,
         ),
     ),
     (
