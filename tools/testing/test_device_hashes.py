@@ -8,7 +8,7 @@ from lab import driver as drivers
 from support import binding, bpf, counters, device_hashes, exchange, faults, ordered
 from support.device_hashes import FLOWS, KINDS, OTHER, TCP, UDP
 from support.kernel_log import no_errors  # noqa: F401
-from support.kernels import all_only
+from support.kernels import all_only, stock_only
 
 PAIRS, TABLE, KEY = 4, 128, 40
 SIZES = {"key_size": KEY, "table_size": TABLE, "hash_types": 0x1FF}
@@ -20,6 +20,7 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 NEW_KEY = bytes(range(100, 100 + KEY))
+NEEDS_BTF = stock_only("a program that asks for metadata needs the kernel's BTF")
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,7 @@ def told(guest, nic, count):
     return [(frame["error"], frame["hash"], frame["kind"]) for frame in seen()]
 
 
+@NEEDS_BTF
 def test_hash_for_programs(guest, nic):
     name = guest.interface(nic)
     _, key = device_hashes.rxfh(guest, nic)
@@ -113,6 +115,7 @@ def test_hash_for_programs(guest, nic):
         assert told(guest, nic, len(KINDS)) == wanted
 
 
+@NEEDS_BTF
 def test_no_hash_for_programs(guest):
     """As the device has said nothing that can be one."""
     nic = guest.nics[NAMES.index("hash")]
