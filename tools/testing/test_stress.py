@@ -10,7 +10,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import host, kernel, traffic
-from support import binding
+from support import binding, exchange, healing
 from support.exchange import TIMEOUT
 from support.kernel_log import no_errors  # noqa: F401
 
@@ -19,6 +19,10 @@ GB = 1 << 30
 MB = 1 << 20
 PINGS = kernel.rounds(100_000)
 FILE = kernel.rounds(500 * MB)
+# How often all kinds of traffic come. CYCLES says another number.
+ROUNDS = int(os.environ.get("CYCLES") or kernel.rounds(8))
+# How long the guest is stopped meanwhile, in seconds.
+STOPPED = kernel.rounds(16)
 # Of the counters, those that traffic moves; all others count what has gone wrong.
 MOVES = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "multicast", "rx_multicast"}
 
@@ -26,7 +30,7 @@ MOVES = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "multicast", "rx_mu
 @pytest.fixture(scope="module")
 def guest(boot, driver):
     """The second NIC has the C driver, to compare with."""
-    with boot(nics=[{}, {}], memory="3G") as guest:
+    with boot(nics=[{}, {}], memory="3G", files=[exchange.PEER]) as guest:
         driver.load(guest)
         binding.hand_over(guest, [guest.virtio_device(guest.nics[1])], driver, drivers.C)
         for nic in guest.nics:
@@ -121,3 +125,21 @@ def test_flood_of_pings(guest, to_guest):
     while answers() - before < PINGS and time.monotonic() < limit:
         time.sleep(0.2)
     assert answers() - before == PINGS, done.stdout
+
+
+def test_watchdog_leaves_it_alone(guest, driver):
+    """Under all traffic, and while the guest does not run: it looks again at most."""
+    if driver is drivers.C:
+        pytest.skip("the C driver has no watchdog")
+    nic = guest.nics[0]
+    nic.name = guest.interface(nic)
+    with exchange.peer_in(guest), exchange.peer_on_host():
+        for number in range(ROUNDS):
+            with exchange.flooded(guest, nic):
+                exchange.tcp_to_guest(nic.guest4, 16 * MB)
+                exchange.tcp_from_guest(nic.guest4, 16 * MB)
+                if number == 0:
+                    with guest.paused():
+                        time.sleep(STOPPED)
+            exchange.everything(guest, nic)
+    assert healing.rungs(guest, nic)[1:] == [0, 0, 0]
