@@ -129,7 +129,8 @@ def test_later(guest, unbound):
         for seed in range(1, 120, 3):
             data = [ordered.frame(nic, 300, seed + more) for more in range(3)]
             for one in data:
-                ordered.receive(nic, one)
+                # The process may not have filled the ring again yet.
+                faults.wait(lambda one=one: ordered.receive(nic, one) > 0, "no chunk is lent")
             ordered.sent(nic, *map(ordered.answer, data))
         nic.order("faults", queue=TX, faults=[])
     assert counted["sent"] == 120 and counted["completed"] >= 116, counted
