@@ -70,7 +70,6 @@ DATA_PATH = (
     Test("drivers/net/hw/irq.py"),
     Test("drivers/net/hw/pp_alloc_fail.py", unjudged={"pp_alloc_fail.test_pp_alloc": RATE}, alone=RATE),
     Test("drivers/net/hw/xdp_metadata.py", limit=900),
-    Test("bpf/xdp_features", arguments=("{mate}",)),
     Test("drivers/net/hw/nk_netns.py"),
     Test("drivers/net/hw/nk_qlease.py"),
     Test("net/netdevice.sh", bare=True),
