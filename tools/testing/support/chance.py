@@ -19,7 +19,8 @@ LIMIT = 500
 RESYNC = 64 + exchange.TIMEOUT
 # What the log says of what such a device does.
 SAID = re.compile(r"virtio\d+: (device|control queue) |set_features\(\) failed|not as before: |rx_mode retry")
-REFUSED = re.compile(r"probe with driver \S+ failed|failed to bind")
+# A device that has fewer queues than it says is no use to any driver.
+REFUSED = re.compile(r"probe with driver \S+ failed|failed to bind|cannot set up virtqueues: Error\(22\)")
 OTHER, GROUP, VLAN = "02:00:00:00:00:55", "33:33:00:00:00:77", 7
 COMMANDS = (
     "ip link set NIC promisc on",
