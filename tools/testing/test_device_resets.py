@@ -19,7 +19,7 @@ RX, TX = 0, 1
 PROGRAMS = (None, "pass_frags", "tx_frags", "drop")
 # How often each of these happens at least. CYCLES says another number.
 KINDS = NEEDS_RESET, BROKEN, FUNCTION = "needs reset", "broken queue", "function"
-CYCLES = int(os.environ.get("CYCLES") or kernel.rounds(16))
+CYCLES = int(os.environ.get("CYCLES") or kernel.rounds(12))
 # How many settings there are at a time, and for how long faults come beside them, in seconds.
 AT_ONCE, LASTS = 4, kernel.patient(0.5)
 # What may be said of such a device.
