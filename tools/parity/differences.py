@@ -37,6 +37,10 @@ MEANT = (
         "There are four counters more, of the watchdog: C has none.",
     ),
     (
+        r"ethtool -i NIC .*",
+        "The registers can be shown.",
+    ),
+    (
         r"ethtool -d NIC .*",
         "The status of the device, its features, and what there is of queues are shown. C shows nothing.",
     ),
