@@ -101,7 +101,6 @@ def back(guest, nic):
 
 def broken_while_set(guest, driver, seen, nic, by_chance):
     """Settings, and faults beside them; it may be bound again meanwhile, and the guest may sleep."""
-    lines = settings(nic, by_chance)
     happens = by_chance.randrange(8)
     if happens == 0:
         device = guest.virtio_device(nic)
@@ -122,7 +121,7 @@ def broken_while_set(guest, driver, seen, nic, by_chance):
         seen.happens(nic, NEEDS_RESET, by_chance)
         suspend.to_sleep(guest)
     else:
-        with guest.spawn(["sh", "-c", "\n".join(lines)]) as setting:
+        with guest.spawn(["sh", "-c", "\n".join(settings(nic, by_chance))]) as setting:
             while setting.ended(0) is None:
                 seen.happens(nic, seen.next(by_chance), by_chance)
                 time.sleep(by_chance.random() * LASTS)

@@ -49,14 +49,19 @@ def all_healthy(guest, nic):
     return all(state == HEALTHY for state, *_ in states.values())
 
 
+def negotiated(guest, nic):
+    """The features of the device, as one number."""
+    bits = guest.read(f"/sys/class/net/{nic.name}/device/features").strip()
+    return sum(1 << place for place, bit in enumerate(bits) if bit == "1")
+
+
 def test_info(guest, nic, name):
     info = devlink.info(guest, name)
     assert info["driver"] == drivers.RUST.name
     assert info["versions"]["fixed"] == {"board.id": "1af4:0001"}
     running = info["versions"]["running"]
     assert (running["virtio"], running["virtio.ring"]) == ("1", "split")
-    bits = guest.read(f"/sys/class/net/{nic.name}/device/features").strip()
-    assert int(running["virtio.features"], 16) == sum(1 << place for place, bit in enumerate(bits) if bit == "1")
+    assert int(running["virtio.features"], 16) == negotiated(guest, nic)
 
 
 def test_show(guest, name):
@@ -152,8 +157,7 @@ def test_registers(guest, nic):
     shown = guest.run(["ethtool", "-d", nic.name, "hex", "on"]).stdout
     data = bytes.fromhex("".join(re.findall(r"^0x\w+:\s+([0-9a-f ]+)$", shown, re.MULTILINE)))
     status, *features, pairs, used, rx, tx = (int.from_bytes(data[at : at + 4], "little") for at in range(0, len(data), 4))
-    bits = guest.read(f"/sys/class/net/{nic.name}/device/features").strip()
-    assert sum(word << 32 * place for place, word in enumerate(features)) == sum(1 << place for place, bit in enumerate(bits) if bit == "1")
+    assert sum(word << 32 * place for place, word in enumerate(features)) == negotiated(guest, nic)
     assert (status, len(features), pairs, used) == (healing.READY, 4, 1, 1)
     assert (rx, tx) == rings.sizes(guest, nic.name)[0]
 
