@@ -148,7 +148,7 @@ def broken_and_compared(guest, seen, nic, by_chance):
 def test_at_any_moment(guest, driver, seed):
     print(f"SEED={seed}")
     by_chance = random.Random(seed)
-    pools = len(leaks.pools(guest))
+    pools = leaks.pools_in_use(guest)
     seen = Faults(guest)
     for nic in guest.nics:
         nic.function = healing.function(guest, nic)

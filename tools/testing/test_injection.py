@@ -34,7 +34,7 @@ def guest(boot, driver):
 def nic(guest, request):
     """Works again after the test, and says no more errors."""
     nic = guest.nics[list(DEVICES).index(request.param)]
-    pools = len(leaks.pools(guest))
+    pools = leaks.pools_in_use(guest)
     yield nic
     guest.bring_up(nic)
     errors(guest)

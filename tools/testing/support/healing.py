@@ -62,7 +62,7 @@ def queue_heals(guest, driver, nic, kind, number=0):
     faults.bind_again(guest, driver, nic)
 
 
-def by_hand(guest, *nics):
+def by_hand(guest, *nics, parts="all"):
     """Has devices reset by hand, and waits until they are back. Whatever failed before is forgiven."""
 
     def ups():
@@ -70,7 +70,7 @@ def by_hand(guest, *nics):
 
     before = ups()
     for nic in nics:
-        reset = ["ethtool", "--reset", nic.name, "all"]
+        reset = ["ethtool", "--reset", nic.name, parts]
         faults.wait(lambda reset=reset: guest.run(reset, check=False).rc == 0, "it cannot be reset by hand")
     faults.wait(lambda: all(now > then for now, then in zip(ups(), before)), "not all come back")
 

@@ -63,6 +63,11 @@ def pools(guest):
     return counters.netdev(guest, "pools")
 
 
+def pools_in_use(guest):
+    """How many page pools there are, without those that were given up and wait for pages that something still has."""
+    return sum("detached" not in pool for pool in pools(guest))
+
+
 def wait_for_pools(guest, wanted, timeout=60):
     """Until there are as many page pools, none of them given up with pages still in use.
 
