@@ -399,9 +399,9 @@ class Guest:
     def set_link(self, nic, up):
         self._with_console(lambda: self.qmp("set_link", name=nic.id, up=up))
 
-    def wait_for_carrier(self, name, up):
-        """Waits until an interface follows what its device says of the link."""
-        limit = time.monotonic() + kernel.patient(60)
+    def wait_for_carrier(self, name, up, timeout=60):
+        """Waits until an interface follows what its device says of the link; `CommandFailed` if it does not in that time."""
+        limit = time.monotonic() + kernel.patient(timeout)
         while self.read(f"/sys/class/net/{name}/carrier").strip() != str(int(up)):
             if time.monotonic() > limit:
                 raise CommandFailed(f"the carrier of {name} is not {'on' if up else 'off'}")

@@ -11,6 +11,7 @@ import pytest
 
 from lab import driver as drivers
 from lab import kernel, xdp
+from lab.agent import CommandFailed
 from support import binding, bpf, chance, drawn, exchange, faults, healing, leaks, ordered, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
 
@@ -86,16 +87,12 @@ def back(guest, nic):
     up = f"ip link set {nic.name} up mtu 1500 && ip link set dev {nic.name} xdpdrv off"
     faults.wait(lambda: guest.run(up, check=False).rc == 0, f"{nic.name} is not there")
 
-    def carries():
-        return guest.read(f"/sys/class/net/{nic.name}/carrier").strip() == "1"
-
     if nic.order("status") != healing.READY:
-        limit = time.monotonic() + kernel.patient(10)
-        while not carries() and time.monotonic() < limit:
-            time.sleep(0.1)
-        if not carries():
+        try:
+            guest.wait_for_carrier(nic.name, True, timeout=10)
+        except CommandFailed:
             assert guest.run(["ethtool", "--reset", nic.name, "all"], check=False).rc == 0
-    faults.wait(carries, f"{nic.name} has no carrier")
+    guest.wait_for_carrier(nic.name, True)
     exchange.reaches(nic)
 
 
