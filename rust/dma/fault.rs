@@ -6,7 +6,7 @@
 //! test writes N to the module's parameter `fault`, and the N-th point that is passed from then on
 //! fails. In any other module [`point`] is a constant, and so are the other functions: with those a
 //! test takes the next N kicks or answers away from commands to the device, of one class if it says so,
-//! or the memory for receive buffers.
+//! or the memory for receive buffers, or has the device look as if it did not come out of a reset.
 
 use kernel::prelude::*;
 
@@ -50,6 +50,16 @@ pub fn take_answer(class: u8) -> bool {
         return true;
     }
     let _ = class;
+    false
+}
+
+/// Whether a test wants a device to look as if it had not come out of a reset. Process context.
+#[inline]
+pub fn no_reset() -> bool {
+    #[cfg(faults)]
+    // SAFETY: The function has no requirements.
+    return unsafe { crate::bindings::fault_reset() };
+    #[cfg(not(faults))]
     false
 }
 

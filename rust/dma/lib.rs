@@ -75,6 +75,14 @@ pub unsafe trait Buffer: Sized + Send {
     /// `token` comes from this type's conversion to a token, is used once, and the device has no
     /// access to the buffer any more.
     unsafe fn release(token: NonNull<c_void>);
+
+    /// As [`release`](Self::release) of a buffer that the device may still access: the memory that it may write to is never
+    /// used for anything else.
+    ///
+    /// # Safety
+    ///
+    /// `token` comes from this type's conversion to a token, and is used once.
+    unsafe fn abandon(token: NonNull<c_void>);
 }
 
 /// A buffer that the device reads.

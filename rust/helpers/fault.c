@@ -40,6 +40,15 @@ __rust_helper bool rust_helper_fault_take_answer(u8 class)
 	return take(&fault_answers, class);
 }
 
+static bool fault_reset;
+module_param(fault_reset, bool, 0644);
+MODULE_PARM_DESC(fault_reset, "Devices do not come out of a reset");
+
+__rust_helper bool rust_helper_fault_reset(void)
+{
+	return fault_reset;
+}
+
 static bool fault_memory;
 module_param(fault_memory, bool, 0644);
 MODULE_PARM_DESC(fault_memory, "There is no memory for receive buffers");

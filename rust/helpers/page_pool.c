@@ -46,6 +46,12 @@ __rust_helper void rust_helper_page_pool_put_va(void *va)
 	page_pool_put_full_page(pp_page_to_nmdesc(page)->pp, page, false);
 }
 
+/* Takes a reference to the page that @va lies in. */
+__rust_helper void rust_helper_page_get_va(const void *va)
+{
+	get_page(virt_to_head_page(va));
+}
+
 /* The pool that the page of @va belongs to. */
 __rust_helper struct page_pool *rust_helper_page_pool_of_va(const void *va)
 {

@@ -10,6 +10,7 @@
 #include <linux/scatterlist.h>
 #include <linux/virtio.h>
 #include <linux/virtio_config.h>
+#include <linux/virtio_ring.h>
 #include <net/page_pool/helpers.h>
 
 __rust_helper void rust_helper_virtio_device_ready(struct virtio_device *vdev)
@@ -42,11 +43,51 @@ __rust_helper void rust_helper_virtio_device_unlock(struct virtio_device *vdev)
 	device_unlock(&vdev->dev);
 }
 
+static void get_pages(phys_addr_t start, size_t size)
+{
+	unsigned long pfn;
+
+	for (pfn = PHYS_PFN(start); pfn <= PHYS_PFN(start + size - 1); pfn++)
+		get_page(pfn_to_page(pfn));
+}
+
+/*
+ * Takes references to the memory of the rings of @vdev that it writes to. What is allocated as coherent memory for DMA
+ * cannot be kept so.
+ */
+__rust_helper void rust_helper_virtio_device_get_ring_pages(struct virtio_device *vdev)
+{
+	bool packed = virtio_has_feature(vdev, VIRTIO_F_RING_PACKED);
+	struct virtqueue *vq;
+
+	virtio_device_for_each_vq(vdev, vq) {
+		size_t num = virtqueue_get_vring_size(vq);
+
+		if (vdev->map || virtqueue_dma_dev(vq))
+			continue;
+		if (packed) {
+			get_pages(virtqueue_get_desc_addr(vq), num * sizeof(struct vring_packed_desc));
+			get_pages(virtqueue_get_used_addr(vq), sizeof(struct vring_packed_desc_event));
+		} else {
+			get_pages(virtqueue_get_used_addr(vq), offsetof(struct vring_used, ring[num]) + sizeof(__virtio16));
+		}
+	}
+}
+
 /* What happens to a device when the machine is suspended and wakes up; a kernel that cannot do that has no way to it. */
-__rust_helper int rust_helper_virtio_device_renew(struct virtio_device *vdev)
+__rust_helper int rust_helper_virtio_device_freeze(struct virtio_device *vdev)
 {
 #ifdef CONFIG_PM_SLEEP
-	return virtio_device_freeze(vdev) ?: virtio_device_restore(vdev);
+	return virtio_device_freeze(vdev);
+#else
+	return -EOPNOTSUPP;
+#endif
+}
+
+__rust_helper int rust_helper_virtio_device_restore(struct virtio_device *vdev)
+{
+#ifdef CONFIG_PM_SLEEP
+	return virtio_device_restore(vdev);
 #else
 	return -EOPNOTSUPP;
 #endif

@@ -31,6 +31,15 @@ __rust_helper int rust_helper_xdp_rxq_info_reg_xsk(struct xdp_rxq_info *rxq, str
 	return err;
 }
 
+/* Takes references to the pages that the chunk of @xdp lies in. */
+__rust_helper void rust_helper_xsk_buff_get_pages(struct xdp_buff *xdp)
+{
+	void *start = xdp->data_hard_start;
+
+	get_page(vmalloc_to_page(start));
+	get_page(vmalloc_to_page(start + xdp->frame_sz - 1));
+}
+
 /* Whether all that has been mapped is where the CPU finds it too. */
 static bool xsk_pool_is_direct(const struct xsk_buff_pool *pool)
 {

@@ -81,6 +81,15 @@ impl Attached {
         self.recovery.is_pending()
     }
 
+    /// How many buffers were left to the device, never to be used again, since it did not come out of a reset. Any context.
+    pub fn abandoned(&self) -> u64 {
+        self.recovery.abandoned()
+    }
+
+    pub(crate) fn note_abandoned(&self, count: u32) {
+        self.recovery.note_abandoned(count);
+    }
+
     /// The hold, without what it is a hold on.
     pub(crate) fn hold(&self) -> &dma::Attached {
         &self.hold

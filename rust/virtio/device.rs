@@ -2,7 +2,10 @@
 
 //! The virtio device.
 
-use crate::bindings;
+use crate::{
+    bindings,
+    fault, //
+};
 use core::{
     marker::PhantomData,
     mem::offset_of,
@@ -17,8 +20,15 @@ use kernel::{
     },
     prelude::*,
     str::CStr,
+    time::{
+        delay::fsleep,
+        Delta, //
+    },
     types::Opaque, //
 };
+
+/// How long a device may take to come out of a reset whose transport does not wait for it, in milliseconds.
+const RESET_MS: u32 = 1000;
 
 /// Abstraction of `struct virtio_device`.
 ///
@@ -104,16 +114,28 @@ impl Device<Bound> {
     /// Resets the device unless it is in reset: afterwards it has no buffer, raises no interrupt,
     /// and no callback of a virtqueue is running. It stays so: its queues are of no use any more.
     ///
+    /// Returns `false` if the device does not say within a second that it is in reset: it may still access what it has. Modern
+    /// PCI devices are waited for by their transport, without an end. Of one that is gone, and can access nothing, all bits are
+    /// ones.
+    ///
     /// Process context. May sleep.
-    pub fn reset(&self) {
-        // SAFETY: By the type invariant `self.as_raw()` is valid; the operation is always there.
-        unsafe {
-            if let Some(get_status) = self.ops().get_status {
-                if get_status(self.as_raw()) != 0 {
-                    bindings::virtio_reset_device(self.as_raw());
-                }
-            }
+    pub fn reset(&self) -> bool {
+        let Some(get_status) = self.ops().get_status else {
+            return true;
+        };
+        // SAFETY: By the type invariant `self.as_raw()` is valid.
+        let status = || unsafe { get_status(self.as_raw()) };
+        if status() != 0 {
+            // SAFETY: As above.
+            unsafe { bindings::virtio_reset_device(self.as_raw()) };
         }
+        for _ in 0..RESET_MS {
+            if matches!(status(), 0 | u8::MAX) {
+                return !fault::no_reset();
+            }
+            fsleep(Delta::from_millis(1));
+        }
+        false
     }
 }
 

@@ -26,6 +26,7 @@ use core::{
     ptr::NonNull,
     sync::atomic::{
         AtomicBool,
+        AtomicU64,
         Ordering::Relaxed, //
     },
 };
@@ -85,6 +86,8 @@ pub(crate) struct Recovery {
     recover: Recover,
     /// Whether a reset has been granted that has not begun.
     pending: AtomicBool,
+    /// See [`Attached::abandoned`](crate::Attached::abandoned).
+    abandoned: AtomicU64,
     #[pin]
     state: Mutex<State>,
 }
@@ -160,6 +163,7 @@ impl Recovery {
                 vdev: NonNull::new(device.as_raw()).ok_or(EINVAL)?,
                 recover,
                 pending: AtomicBool::new(false),
+                abandoned: AtomicU64::new(0),
                 state <- new_mutex!(state),
             }? Error),
             GFP_KERNEL,
@@ -191,6 +195,14 @@ impl Recovery {
             // SAFETY: The work has been set up, and disabled once.
             unsafe { bindings::enable_delayed_work(self.work.get()) };
         }
+    }
+
+    pub(crate) fn abandoned(&self) -> u64 {
+        self.abandoned.load(Relaxed)
+    }
+
+    pub(crate) fn note_abandoned(&self, count: u32) {
+        self.abandoned.fetch_add(count.into(), Relaxed);
     }
 
     /// See [`Attached::request_reset`](crate::Attached::request_reset).

@@ -97,6 +97,12 @@ unsafe impl Buffer for Packet {
         // SAFETY: By the requirements of this function.
         unsafe { Self::reclaim(token) }.drop_with(DropReason::QueuePurge);
     }
+
+    unsafe fn abandon(token: NonNull<c_void>) {
+        // What comes to lie there may be sent, but nothing is written to.
+        // SAFETY: By the requirements of this function. It matters to nobody that the device may read the packet again.
+        unsafe { Self::release(token) }
+    }
 }
 
 // SAFETY: `reclaim` undoes `into_token`. `map` describes the header, and the data of the packet or frame.

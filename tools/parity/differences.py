@@ -34,7 +34,7 @@ MEANT = (
     ),
     (
         r"ethtool -S NIC( \(\w+\))?",
-        "There are four counters more, of the watchdog: C has none.",
+        "There are five counters more, of the watchdog: C has none.",
     ),
     (
         r"ethtool -i NIC .*",

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0
-"""No memory for receive buffers, under traffic: nothing spins meanwhile, and afterwards all goes on by itself."""
+"""No memory for receive buffers, under traffic: nothing spins meanwhile, and afterwards all goes on by itself. And memory that is
+the device's for ever, as it does not come out of a reset."""
 
+import re
 import socket
 import time
+from contextlib import contextmanager
 
 import pytest
 
 from lab import driver as drivers
 from lab import kernel
-from support import counters, exchange, leaks
-from support.kernel_log import no_errors  # noqa: F401
+from support import binding, counters, exchange, faults, leaks
+from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import BIG, MERGEABLE, PACKED, SMALL, queue_size
 
 DEVICES = {
@@ -19,7 +22,8 @@ DEVICES = {
     "mergeable, packed": MERGEABLE | PACKED,
 }
 NAMES = list(DEVICES)
-FAULT = f"/sys/module/{drivers.RUST.name}/parameters/fault_memory"
+PARAMETERS = f"/sys/module/{drivers.RUST.name}/parameters"
+FAULT = f"{PARAMETERS}/fault_memory"
 # A queue without memory tries again every 10 ms.
 TRIES_A_SECOND = 100
 
@@ -96,3 +100,55 @@ def test_another_size_without_memory(guest, device):
         guest.run(f"echo 0 >{FAULT}")
     exchange.reaches(nic)
     exchange.pings(guest, nic)
+
+
+@contextmanager
+def stuck(guest):
+    """Devices do not come out of a reset, as far as the driver can see."""
+    fault = f"{PARAMETERS}/fault_reset"
+    guest.run(f"echo Y >{fault}")
+    try:
+        yield
+    finally:
+        guest.run(f"echo N >{fault}")
+
+
+LEFT = re.compile(r"does not come out of its reset: (\d+) buffers, which it may write to, are never used again$")
+
+
+def left(lines):
+    """How many buffers a device was left, which was said once."""
+    [count] = [int(found[1]) for found in map(LEFT.search, lines) if found]
+    return count
+
+
+@pytest.mark.parametrize("device", NAMES)
+def test_unbound_without_reset(guest, driver, device):
+    """What the device may still write to is not used for anything else, and what it belonged to does not wait for it."""
+    nic = guest.nics[NAMES.index(device)]
+    # Of what has been received before, the pool may have pages left.
+    faults.bind_again(guest, driver, nic)
+    bound, pools, pages = guest.virtio_device(nic), leaks.pools_in_use(guest), leaks.used(guest)["pages"]
+    with stuck(guest):
+        binding.unbind(guest, driver, bound)
+        said = errors(guest)
+        assert len(said) == 1, said
+        leaks.wait_for_pools(guest, pools - 1)
+    binding.bind(guest, driver, bound)
+    guest.bring_up(nic)
+    # Some buffers may lie in one page.
+    assert leaks.used(guest)["pages"] - pages > left(said) // 8
+    exchange.everything(guest, nic)
+
+
+def test_healed_without_reset(guest):
+    """It is not set up meanwhile, and is as soon as it is in reset."""
+    nic = guest.nics[NAMES.index("mergeable")]
+    name = guest.interface(nic)
+    with stuck(guest):
+        guest.run(["ethtool", "--reset", name, "all"])
+        said = faults.said(guest, re.compile("device does not come back from its reset"))
+    exchange.reaches(nic)
+    assert counters.ethtool(guest, name)["watchdog_abandoned"] >= left(said)
+    exchange.everything(guest, nic)
+    errors(guest)

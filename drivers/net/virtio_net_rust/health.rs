@@ -136,6 +136,10 @@ pub(crate) const COUNTERS: &[Named<Device<VirtioNet>>] = &[
     named!("watchdog_kicks", kicks),
     named!("watchdog_resets", resets),
     named!("watchdog_given_up", given_up),
+    Named {
+        name: "watchdog_abandoned",
+        value: |device| device.shared().device.abandoned(),
+    },
 ];
 
 /// What is known of how a device does.

@@ -164,6 +164,14 @@ unsafe impl Buffer for PoolBuffer {
         // SAFETY: By the requirements of this function the fragment at `token` is owned.
         unsafe { bindings::page_pool_put_va(token.as_ptr()) }
     }
+
+    unsafe fn abandon(token: NonNull<c_void>) {
+        // SAFETY: As above. The pool does not use a page again that somebody else has, and nobody gives back this reference.
+        unsafe {
+            bindings::page_get_va(token.as_ptr());
+            bindings::page_pool_put_va(token.as_ptr());
+        }
+    }
 }
 
 // SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the

@@ -216,6 +216,16 @@ unsafe impl Buffer for Chain {
         // SAFETY: By the requirements of this function.
         drop(unsafe { Self::from_token(token) });
     }
+
+    unsafe fn abandon(token: NonNull<c_void>) {
+        // SAFETY: By the requirements of this function.
+        let chain = unsafe { Self::from_token(token) };
+        for (start, _) in chain.0.segments() {
+            // SAFETY: The chain owns the page, which goes back to its pool now. The pool does not use one again that somebody else
+            // has, and nobody gives back this reference.
+            unsafe { bindings::page_get_va(start) }
+        }
+    }
 }
 
 impl Chain {

@@ -81,6 +81,15 @@ unsafe impl Buffer for XskChunk {
         // SAFETY: By the requirements of this function the buffer is one of a pool that is open.
         unsafe { Head::give_back(token.cast()) };
     }
+
+    unsafe fn abandon(token: NonNull<c_void>) {
+        // SAFETY: As above. User space may use the chunk again, as it may write to it at any time; but its pages stay what they
+        // are, as nobody gives back these references.
+        unsafe {
+            bindings::xsk_buff_get_pages(token.as_ptr().cast());
+            Head::give_back(token.cast());
+        }
+    }
 }
 
 // SAFETY: The context holds what the type invariant bounds to its bits; so the conversion can be undone. A chunk is of the

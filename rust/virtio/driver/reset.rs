@@ -122,7 +122,8 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
     ///
     /// # Errors
     ///
-    /// `ENODEV` if its registers do not answer: it would never be seen to come out of a reset. What the core or the driver says.
+    /// `ENODEV` if its registers do not answer: it would never be seen to come out of a reset. `ETIMEDOUT` if it does not come out
+    /// of it. What the core or the driver says.
     ///
     /// # Safety
     ///
@@ -138,7 +139,12 @@ impl<T: Driver, I: Ids> Adapter<T, I> {
             return Err(ENODEV);
         }
         // SAFETY: As above.
-        to_result(unsafe { bindings::virtio_device_renew(vdev) })
+        to_result(unsafe { bindings::virtio_device_freeze(vdev) })?;
+        if !device.reset() {
+            return Err(ETIMEDOUT);
+        }
+        // SAFETY: As above.
+        to_result(unsafe { bindings::virtio_device_restore(vdev) })
     }
 
     /// Calls `f` with the device lock held, if the device is bound to this driver then.

@@ -189,6 +189,10 @@ unsafe impl Buffer for Exchange {
         // SAFETY: By the requirements of this function.
         drop(unsafe { Self::from_token(token) });
     }
+
+    unsafe fn abandon(_token: NonNull<c_void>) {
+        // The box stays where it is.
+    }
 }
 
 impl Answered {

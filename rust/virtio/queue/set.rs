@@ -17,6 +17,11 @@ use core::{
         null_mut,
         NonNull, //
     },
+    sync::atomic::{
+        AtomicBool,
+        AtomicU32,
+        Ordering::Relaxed, //
+    },
 };
 use kernel::{
     prelude::*,
@@ -35,6 +40,10 @@ use kernel::{
 pub(super) struct Set {
     device: Attached,
     requests: KVec<Request>,
+    /// Whether the device was to be reset, and may be in use nevertheless.
+    stuck: AtomicBool,
+    /// How many buffers that one was left.
+    abandoned: AtomicU32,
 }
 
 /// An `Arc` of what some [`Callback`] is called with.
@@ -104,7 +113,12 @@ impl Set {
             return Err(EBUSY);
         }
         let raw = device.as_raw();
-        let set = Arc::from(set.write(Self { device, requests }));
+        let set = Arc::from(set.write(Self {
+            device,
+            requests,
+            stuck: AtomicBool::new(false),
+            abandoned: AtomicU32::new(0),
+        }));
         // SAFETY: The device is valid, and `priv` has been claimed. INVARIANT: No queue has been
         // found yet.
         unsafe { (*raw).priv_ = Arc::as_ptr(&set).cast_mut().cast() };
@@ -132,20 +146,50 @@ impl Set {
     pub(super) fn device(&self) -> &Attached {
         &self.device
     }
+
+    /// See [`Device::reset`](crate::Device::reset): it is waited for once. Process context. May sleep.
+    pub(super) fn reset(&self) -> bool {
+        if self.stuck.load(Relaxed) {
+            return false;
+        }
+        let is_reset = self.device.reset();
+        self.stuck.store(!is_reset, Relaxed);
+        is_reset
+    }
+
+    /// Notes that `count` buffers were [abandoned](dma::Buffer::abandon).
+    pub(super) fn note_abandoned(&self, count: u32) {
+        self.abandoned.fetch_add(count, Relaxed);
+        self.device.note_abandoned(count);
+    }
+
+    /// Takes references to the memory of all rings, which nobody gives back: those that the core has from the allocator of pages,
+    /// for a device that takes guest-physical addresses.
+    ///
+    /// # Safety
+    ///
+    /// The device has queues, and nobody else uses their list.
+    unsafe fn abandon_rings(&self) {
+        // SAFETY: By the requirement of this function.
+        unsafe { bindings::virtio_device_get_ring_pages(self.device.as_raw()) }
+    }
 }
 
 impl Drop for Set {
     fn drop(&mut self) {
         let device = self.device.as_raw();
 
-        self.device.reset();
+        let is_reset = self.reset();
         // An `Armed` may have been kept until its read-side section ends, see there.
-        // SAFETY: This is process context, where the function may sleep. The device is valid and in reset. No handle to a
-        // queue is left; the list of queues is empty if none has been found, and then there is nothing to delete.
+        // SAFETY: This is process context, where the function may sleep. The device is valid and in reset, or what it may write to
+        // stays allocated. No handle to a queue is left; the list of queues is empty if none has been found, and then there is nothing to delete.
         unsafe {
             bindings::synchronize_rcu();
             let queues = core::ptr::addr_of!((*device).vqs);
             if !core::ptr::eq((*queues).next, queues) {
+                if !is_reset {
+                    self.abandon_rings();
+                }
                 if let Some(del_vqs) = self.device.ops().del_vqs {
                     del_vqs(device);
                 }
@@ -153,5 +197,12 @@ impl Drop for Set {
             (*device).priv_ = null_mut();
         }
         self.device.release_queues();
+        if !is_reset {
+            dev_err!(
+                self.device.as_ref(),
+                "device does not come out of its reset: {} buffers, which it may write to, are never used again\n",
+                self.abandoned.load(Relaxed)
+            );
+        }
     }
 }

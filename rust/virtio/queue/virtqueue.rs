@@ -333,15 +333,24 @@ impl<B: Buffer> Virtqueue<B> {
     #[inline(never)]
     pub(super) fn release_all(&mut self) -> u32 {
         let mut released = 0u32;
-        // Afterwards the device has no access to any buffer, and no callback is running.
-        self.set.device().reset();
+        // Afterwards the device has no access to any buffer, and no callback is running; or it does not stop.
+        let is_reset = self.set.reset();
         // SAFETY: By the type invariant; `&mut self` serialises.
         let detach = || unsafe { bindings::virtqueue_detach_unused_buf(self.raw.as_ptr()) };
         while let Some(token) = NonNull::new(detach()) {
             // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once,
-            // and the device is in reset.
-            unsafe { B::release(token) };
+            // and the device is in reset, or nothing else has the memory from now on.
+            unsafe {
+                if is_reset {
+                    B::release(token);
+                } else {
+                    B::abandon(token);
+                }
+            }
             released = released.wrapping_add(1);
+        }
+        if !is_reset {
+            self.set.note_abandoned(released);
         }
         released
     }
