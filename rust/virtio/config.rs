@@ -189,8 +189,11 @@ impl Device<Bound> {
     fn read_bytes(&self, offset: u32, width: usize, bytes: &mut [u8]) -> Result {
         let ops = self.ops();
         let get = ops.get.ok_or(EIO)?;
+        // A single access reads what was there at one point in time (virtio 1.3, section 2.5.1).
+        let can_tear = bytes.len() > width;
+        let generation = ops.generation.filter(|_| can_tear);
         // SAFETY: The device is valid. A transport without the operation has no torn reads.
-        let generation = || ops.generation.map(|f| unsafe { f(self.as_raw()) });
+        let generation = || generation.map(|f| unsafe { f(self.as_raw()) });
 
         for _ in 0..ATTEMPTS {
             let before = generation();

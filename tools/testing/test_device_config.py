@@ -19,7 +19,6 @@ UP, ANNOUNCE = 1, 2
 ACK = (3, 0)
 ARP = b"\x08\x06"
 MANY = 200
-FASTER = "device changes its configuration faster than it can be read"
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +68,6 @@ def test_link_that_changes_often(guest, nic):
         set_status(nic, int(last))
         guest.wait_for_carrier(nic.name, last)
     exchange.everything(guest, nic)
-    # On a busy machine it may give up to read one of those between, and says so.
-    assert [line for line in errors(guest) if FASTER not in line] == []
 
 
 def test_link_that_changes_while_the_interface_is_down(guest, nic):
