@@ -21,8 +21,8 @@ PROGRAMS = (None, "pass_frags", "tx_frags", "drop")
 # How often each of these happens at least. CYCLES says another number.
 KINDS = NEEDS_RESET, BROKEN, FUNCTION = "needs reset", "broken queue", "function"
 CYCLES = int(os.environ.get("CYCLES") or kernel.rounds(12))
-# How many settings there are at a time, and for how long faults come beside them, in seconds.
-AT_ONCE, LASTS = 4, kernel.patient(0.5)
+# How many settings there are before a fault, and beside faults: some of these, which come so many seconds apart at most.
+BEFORE, BESIDE, APART = 4, 16, kernel.patient(0.5)
 # What may be said of such a device.
 SAID = re.compile(rf": (resetting|giving up) |{faults.BROKEN.pattern}|{chance.SAID.pattern}")
 
@@ -62,7 +62,7 @@ class Faults:
             before = nic.order("faulty")
             queue = by_chance.choice((RX, TX))
             nic.order("faults", queue=queue, faults=[{"id": 300}])
-            time.sleep(by_chance.random() * LASTS)
+            time.sleep(by_chance.random() * APART)
             if nic.order("faulty") == before:
                 return
         else:
@@ -73,7 +73,7 @@ class Faults:
 
 def settings(nic, by_chance):
     """Lines for the shell."""
-    lines = drawn.settings(nic, by_chance, AT_ONCE)
+    lines = drawn.settings(nic, by_chance, BESIDE)
     program = by_chance.choice(PROGRAMS)
     attach = f"xdpdrv pinned {xdp.MOUNTED}/xdp/{program}" if program else "xdpdrv off"
     lines.insert(by_chance.randrange(len(lines) + 1), f"ip -force link set dev {nic.name} {attach}")
@@ -121,7 +121,7 @@ def broken_while_set(guest, driver, seen, nic, by_chance):
         with guest.spawn(["sh", "-c", "\n".join(settings(nic, by_chance))]) as setting:
             while setting.ended(0) is None:
                 seen.happens(nic, seen.next(by_chance), by_chance)
-                time.sleep(by_chance.random() * LASTS)
+                time.sleep(by_chance.random() * APART)
 
 
 def shown(guest, nic):
@@ -133,7 +133,7 @@ def shown(guest, nic):
 
 def broken_and_compared(guest, seen, nic, by_chance):
     """All that is set is so afterwards."""
-    guest.run("\n".join(drawn.settings(nic, by_chance, AT_ONCE)), check=False, timeout=exchange.TIMEOUT * AT_ONCE)
+    guest.run("\n".join(drawn.settings(nic, by_chance, BEFORE)), check=False, timeout=exchange.TIMEOUT * BEFORE)
     back(guest, nic)
     before = shown(guest, nic)
     seen.happens(nic, seen.next(by_chance), by_chance)
