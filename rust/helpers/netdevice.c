@@ -107,6 +107,12 @@ __rust_helper void rust_helper_napi_disable_ops(struct napi_struct *napi)
 		napi_disable(napi);
 }
 
+/* Whether a process polls the context, or wants to have done so. */
+__rust_helper bool rust_helper_napi_is_busy_polled(const struct napi_struct *napi)
+{
+	return READ_ONCE(napi->state) & (NAPIF_STATE_IN_BUSY_POLL | NAPIF_STATE_PREFER_BUSY_POLL);
+}
+
 __rust_helper void rust_helper___netif_napi_del(struct napi_struct *napi)
 {
 	__netif_napi_del(napi);

@@ -300,6 +300,14 @@ impl<'a> Polling<'a> {
         self.owner.napi
     }
 
+    /// Whether it is a process that polls (`SO_BUSY_POLL`), or one that has asked to be left to it (`SO_PREFER_BUSY_POLL`). It has one
+    /// context polled, and nobody woken up for the rest.
+    #[inline]
+    pub fn is_busy(&self) -> bool {
+        // SAFETY: The context is being polled.
+        unsafe { bindings::napi_is_busy_polled(self.napi().as_raw()) }
+    }
+
     /// The features of the network device that are on, as they are now.
     #[inline]
     pub fn features(&self) -> Features {

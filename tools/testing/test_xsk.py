@@ -58,8 +58,9 @@ def name(guest, nic):
 
 
 # How a socket is bound. What is common to all is tested with the first way.
-WAYS = {"aligned": {}, "no wakeup": {"wakeup": False}, "unaligned": {"unaligned": True}}
+WAYS = {"aligned": {}, "no wakeup": {"wakeup": False}, "unaligned": {"unaligned": True}, "busy": {"busy": True}}
 BOUND = [(name, "aligned") for name in ABLE] + [("packed", "no wakeup"), ("small", "unaligned"), ("short rings", "unaligned")]
+BOUND += [("mergeable", "busy"), ("packed", "busy")]
 
 
 @pytest.mark.parametrize("nic, way", BOUND, indirect=["nic"])

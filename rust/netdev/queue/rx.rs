@@ -61,6 +61,16 @@ impl<T: Driver> RxSlot<T> {
     }
 }
 
+impl<T: Driver> Device<T> {
+    /// Schedules the poll function of the transmit queue that has the index of the receive queue that is being polled.
+    pub fn schedule_tx(&self, polling: &Polling<'_>) {
+        let index = usize::from(polling.napi().index());
+        if let Some(tx) = self.context().tx.get(index) {
+            tx.napi().schedule();
+        }
+    }
+}
+
 /// A receive queue that is being polled, in softirq context.
 pub struct RxPoll<'a, T: Driver> {
     device: &'a Device<T>,

@@ -8,6 +8,7 @@ It says `bound` when it is, and then turns frames back that come to its socket, 
 queue       which queue of the interface (0)
 copy        bind without zero copy
 wakeup      ask to be told when the kernel has to be woken up (true)
+busy        poll busily: the kernel does nothing but what is asked for
 unaligned   chunks begin anywhere, and the headroom of user space is 64 bytes
 several     packets may have several chunks
 chunks      how many chunks of the memory are passed to be received into (256)
@@ -22,6 +23,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -36,6 +38,8 @@ PGOFF = {XDP_RX_RING: 0, XDP_TX_RING: 0x80000000, XDP_UMEM_FILL_RING: 0x10000000
 OFFSET_SHIFT = 48
 ADDRESS = (1 << OFFSET_SHIFT) - 1
 STATISTICS = ("rx_dropped", "rx_invalid_descs", "tx_invalid_descs", "rx_ring_full", "rx_fill_ring_empty", "tx_ring_empty")
+# asm/socket.h: SO_PREFER_BUSY_POLL, SO_BUSY_POLL in us, SO_BUSY_POLL_BUDGET
+BUSY_POLL = {69: 1, 46: 20, 70: 64}
 # asm/unistd_64.h, linux/bpf.h
 SYS_BPF, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET = 321, 2, 7
 SOCKETS = b"/run/bpf/xdp-maps/sockets\0"
@@ -86,7 +90,7 @@ class Ring:
 
 
 class Socket:
-    def __init__(self, interface, queue=0, copy=False, wakeup=True, unaligned=False, several=False, chunks=256):
+    def __init__(self, interface, queue=0, copy=False, wakeup=True, busy=False, unaligned=False, several=False, chunks=256):
         self.unaligned = unaligned
         self.xdp = socket.socket(AF_XDP, socket.SOCK_RAW)
         self.memory = mmap.mmap(-1, CHUNK * CHUNKS)
@@ -107,7 +111,9 @@ class Socket:
         flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0) | (XDP_USE_SG if several else 0)
         address = struct.pack("<HHIII", AF_XDP, flags, socket.if_nametoindex(interface), queue, 0)
         checked(libc.bind(self.xdp.fileno(), address, len(address)))
-        self.wakeup = wakeup
+        self.wakeup, self.busy = wakeup, busy
+        for option, value in BUSY_POLL.items() if busy else ():
+            self.xdp.setsockopt(socket.SOL_SOCKET, option, value)
         attributes = ctypes.create_string_buffer(SOCKETS)
         sockets = bpf(BPF_OBJ_GET, struct.pack("<QI", ctypes.addressof(attributes), 0))
         key, value = ctypes.c_uint32(socket.if_nametoindex(interface)), ctypes.c_uint32(self.xdp.fileno())
@@ -127,7 +133,7 @@ class Socket:
     def wake(self):
         if not self.wakeup or self.tx.wants_wakeup():
             libc.sendto(self.xdp.fileno(), None, 0, socket.MSG_DONTWAIT, None, 0)
-        if self.wakeup and self.fill.wants_wakeup():
+        if self.busy or self.wakeup and self.fill.wants_wakeup():
             libc.recvfrom(self.xdp.fileno(), None, 0, socket.MSG_DONTWAIT, None, None)
 
     def is_zerocopy(self):
@@ -212,8 +218,11 @@ def main(interface, hostile=False, **arguments):
     while not ended:
         user.turn_back()
         user.wake()
-        # What has been sent wakes nobody up.
-        poll.poll(10)
+        if user.busy:
+            time.sleep(0.002)
+        else:
+            # What has been sent wakes nobody up.
+            poll.poll(10)
     print(json.dumps(user.counts | user.statistics()), flush=True)
 
 

@@ -6,6 +6,9 @@
 //! to the socket with its chunk. What goes to the stack is copied; as the device may merge packets or leave checksums open where
 //! there is no program, the header counts as for any packet. C forgets it.
 //!
+//! A process that polls busily has the receive queue polled, and counts on it that this sends too: the core does not wake up the
+//! transmit queue then, which has a NAPI context of its own. So this does.
+//!
 //! A packet that the device has spread over several chunks goes to a program and a socket that both take such, else it is dropped.
 
 mod chunks;
@@ -295,9 +298,14 @@ pub(super) fn poll(
         }
     }
     tally.finish(device, polling, stats, program.is_some());
+    let free = ring.queue.num_free();
     let again = ring.fill(polling.owner());
-    if ring.queue.kick() {
+    // A process may poll all the time, and for nothing.
+    if ring.queue.num_free() != free && ring.queue.kick() {
         stats.kicks.add(1);
+    }
+    if polling.is_busy() {
+        device.schedule_tx(polling);
     }
     if again {
         budget
