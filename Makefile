@@ -29,7 +29,7 @@ clean:
 
 .PHONY: setup module demo check check-all check-device fuzz mutants faults healing kselftest parity bench profile deb vm clippy doc fmt-check
 # What the tests need on top of the lab's root.
-layers = tools/device tools/xdp-tools tools/deb tools/machine
+layers = tools/device tools/xdp-tools tools/dpdk tools/deb tools/machine
 
 setup: lab-env = LAB_LAYER="$(layers)"
 setup:
