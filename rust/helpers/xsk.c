@@ -218,6 +218,25 @@ __rust_helper struct xdp_buff *rust_helper_xsk_buff_get_frag(const struct xdp_bu
 	return xsk_buff_get_frag(first);
 }
 
+/* Whether packets to be sent may come with requests, and the device is one that takes them. */
+__rust_helper bool rust_helper_xsk_pool_takes_requests(const struct xsk_buff_pool *pool)
+{
+	return xp_tx_metadata_enabled(pool) && pool->netdev->xsk_tx_metadata_ops;
+}
+
+/*
+ * Has @ops called, with @priv, for what user space asks for with the packet that begins with the descriptor @index. It may change that
+ * meanwhile: each field is read once.
+ */
+__rust_helper void rust_helper_xsk_tx_request(struct xsk_buff_pool *pool, u32 index,
+					      const struct xsk_tx_metadata_ops *ops, void *priv)
+{
+	const struct xdp_desc *desc = &pool->tx_descs[index];
+	struct xsk_tx_metadata *meta = xsk_buff_get_metadata(pool, desc->addr, desc->options);
+
+	xsk_tx_metadata_request(pool, &meta, ops, priv);
+}
+
 /* Whether a program that has just said XDP_REDIRECT means a socket. */
 __rust_helper bool rust_helper_xdp_redirects_to_socket(void)
 {

@@ -145,6 +145,7 @@ pub use self::{
     xsk::{
         Xsk,
         XskBuff,
+        XskChecksum,
         XskChunk,
         XskDesc,
         XskPool,

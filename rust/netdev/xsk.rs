@@ -25,6 +25,7 @@ mod chunk;
 mod desc;
 mod order;
 mod pool;
+mod request;
 mod slots;
 mod tx;
 
@@ -45,6 +46,7 @@ pub use self::{
         XskSent, //
     },
     pool::XskPool,
+    request::XskChecksum,
     tx::{
         XskTaken,
         XskTx, //

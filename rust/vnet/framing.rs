@@ -115,6 +115,30 @@ impl Framing {
         }
     }
 
+    /// The header of a packet that is sent, whose checksum the device is to complete: that of all bytes from `start` on, `offset` bytes
+    /// behind that. Shorter headers are prefixes of it.
+    pub(crate) fn with_checksum(&self, start: u16, offset: u16) -> [u8; WITH_TUNNEL] {
+        const FLAGS: usize = offset_of!(bindings::virtio_net_hdr, flags);
+        const START: usize = offset_of!(bindings::virtio_net_hdr, csum_start);
+        const OFFSET: usize = offset_of!(bindings::virtio_net_hdr, csum_offset);
+
+        let mut header = [0; WITH_TUNNEL];
+        // CAST: It is one bit of eight.
+        header[FLAGS] = bindings::VIRTIO_NET_HDR_F_NEEDS_CSUM as u8;
+        header[START..START + 2].copy_from_slice(&self.bytes_of(start));
+        header[OFFSET..OFFSET + 2].copy_from_slice(&self.bytes_of(offset));
+        header
+    }
+
+    /// How a field of a header has `value`.
+    fn bytes_of(&self, value: u16) -> [u8; 2] {
+        if self.little_endian {
+            value.to_le_bytes()
+        } else {
+            value.to_be_bytes()
+        }
+    }
+
     /// The number of buffers that the packet with this header takes. It is what the device says: any number.
     #[inline]
     pub(crate) fn num_buffers(&self, header: &RawHeader) -> u16 {

@@ -44,7 +44,10 @@ pub use self::{
         SentFrame, //
     },
     skb::features_check,
-    xsk::XskPacket,
+    xsk::{
+        XskPacket,
+        XskRequest, //
+    },
 };
 
 use framing::{

@@ -4,7 +4,8 @@
 
 use super::{
     Framing,
-    Packet, //
+    Packet,
+    WITH_TUNNEL, //
 };
 use core::{
     ffi::c_void,
@@ -68,8 +69,55 @@ unsafe impl OutgoingPremapped<Packet> for XskPacket<'_> {
 
     #[inline]
     fn into_token(self) -> NonNull<c_void> {
-        let addr = self.desc.into_sent().to_addr(KIND_BITS) | XSK;
-        // SAFETY: A bit is set.
-        unsafe { NonNull::new_unchecked(without_provenance_mut(addr)) }
+        token(self.desc)
     }
+}
+
+/// A packet of an AF_XDP socket, with a header that says what the socket has requested with it
+/// ([`XskTx::takes_requests`](netdev::XskTx::takes_requests)).
+pub struct XskRequest<'a> {
+    desc: XskDesc<'a>,
+    header: [u8; WITH_TUNNEL],
+    header_len: u8,
+}
+
+impl<'a> XskRequest<'a> {
+    /// Gives the packet a header.
+    pub fn new(desc: XskDesc<'a>, framing: &Framing) -> Self {
+        let header = desc.checksum().map_or([0; WITH_TUNNEL], |checksum| {
+            framing.with_checksum(checksum.start(), checksum.offset())
+        });
+        Self {
+            desc,
+            header,
+            header_len: framing.len,
+        }
+    }
+}
+
+// SAFETY: As for `XskPacket`.
+unsafe impl OutgoingPremapped<Packet> for XskRequest<'_> {
+    #[inline]
+    fn is_of(&self, source: &XskSource) -> bool {
+        self.desc.is_of(source)
+    }
+
+    #[inline]
+    fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
+        let header = self.header.get(..self.header_len.into()).ok_or(EMSGSIZE)?;
+        self.desc.map_behind(header, table)
+    }
+
+    #[inline]
+    fn into_token(self) -> NonNull<c_void> {
+        token(self.desc)
+    }
+}
+
+/// The token of a packet.
+#[inline]
+fn token(desc: XskDesc<'_>) -> NonNull<c_void> {
+    let addr = desc.into_sent().to_addr(KIND_BITS) | XSK;
+    // SAFETY: A bit is set.
+    unsafe { NonNull::new_unchecked(without_provenance_mut(addr)) }
 }

@@ -295,6 +295,20 @@ MUTANTS = [
         "self.sent.chunks == 1 && self.first_len != Slots::CAPACITY",
         "test_xsk and test_echo",
     ),
+    Mutant(
+        "a checksum that a socket leaves to the device may be behind its packet",
+        "rust/netdev/xsk/request.rs",
+        "wanted.filter(|checksum| checksum.is_within(len))",
+        "wanted.filter(|checksum| checksum.is_within(len.wrapping_add(1)))",
+        "test_device_xsk and test_requests",
+    ),
+    Mutant(
+        "more packets with headers of their own may be under way than there is room for",
+        "rust/netdev/xsk/tx.rs",
+        "room.min(slots.saturating_sub(self.order.pending()))",
+        "room.min(slots)",
+        "test_device_xsk and test_requests_under_way",
+    ),
     # --- Resets -----------------------------------------------------------------------
     Mutant(
         "a device that breaks each time may be reset for ever",

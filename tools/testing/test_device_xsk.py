@@ -4,21 +4,26 @@
 import pytest
 
 from lab import xdp
-from support import counters, exchange, faults, healing, ordered, sockets
+from support import counters, exchange, faults, healing, ordered, sockets, xsk_requests
 from support.bpf import programs  # noqa: F401
 from support.inject import NEEDS_CSUM, TCPV4, TCPV6
 from support.kernel_log import errors, no_errors  # noqa: F401
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 GUEST_CSUM CTRL_GUEST_OFFLOADS RING_RESET"
+# The first one leaves no checksum to the device.
 DEVICES = {
     "small": PLAIN,
-    "mergeable": PLAIN + " MRG_RXBUF GUEST_TSO4 INDIRECT_DESC EVENT_IDX",
-    "packed": PLAIN + " RING_PACKED MRG_RXBUF EVENT_IDX",
+    "mergeable": PLAIN + " CSUM MRG_RXBUF GUEST_TSO4 INDIRECT_DESC EVENT_IDX",
+    "packed": PLAIN + " CSUM RING_PACKED MRG_RXBUF EVENT_IDX",
 }
 NAMES = list(DEVICES)
 TX = 1
 HEADER = 12
 TOO_LONG = 0x20000
+# NETDEV_XSK_FLAGS_TX_CHECKSUM
+TX_CHECKSUM = 2
+# How many packets the longest ring has room for, which have a header each.
+RING = 256
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +109,73 @@ HEADERS = {
 def test_header(guest, nic, kind):
     negotiated = kind == "checksum" or kind == "gso" and "GUEST_TSO4" in DEVICES[NAMES[guest.nics.index(nic)]]
     faults.counted(guest, nic, faults.with_header(**HEADERS[kind]), "rx_dropped" if negotiated else "rx_frame_errors")
+
+
+def requesting(nic, frame):
+    """A frame that the peer's socket turns back, and what becomes of it."""
+    data = ordered.frame(nic, 14) + frame.body
+    return data, ordered.answer(data)
+
+
+def told(header):
+    """What a header says of a checksum; all else is 0."""
+    checksum = [header.pop(field) for field in ("flags", "csum_start", "csum_offset")]
+    assert not any(header.values()), header
+    return tuple(checksum)
+
+
+def requested(nic, frames, **order):
+    """Has frames turned back, several at a time, and compares what the device is told of them."""
+    for start in range(0, len(frames), 8):
+        batch = [(*requesting(nic, frame), frame.header) for frame in frames[start : start + 8]]
+        for data, _, _ in batch:
+            faults.wait(lambda data=data: ordered.receive(nic, data, **order) > 0, "no chunk is lent")
+        sent = ordered.sent(nic, *[answer for _, answer, _ in batch])
+        assert [told(header) for _, header in sent] == [wanted for _, _, wanted in batch]
+
+
+@pytest.mark.parametrize("metadata", xsk_requests.METADATA)
+def test_requests(guest, unbound, metadata):
+    """Requests of sockets (XDP_TX_METADATA): of all, a device is told of checksums, if it completes them."""
+    takes = "CSUM" in DEVICES[NAMES[guest.nics.index(unbound)]].split()
+    number = counters.index(guest, unbound.name)
+    (found,) = [found for found in counters.netdev(guest, "devices") if found["ifindex"] == number]
+    assert found["xsk-features"] == (TX_CHECKSUM if takes else 0)
+    with sockets.user(guest, unbound.name, metadata=metadata):
+        requested(unbound, [*xsk_requests.frames(metadata, takes)])
+
+
+@pytest.mark.parametrize("name", NAMES[1:])
+def test_requests_of_several_chunks(guest, name):
+    """Of what is in the first one, as when they are copied."""
+    nic = guest.nics[NAMES.index(name)]
+    start, first = xsk_requests.START, 288
+    with xdp.attached(guest, nic.name, "to_socket_frags"), sockets.user(guest, nic.name, several=True, metadata=16):
+        for end, inside in ((60, True), (first, True), (first + 1, False), (600, False)):
+            offset = end - 2 - start
+            header = xsk_requests.left(start, offset) if inside else xsk_requests.NOTHING
+            frame = xsk_requests.frame(700, header, xsk_requests.CHECKSUM, start, offset)
+            requested(nic, [frame], most=first + HEADER)
+    xdp.attach(guest, nic.name, "to_socket")
+
+
+def test_requests_under_way(guest):
+    """Each has a header of its own until the device is done with it and all before it: while that keeps the first, no more are sent than
+    there are headers. The others wait in the socket."""
+    nic = guest.nics[NAMES.index("packed")]
+    header = xsk_requests.left(xsk_requests.START, xsk_requests.OFFSET)
+    frames = [xsk_requests.frame(300, header, xsk_requests.CHECKSUM, seed=seed) for seed in range(1, RING + 9)]
+    before = counters.ethtool(guest, nic.name)
+    with sockets.user(guest, nic.name, chunks=2 * RING, metadata=16) as counted:
+        nic.order("faults", queue=TX, faults=["never"])
+        requested(nic, frames[:RING])
+        for frame in frames[RING:]:
+            ordered.receive(nic, requesting(nic, frame)[0])
+        received = before["rx_xdp_redirects"] + RING + 8
+        faults.wait(lambda: counters.ethtool(guest, nic.name)["rx_xdp_redirects"] == received, "the rest is not received")
+    after = counters.ethtool(guest, nic.name)
+    assert after["tx_xdp_tx"] - before["tx_xdp_tx"] == RING and after["tx_xdp_tx_drops"] == before["tx_xdp_tx_drops"]
+    assert counted["completed"] == 0
 
 
 def test_one_never(guest):

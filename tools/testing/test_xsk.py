@@ -2,11 +2,13 @@
 """AF_XDP without copies: a process turns back what comes to its socket, while all else goes on beside it."""
 
 import signal
+import socket
+import struct
 
 import pytest
 
 from lab import host, kernel, xdp
-from support import counters, exchange, sockets, suspend
+from support import counters, exchange, peer, sockets, suspend, xsk_requests
 from support.bpf import programs  # noqa: F401
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import BIG, PACKED, SMALL, set_mtu
@@ -103,6 +105,44 @@ def test_several_chunks(guest, nic, name, way):
     for counter in ("rx_drops", "rx_xdp_drops", "tx_xdp_tx_drops"):
         assert after[counter] == before[counter]
     set_mtu(guest, nic, 1500)
+
+
+REQUESTS = [("mergeable", {}), ("packed", {"wakeup": False}), ("small", {"unaligned": True}), ("short rings", {})]
+# Options of a packet socket: what the device is told comes before each packet.
+SOL_PACKET, PACKET_VNET_HDR = 263, 15
+HEADER = struct.Struct("<BBHHHH")
+
+
+@pytest.mark.parametrize("metadata", xsk_requests.METADATA)
+@pytest.mark.parametrize("nic, way", REQUESTS, indirect=["nic"])
+def test_requests(guest, nic, name, way, metadata):
+    """Checksums that are left to the device (XDP_TX_METADATA), of packets that are copied and of others; what is not in the packet, or that
+    nobody knows, is left out. More packets than there is room for headers."""
+    before = counters.ethtool(guest, name)
+    head = exchange.frame_head(nic)
+    frames = 6 * [*xsk_requests.frames(metadata)]
+    with (
+        xdp.attached(guest, name, "to_socket"),
+        user(guest, name, metadata=metadata, **way) as counted,
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender,
+        socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as link,
+    ):
+        sender.bind((nic.tap, 0))
+        link.setsockopt(SOL_PACKET, PACKET_VNET_HDR, 1)
+        link.bind((nic.tap, peer.ETHERTYPE))
+        link.settimeout(exchange.TIMEOUT)
+        for start in range(0, len(frames), 16):
+            batch = frames[start : start + 16]
+            for frame in batch:
+                sender.send(head + frame.body)
+            for frame in batch:
+                answer = link.recv(peer.PIECE)
+                flags, gso_type, _, _, *checksum = HEADER.unpack_from(answer)
+                assert answer[HEADER.size :][14:] == frame.body
+                assert (flags, *checksum) == frame.header and gso_type == 0
+        exchange.everything(guest, nic)
+    assert counted["sent"] == len(frames) and not sockets.wrong(counted), counted
+    assert counters.ethtool(guest, name)["tx_xdp_tx_drops"] == before["tx_xdp_tx_drops"]
 
 
 def test_several_chunks_for_others(guest):
@@ -237,7 +277,7 @@ def test_killed(guest, nic, name):
     exchange.everything(guest, nic)
 
 
-@pytest.mark.parametrize("way", [{}, {"unaligned": True}, {"several": True}], ids=str)
+@pytest.mark.parametrize("way", [{}, {"unaligned": True}, {"several": True}, {"metadata": 16}], ids=str)
 def test_hostile(guest, way):
     """What a process does wrong is its own matter: it receives into the same memory twice, so nothing is compared."""
     nic = named(guest, "packed" if "unaligned" in way else "mergeable")

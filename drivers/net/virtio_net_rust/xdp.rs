@@ -113,6 +113,9 @@ pub(crate) fn set_features(
     if xsk::is_possible(mode, device).is_ok() {
         all = all.and(XdpFeatures::XSK_ZEROCOPY);
         netdev.set_xsk_chunks(tx::MAX_CHUNKS);
+        if device.has(features::CSUM) {
+            netdev.offer_xsk_checksum();
+        }
     }
     netdev.set_xdp_features(all);
 }

@@ -58,6 +58,7 @@ struct Open {
     dma_device: *const bindings::device,
     zeroes: u64,
     slots: Slots,
+    takes_requests: bool,
     gone: Arc<Gone>,
 }
 
@@ -108,10 +109,16 @@ impl XskSource {
         self.0.zeroes
     }
 
-    /// Where packets can be copied to.
+    /// Where packets can be copied to. There are some if packets may come with requests.
     #[inline]
     pub(super) fn slots(&self) -> Slots {
         self.0.slots
+    }
+
+    /// Whether packets that are to be sent may come with requests.
+    #[inline]
+    pub(super) fn takes_requests(&self) -> bool {
+        self.0.takes_requests
     }
 }
 
@@ -314,7 +321,8 @@ impl<'a> XskSetup<'a> {
     /// - `EBUSY` if it is open, or if its memory is mapped for another device.
     /// - `EOPNOTSUPP` if the memory cannot be mapped so that the device finds it.
     /// - `EINVAL` if chunks have no such headroom, or are too small for a packet.
-    /// - `ENOMEM`; `ENOSPC` if that was done 2^32 times.
+    /// - `ENOMEM`, also where packets may come with requests and there is no memory that a device finds headers in; `ENOSPC` if that
+    ///   was done 2^32 times.
     pub fn open(
         &mut self,
         device: DmaDevice<'_>,
@@ -340,6 +348,11 @@ impl<'a> XskSetup<'a> {
             .map_err(|_| ENOSPC)?;
         let (raw, napi) = (binding.raw, binding.napi.clone());
         let mapping = binding.map(device, packets)?;
+        // SAFETY: The pool is bound to a device.
+        let takes_requests = unsafe { bindings::xsk_pool_takes_requests(raw.as_ptr()) };
+        if takes_requests && mapping.slots.count() == 0 {
+            return Err(ENOMEM);
+        }
         let open = Open {
             raw,
             id,
@@ -350,6 +363,7 @@ impl<'a> XskSetup<'a> {
             },
             zeroes: mapping.zeroes,
             slots: mapping.slots,
+            takes_requests,
             gone: gone.clone(),
         };
         // INVARIANT: From now on `close` waits for it.

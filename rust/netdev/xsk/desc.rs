@@ -125,6 +125,11 @@ impl<'a> XskDesc<'a> {
         self.slot = slot;
     }
 
+    /// The pool, the descriptor that the packet begins with, and how many bytes of it are in the first chunk.
+    pub(super) fn first(&self) -> (*mut bindings::xsk_buff_pool, u32, u32) {
+        (self.source.raw(), self.index, self.first_len)
+    }
+
     /// Whether it belongs to `source`.
     #[inline]
     pub fn is_of(&self, source: &XskSource) -> bool {
@@ -144,7 +149,33 @@ impl<'a> XskDesc<'a> {
                 return Ok(unsafe { self.map_copy(slot, zeroes, table) });
             }
         }
-        self.map_chunks(zeroes, table)
+        if zeroes > XskSource::ZEROES {
+            return Err(EMSGSIZE);
+        }
+        self.map_chunks(self.source.zeroes(), zeroes, table)
+    }
+
+    /// Describes `header` and the packet, by DMA addresses. For packets that may come with [requests](super::XskTx::takes_requests), each
+    /// of which has a header of its own; as [`map`](Self::map) otherwise.
+    ///
+    /// # Errors
+    ///
+    /// `EMSGSIZE` if there is no room for the header, or if the table has fewer entries than that takes.
+    pub fn map_behind(&self, header: &[u8], table: &mut sg::Table) -> Result<sg::Mapped> {
+        let slot = self.slot.ok_or(EMSGSIZE)?;
+        if header.len() > Slots::LEAD as usize || table.capacity() == 0 {
+            return Err(EMSGSIZE);
+        }
+        // CAST: It is short.
+        let len = header.len() as u32;
+        // SAFETY: By the type invariant. There is room for the header.
+        unsafe {
+            let dma = slot.put_header(header);
+            if self.is_short() {
+                return Ok(self.map_copy(slot, len, table));
+            }
+            self.map_chunks(dma, len, table)
+        }
     }
 
     /// Whether it fits into a slot.
@@ -153,32 +184,32 @@ impl<'a> XskDesc<'a> {
         self.sent.chunks == 1 && self.first_len <= Slots::CAPACITY
     }
 
-    /// Copies the packet to `slot`, and describes it there.
+    /// Copies the packet to `slot`, and describes it there, behind so many bytes of a header.
     ///
     /// # Safety
     ///
-    /// It is that of this packet, which fits. There is room for the zeroes, and in the table for an entry.
+    /// It is that of this packet, which fits. There is room for the header, and in the table for an entry.
     #[inline]
-    unsafe fn map_copy(&self, slot: Slot, zeroes: u32, table: &mut sg::Table) -> sg::Mapped {
+    unsafe fn map_copy(&self, slot: Slot, header: u32, table: &mut sg::Table) -> sg::Mapped {
         let list = table.as_mut_ptr();
-        // SAFETY: By the requirements of this function, and the type invariant. In front of the data of a slot nobody writes.
+        // SAFETY: By the requirements of this function, and the type invariant.
         unsafe {
             bindings::xsk_tx_copy(self.source.raw(), self.index, slot.data.as_ptr().cast());
             bindings::sg_start(list, 1);
             bindings::sg_set_dma(
                 list,
-                slot.dma.wrapping_sub(zeroes.into()),
-                zeroes.wrapping_add(self.first_len),
+                slot.dma.wrapping_sub(header.into()),
+                header.wrapping_add(self.first_len),
             );
             sg::Mapped::new(1)
         }
     }
 
-    /// Describes the packet where it is.
+    /// Describes the packet where it is, and its header, which the device finds elsewhere.
     #[inline]
-    fn map_chunks(&self, zeroes: u32, table: &mut sg::Table) -> Result<sg::Mapped> {
+    fn map_chunks(&self, header: u64, len: u32, table: &mut sg::Table) -> Result<sg::Mapped> {
         let chunks = self.sent.chunks as usize;
-        if table.capacity() <= chunks || zeroes > XskSource::ZEROES {
+        if table.capacity() <= chunks {
             return Err(EMSGSIZE);
         }
         let (list, raw) = (table.as_mut_ptr(), self.source.raw());
@@ -189,7 +220,7 @@ impl<'a> XskDesc<'a> {
             } else {
                 start_long(list, self.sent.chunks, raw, self.index.wrapping_add(1));
             }
-            bindings::sg_set_dma(list, self.source.zeroes(), zeroes);
+            bindings::sg_set_dma(list, header, len);
             let dma = bindings::xsk_tx_dma(raw, self.index);
             bindings::sg_set_dma(list.add(1), dma, self.first_len);
             Ok(sg::Mapped::new(self.sent.chunks.wrapping_add(1)))

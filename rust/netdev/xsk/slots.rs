@@ -4,6 +4,9 @@
 //!
 //! A packet of user space has no header, and nobody but user space may write in front of it. With a header somewhere else it takes a
 //! table of descriptors, which the virtio core allocates, maps and frees: that costs more than to copy a short packet behind a header.
+//!
+//! Where packets come with requests, a header says what is requested, so each packet has one of its own: in its slot, wherever the
+//! packet is.
 
 use crate::bindings;
 use core::ptr::{
@@ -33,16 +36,32 @@ unsafe impl Sync for Slots {}
 /// The place of a packet.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
-    /// Where its data begins, for the CPU; in front of it there is room for [`Slots::LEAD`] bytes.
+    /// Where its data begins, for the CPU; in front of it there is room for a header of [`Slots::LEAD`] bytes.
     pub(super) data: NonNull<u8>,
     /// The same, for the device.
     pub(super) dma: u64,
 }
 
+impl Slot {
+    /// Writes `header` right in front of the data. Returns where it begins, for the device.
+    ///
+    /// # Safety
+    ///
+    /// The slot exists, and nobody else writes to it. The header has [`Slots::LEAD`] bytes at most.
+    pub(super) unsafe fn put_header(&self, header: &[u8]) -> u64 {
+        // SAFETY: By the requirements of this function there is room for it.
+        unsafe {
+            let place = self.data.as_ptr().sub(header.len());
+            place.copy_from_nonoverlapping(header.as_ptr(), header.len());
+        }
+        self.dma.wrapping_sub(header.len() as u64)
+    }
+}
+
 impl Slots {
     /// How long a slot is, in bytes.
     const SIZE: u32 = 256;
-    /// How much of it is in front of the data, and zeroes, in bytes.
+    /// How much of it is in front of the data, in bytes: zeroes, unless a [header](Slot::put_header) has been put there.
     pub(super) const LEAD: u32 = 32;
     /// How much data there can be, in bytes.
     pub(super) const CAPACITY: u32 = Self::SIZE - Self::LEAD;
@@ -76,6 +95,12 @@ impl Slots {
     /// How long so many slots are, in bytes.
     fn bytes(count: u32) -> usize {
         (count as usize).wrapping_mul(Self::SIZE as usize)
+    }
+
+    /// How many slots there are.
+    #[inline]
+    pub(super) fn count(&self) -> u32 {
+        self.count
     }
 
     /// The slot of the packet `number`, of which the device has `pending` that were numbered before, in a row. None if it may be the slot

@@ -71,6 +71,25 @@ impl XskTx {
         self.max_chunks
     }
 
+    /// Whether packets may come with requests ([`XskDesc::checksum`]): if so, for as long as the pool is bound, and
+    /// [`XskDesc::map_behind`] is for them.
+    #[inline]
+    pub fn takes_requests(&self) -> bool {
+        self.source.takes_requests()
+    }
+
+    /// How many more chunks can be sent. Each packet has a slot where it needs one.
+    #[inline]
+    fn room(&self) -> u32 {
+        let room = self.order.room();
+        if self.takes_requests() {
+            let slots = self.source.slots().count();
+            room.min(slots.saturating_sub(self.order.pending()))
+        } else {
+            room
+        }
+    }
+
     /// Takes packets of up to `max` chunks from the sockets, in turn, and has `send` called with each. Those that it gives back
     /// have been dropped: user space is told that they were sent, when those before them have been.
     #[inline]
@@ -81,7 +100,7 @@ impl XskTx {
     ) -> XskTaken {
         let mut taken = XskTaken::default();
         let raw = self.source.raw();
-        let max = max.min(self.order.room());
+        let max = max.min(self.room());
         if max == 0 {
             return taken;
         }

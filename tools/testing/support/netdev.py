@@ -6,6 +6,7 @@ netdev.py pools   page pools of network devices. One that was given up while pag
 netdev.py usage   how often each of them allocated and recycled pages, and how
 netdev.py sums    counters of each device
 netdev.py queues  counters of each queue
+netdev.py devices            what each device can do
 netdev.py contexts           NAPI contexts
 netdev.py defer ID NUMBER    sets how many interrupts the context ID puts off
 """
@@ -19,7 +20,7 @@ NETLINK_GENERIC = 16
 # linux/netlink.h, linux/genetlink.h, linux/netdev.h
 NLMSG_ERROR, NLMSG_DONE, NLM_F_REQUEST, NLM_F_ACK, NLM_F_DUMP = 2, 3, 0x001, 0x004, 0x300
 GENL_ID_CTRL, CTRL_CMD_GETFAMILY, CTRL_ATTR_FAMILY_ID, CTRL_ATTR_FAMILY_NAME = 16, 3, 1, 2
-PAGE_POOL_GET, PAGE_POOL_STATS_GET, NAPI_GET, QSTATS_GET, NAPI_SET = 5, 9, 11, 12, 14
+DEV_GET, PAGE_POOL_GET, PAGE_POOL_STATS_GET, NAPI_GET, QSTATS_GET, NAPI_SET = 1, 5, 9, 11, 12, 14
 QSTATS_SCOPE, QSTATS_SCOPE_QUEUE = 4, 1
 POOL_INFO = 1
 
@@ -34,6 +35,7 @@ USAGE = {
     16: "recycle-ring",
     17: "recycle-ring-full",
 }
+DEVICE = {1: "ifindex", 6: "xsk-features"}
 CONTEXT = {1: "ifindex", 2: "id", 3: "irq", 5: "defer"}
 # Those that no driver here has a name for are shown by number.
 COUNTERS = {
@@ -111,6 +113,10 @@ def queues():
     return counters(struct.pack("=HHQ", 12, QSTATS_SCOPE, QSTATS_SCOPE_QUEUE))
 
 
+def devices():
+    return [numbers(found, DEVICE) for found in request(DEV_GET)]
+
+
 def contexts():
     return [numbers(found, CONTEXT) for found in request(NAPI_GET)]
 
@@ -121,5 +127,13 @@ def defer(context, number):
 
 
 if __name__ == "__main__":
-    known = {"pools": pools, "usage": usage, "sums": counters, "queues": queues, "contexts": contexts, "defer": defer}
+    known = {
+        "pools": pools,
+        "usage": usage,
+        "sums": counters,
+        "queues": queues,
+        "devices": devices,
+        "contexts": contexts,
+        "defer": defer,
+    }
     print(json.dumps(known[sys.argv[1]](*sys.argv[2:])))

@@ -12,6 +12,8 @@ busy        poll busily: the kernel does nothing but what is asked for
 unaligned   chunks begin anywhere, and the headroom of user space is 64 bytes
 several     packets may have several chunks
 chunks      how many chunks of the memory are passed to be received into (256)
+metadata    so many bytes in front of each packet are for what is requested with it; the packet says that itself: it has a REQUEST behind
+            its addresses and its type
 hostile     before, send what must not be: the memory of others, or what changes while it is sent
 """
 
@@ -31,8 +33,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 AF_XDP, SOL_XDP = 44, 283
 XDP_MMAP_OFFSETS, XDP_RX_RING, XDP_TX_RING, XDP_UMEM_REG, XDP_UMEM_FILL_RING, XDP_UMEM_COMPLETION_RING, XDP_STATISTICS, XDP_OPTIONS = range(1, 9)
 XDP_COPY, XDP_ZEROCOPY, XDP_USE_NEED_WAKEUP, XDP_USE_SG = 1 << 1, 1 << 2, 1 << 3, 1 << 4
-XDP_PKT_CONTD = 1 << 0
-XDP_UMEM_UNALIGNED_CHUNK_FLAG = 1 << 0
+XDP_PKT_CONTD, XDP_TX_METADATA = 1 << 0, 1 << 1
+XDP_UMEM_UNALIGNED_CHUNK_FLAG, XDP_UMEM_TX_METADATA_LEN = 1 << 0, 1 << 2
+TIMESTAMP, CHECKSUM, LAUNCH_TIME = 1 << 0, 1 << 1, 1 << 2
 XDP_RING_NEED_WAKEUP, XDP_OPTIONS_ZEROCOPY = 1 << 0, 1 << 0
 PGOFF = {XDP_RX_RING: 0, XDP_TX_RING: 0x80000000, XDP_UMEM_FILL_RING: 0x100000000, XDP_UMEM_COMPLETION_RING: 0x180000000}
 OFFSET_SHIFT = 48
@@ -45,6 +48,8 @@ SYS_BPF, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET = 321, 2, 7
 SOCKETS = b"/run/bpf/xdp-maps/sockets\0"
 
 CHUNK, CHUNKS, RING = 4096, 1024, 512
+# Whether there is a request, its flags, csum_start and csum_offset.
+REQUEST, ETHERNET = struct.Struct("<?QHH"), 14
 
 
 def checked(result):
@@ -90,16 +95,16 @@ class Ring:
 
 
 class Socket:
-    def __init__(self, interface, queue=0, copy=False, wakeup=True, busy=False, unaligned=False, several=False, chunks=256):
-        self.unaligned = unaligned
+    def __init__(self, interface, queue=0, copy=False, wakeup=True, busy=False, unaligned=False, several=False, chunks=256, metadata=0):
+        self.unaligned, self.metadata = unaligned, metadata
         self.xdp = socket.socket(AF_XDP, socket.SOCK_RAW)
         self.memory = mmap.mmap(-1, CHUNK * CHUNKS)
         start = ctypes.addressof(ctypes.c_char.from_buffer(self.memory))
-        flags = XDP_UMEM_UNALIGNED_CHUNK_FLAG if unaligned else 0
+        flags = (XDP_UMEM_UNALIGNED_CHUNK_FLAG if unaligned else 0) | (XDP_UMEM_TX_METADATA_LEN if metadata else 0)
         headroom = 64 if unaligned else 0
         # Shorter chunks, which begin somewhere in pages, but do not go beyond: those need not follow each other for the device.
         self.first, size = (512, CHUNK // 2) if unaligned else (0, CHUNK)
-        self.xdp.setsockopt(SOL_XDP, XDP_UMEM_REG, struct.pack("<QQIIII", start, CHUNK * CHUNKS, size, headroom, flags, 0))
+        self.xdp.setsockopt(SOL_XDP, XDP_UMEM_REG, struct.pack("<QQIIII", start, CHUNK * CHUNKS, size, headroom, flags, metadata))
         for kind in PGOFF:
             self.xdp.setsockopt(SOL_XDP, kind, RING)
         words = struct.unpack("<16Q", self.xdp.getsockopt(SOL_XDP, XDP_MMAP_OFFSETS, 128))
@@ -148,17 +153,25 @@ class Socket:
         addresses = (self.offset(address) - self.first for (address,) in map(struct.Struct("<Q").unpack, self.completion.take()))
         return [max(address, 0) // CHUNK for address in addresses]
 
+    def request(self, at):
+        """Writes in front of the packet what it says is to be requested, and returns the option for its descriptor."""
+        said, *request = REQUEST.unpack_from(self.memory, at + ETHERNET)
+        self.memory[at - self.metadata : at] = struct.pack("<QHH", *request).ljust(self.metadata, b"\xff")
+        return XDP_TX_METADATA if said else 0
+
     def turn_back(self):
         """Sends what was received with the addresses the other way round, and passes what was sent to be received into."""
         turned = self.rx.take()
         first, packets = True, 0
-        for descriptor in turned:
-            address, _, options = struct.unpack("<QII", descriptor)
+        for number, descriptor in enumerate(turned):
+            address, length, options = struct.unpack("<QII", descriptor)
             if first:
                 at = self.offset(address)
                 head = self.memory[at : at + 12]
                 self.memory[at : at + 12] = head[6:] + head[:6]
                 packets += 1
+                if self.metadata:
+                    turned[number] = struct.pack("<QII", address, length, options | self.request(at))
             first = not options & XDP_PKT_CONTD
         if turned:
             self.tx.put(turned)
@@ -193,12 +206,18 @@ def attack(user):
         user.wake()
     # Frames that nobody takes, which overlap and are another by the time that they are sent. Short ones are copied.
     last = CHUNKS - 8
-    frames = [struct.pack("<QII", user.chunk(last) + 100 * number, length, 0) for number in range(8) for length in (1000, 200, 1)]
-    for _ in range(16):
+    starts = [user.chunk(last) + 256 + 100 * number for number in range(8)]
+    options = XDP_TX_METADATA if user.metadata else 0
+    frames = [struct.pack("<QII", start, length, options) for start in starts for length in (1000, 200, 1)]
+    for turn in range(16):
         user.tx.put(frames)
         user.wake()
         for at in range(user.chunk(last), user.chunk(last + 1), 64):
             user.memory[at : at + 14] = bytes([at >> 6 & 0xFE]) * 14
+        for number, start in enumerate(starts if user.metadata else []):
+            # Places in the packets, and beyond.
+            request = struct.pack("<QHH", CHECKSUM, 997 * number * turn % (1 << 16), turn)
+            user.memory[start - user.metadata : start - user.metadata + len(request)] = request
         sent = 0
         while sent < len(frames):
             sent += len(user.completion.take())

@@ -65,6 +65,17 @@ proptest! {
         prop_assert_eq!(framing(false, false, &NOTHING).num_buffers(&header([high, low])), value);
     }
 
+    /// Virtio 1.3, section 5.1.6.2: the flag, and where the checksum is; all else is 0.
+    #[test]
+    fn checksum_has_the_order_of_the_device(little in any::<bool>(), start in any::<u16>(), offset in any::<u16>()) {
+        let bytes = |value: u16| if little { value.to_le_bytes() } else { value.to_be_bytes() };
+        let mut wanted = vec![1, 0, 0, 0, 0, 0];
+        wanted.extend(bytes(start));
+        wanted.extend(bytes(offset));
+        wanted.resize(24, 0);
+        prop_assert_eq!(framing(little, little, &NOTHING).with_checksum(start, offset).to_vec(), wanted);
+    }
+
     #[test]
     fn packets_that_are_whole_need_nothing(gso_type in any::<u8>()) {
         let mut header = RawHeader::default();

@@ -3,7 +3,8 @@
 //! Sending for sockets of AF_XDP: through the queue that the stack has too, under the same lock.
 //!
 //! The poll function of the queue takes packets from the sockets, a budget of them, and is called again if there may be more.
-//! Each has a header of its own, in a page of zeroes, so it takes two descriptors if the device takes no table of descriptors.
+//! Each has a header of its own, in a page of zeroes, so it takes two descriptors if the device takes no table of descriptors. Where
+//! sockets may request that the device completes a checksum (`XDP_TX_METADATA`), the header says whether they do, and is elsewhere.
 //! What is lent comes back in any order; sockets are told in the order of sending.
 //!
 //! The stack always has the room for one packet left, so its queue is not stopped because of sockets, unless the ring is hardly
@@ -25,10 +26,17 @@ use kernel::{
         XskTx, //
     },
     prelude::*,
-    virtio::queue::Resized,
+    virtio::queue::{
+        Rejected,
+        Resized,
+        Virtqueue, //
+    },
     vnet::{
+        Framing,
+        Packet,
         Sent,
-        XskPacket, //
+        XskPacket,
+        XskRequest, //
     },
 };
 
@@ -177,14 +185,36 @@ fn take(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, max: u32) -> XskTaken
     let Some(xsk) = xsk else {
         return XskTaken::default();
     };
+    if xsk.tx.takes_requests() {
+        return take_requests(&mut xsk.tx, queue, &shared.framing, max);
+    }
     xsk.tx.send(max, |desc| {
         let packet = XskPacket::new(desc, &shared.framing);
-        queue
-            .add_outbuf_premapped(packet)
-            .map_err(|rejected| match rejected.buffer {
-                Sent::Xsk(sent) => sent,
-                // It is the packet that comes back.
-                Sent::Skb(_) | Sent::Frame(_) => unreachable!(),
-            })
+        queue.add_outbuf_premapped(packet).map_err(not_sent)
     })
+}
+
+/// As [`take`], for a pool whose packets may come with requests.
+// Apart, so that others are spared a look at each packet.
+#[inline(never)]
+fn take_requests(
+    tx: &mut XskTx,
+    queue: &mut Virtqueue<Packet>,
+    framing: &Framing,
+    max: u32,
+) -> XskTaken {
+    tx.send(max, |desc| {
+        let packet = XskRequest::new(desc, framing);
+        queue.add_outbuf_premapped(packet).map_err(not_sent)
+    })
+}
+
+/// The packet that the queue has not taken.
+#[inline]
+fn not_sent(rejected: Rejected<Sent>) -> XskSent {
+    match rejected.buffer {
+        Sent::Xsk(sent) => sent,
+        // It is the packet that comes back.
+        Sent::Skb(_) | Sent::Frame(_) => unreachable!(),
+    }
 }
