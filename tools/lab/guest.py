@@ -250,11 +250,16 @@ class Guest:
         self._migrate(f"file:{path}")
 
     def _migrate(self, uri):
+        found = self._leave(uri)
+        if found["status"] != "completed":
+            raise GuestDied(f"the guest cannot leave: {found}")
+
+    def _leave(self, uri):
+        """Has QEMU send the guest; returns how that has ended, as it says it."""
         self._with_console(lambda: self.qmp("migrate", uri=uri))
-        while (found := self._with_console(lambda: self.qmp("query-migrate")))["status"] != "completed":
-            if found["status"] in ("failed", "cancelled"):
-                raise GuestDied(f"the guest cannot leave: {found}")
+        while (found := self._with_console(lambda: self.qmp("query-migrate")))["status"] not in ("completed", "failed", "cancelled"):
             time.sleep(0.02)
+        return found
 
     def heard(self, path):
         """The text of a file that somebody in the guest writes when it has slept, or None if it does not answer or has no such
