@@ -201,20 +201,27 @@ def test_link_files(guest):
 
 
 def test_not_taken(guest):
-    """A module that does not load, and one that loads and takes nothing: C takes the NIC, and the log says so."""
+    """A module that does not load, one that loads and takes nothing, and one whose probe fails: C takes the NIC, and the log says so."""
     nic = guest.nics[2]
     guest.run(["virtio-net-rust", "use", "c"], timeout=120)
     guest.run(f"rm -f {DECIDED}/virtio*; rmmod {RUST}")
-    for rule in f"install {RUST} /usr/bin/false", f"install {RUST} /usr/bin/true":
+    for rule in f"install {RUST} /usr/bin/false", f"install {RUST} /usr/bin/true", f"options {RUST} napi_weight=0":
         guest.put("/etc/modprobe.d/broken.conf", f"{rule}\n")
         guest.run("dmesg --clear")
         with plugged(guest, nic):
             wait_for(lambda: driver_of(guest, nic) == C, "C does not have it", 30)
-        assert f"{RUST} does not take it, and {C} is to" in guest.run("dmesg").stdout
-    done = guest.run(["virtio-net-rust", "use", "rust", guest.interface(guest.nics[0])], check=False, timeout=120)
-    assert done.rc == 1 and driver_of(guest, guest.nics[0]) == C
+        log = guest.run("dmesg").stdout
+        assert log.count(f"{RUST} does not take it, and {C} is to") == 1
+    # Of the last one, whose module is there now, and refuses what was taken from C.
+    assert "napi_weight=0 receives nothing" in log
+    name = guest.interface(guest.nics[0])
     has_address(guest, guest.nics[0])
-    guest.run("rm /etc/modprobe.d/broken.conf")
+    wanted = state(guest, name)
+    done = guest.run(["virtio-net-rust", "use", "rust", name], check=False, timeout=120)
+    assert done.rc == 1 and f"{RUST} does not take {name}, which {C} has again" in done.stderr
+    assert driver_of(guest, guest.nics[0]) == C
+    has_again(guest, name, wanted)
+    guest.run(f"rm /etc/modprobe.d/broken.conf; rmmod {RUST}")
 
 
 def signed(module, folder):
