@@ -2,6 +2,7 @@
 """A machine as a user has one: Debian with systemd and udev, which boots from its own disk by firmware, GRUB and initial ram disk."""
 
 import os
+import re
 import shutil
 import subprocess
 import time
@@ -86,19 +87,28 @@ def make_disk(root, disk):
     return disk
 
 
-class Machine(Guest):
-    """The machine of a disk, whose changes are forgotten at its end unless `keep` is set. The other options are those of `Guest`."""
+def direct(root, *words):
+    """QEMU's options to start the kernel of a root with no firmware and no GRUB, with the words that GRUB has for it, and others."""
+    line = re.search(r"^linux \S+ (.*)$", (root / "boot/grub/grub.cfg").read_text(), re.MULTILINE)[1]
+    files = {"-kernel": root / f"boot/vmlinuz-{RELEASE}", "-initrd": root / f"boot/initrd.img-{RELEASE}"}
+    return [str(word) for option in files.items() for word in option] + ["-append", " ".join([line, *words])]
 
-    def __init__(self, disk, keep=False, files=(), **options):
+
+class Machine(Guest):
+    """The machine of a disk, whose changes are forgotten at its end unless `keep` is set. Its kernel is started from the disk, or as
+    `kernel` says, see `direct`. The other options are those of `Guest`."""
+
+    def __init__(self, disk, keep=False, files=(), kernel=(), **options):
         drive = f"file={disk},format=raw,snapshot={'off' if keep else 'on'}"
         super().__init__(files=[agent.program(), *files], boots=True, drive=drive, **options)
+        self.started = list(kernel)
 
     def _boot(self, folder):
         self._launch(folder, self._command(folder, self.drive, self.nics))
         self._with_console(lambda: self.agent.hello(TIMEOUT))
 
     def _kernel(self):
-        return []
+        return self.started
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def fresh_root():
 
 @contextmanager
 def booted(boot, disk, **options):
-    with boot(kind=Machine, disk=disk, root_ports=1, **options) as guest, dhcp(guest.nics[0]):
+    with boot(kind=Machine, disk=disk, **{"root_ports": 1} | options) as guest, dhcp(guest.nics[0]):
         yield guest
 
 
