@@ -19,6 +19,8 @@ START, OFFSET = 2048, 2048 * 512
 # What programs are given that run in such a root without its being booted.
 ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", "HOME": "/root"}
 TIMEOUT = 240
+# The disk of a machine that has none.
+NONE = "null-co://"
 
 
 def tool(path):

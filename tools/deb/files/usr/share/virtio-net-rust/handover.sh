@@ -92,6 +92,10 @@ hand_over() {
 		echo "$nic has $old already"
 		return
 	fi
+	root_is_remote && {
+		echo "virtio-net-rust: the root file system comes over the network, and $nic stays with $old" >&2
+		return 1
+	}
 	uppers=$(carries "$nic" | xargs)
 	[ -z "$uppers" ] || {
 		echo "virtio-net-rust: $nic carries $uppers, which would go with it: delete that first" >&2

@@ -47,6 +47,37 @@ give() {
 	[ "$(driver_of "$1")" = "$2" ]
 }
 
+# is_remote NAME TRANSPORT: whether a disk, as lsblk shows it, is at the other end of a network.
+is_remote() {
+	case "$1 $2" in
+	nbd* | rbd* | *" iscsi") return 0 ;;
+	nvme*)
+		case $(cat "/sys/class/block/$1/device/transport" 2>/dev/null) in tcp | rdma) return 0 ;; esac
+		;;
+	esac
+	return 1
+}
+
+# root_is_remote: whether what programs are read from comes over a network: the root file system, or /usr. Without it nothing can be
+# started that would set up an interface.
+root_is_remote() {
+	while read -r _ _ _ _ place words; do
+		case $place in / | /usr) ;; *) continue ;; esac
+		# What follows the options: the kind of file system, and where it is.
+		# shellcheck disable=SC2086
+		set -- ${words#* - }
+		case $1 in nfs | nfs4 | cifs | smb3 | ceph) return 0 ;; esac
+		case $2 in /dev/*) ;; *) continue ;; esac
+		# And all that it is made of, as partitions and volumes are.
+		while read -r disk transport; do
+			! is_remote "$disk" "$transport" || return 0
+		done <<-END
+			$(lsblk --noheadings --inverse --list --output KNAME,TRAN "$2" 2>/dev/null)
+		END
+	done </proc/self/mountinfo
+	return 1
+}
+
 # settings: the words of the file, one a line, in lower case.
 # shellcheck disable=SC2020
 settings() {
