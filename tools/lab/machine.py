@@ -96,6 +96,33 @@ def direct(root, *words):
     return [str(word) for option in files.items() for word in option] + ["-append", " ".join([line, *words])]
 
 
+# What the firmware starts from a disk that it knows, what that starts, and where the latter looks for what to do.
+SHIM, GRUB, CONFIG = "EFI/BOOT/BOOTX64.EFI", "EFI/BOOT/grubx64.efi", "EFI/debian/grub.cfg"
+# Who has told shim of a key, whoever that is.
+OWNER = "00000000-0000-0000-0000-000000000001"
+
+
+def secure_boot(folder, key):
+    """The options of a machine whose firmware starts what is signed: Debian's shim, GRUB and kernel. Its owner has told shim of a key.
+    `folder` is for what is the machine's own."""
+    tools = layer("machine") / "tools" / "usr"
+    system = folder / "esp"
+    for name in SHIM, CONFIG:
+        (system / name).parent.mkdir(parents=True)
+    shutil.copy(tools / "lib/shim/shimx64.efi.signed", system / SHIM)
+    shutil.copy(tools / "lib/grub/x86_64-efi-signed/grubx64.efi.signed", system / GRUB)
+    (system / CONFIG).write_text("search --set=root --label machine\nconfigfile ($root)/boot/grub/grub.cfg\n")
+    variables = shutil.copy(tools / "share/OVMF/OVMF_VARS_4M.ms.fd", folder / "variables")
+    enroll = ["python3", "-m", "virt.firmware.vars", "--inplace", variables, "--add-mok", OWNER, key]
+    host.run("env", f"PYTHONPATH={tools}/lib/python3/dist-packages", *map(str, enroll))
+    code = f"if=pflash,unit=0,format=raw,readonly=on,file={tools}/share/OVMF/OVMF_CODE_4M.ms.fd"
+    disk = f"driver=vvfat,dir={system},read-only=on,if=none,id=esp"
+    extra = ["-global", "driver=cfi.pflash01,property=secure,value=on", "-global", "ICH9-LPC.disable_s3=1"]
+    for drive in code, f"if=pflash,unit=1,format=raw,file={variables}", disk:
+        extra += ["-drive", drive]
+    return {"machine": "q35,smm=on", "extra": [*extra, "-device", "virtio-blk-pci,drive=esp"]}
+
+
 class Machine(Guest):
     """The machine of a disk, whose changes are forgotten at its end unless `keep` is set. Its kernel is started from the disk, or as
     `kernel` says, see `direct`. The other options are those of `Guest`."""

@@ -3,18 +3,17 @@
 
 import re
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from deb.packages import MODULES, NAME, Version
-from lab import host, machine, unpacked
+from lab import host, machine
 from lab.machine import dhcp, wait_for
-from lab.paths import LINUX, RELEASE
+from lab.paths import RELEASE
 from support import exchange
 from support.installed import CONF, DECIDED, RUST, C, booted, choose_anew, driver_of, files, has_address, has_again
-from support.installed import has_route, place_of, plugged, settings, state, state_of_dhcpcd, udev_names
+from support.installed import has_route, place_of, plugged, settings, signed, state, state_of_dhcpcd, udev_names
 from support.kernels import stock_only, whole_only
 from support.login import Login
 
@@ -224,19 +223,10 @@ def test_not_taken(guest):
     guest.run(f"rm /etc/modprobe.d/broken.conf; rmmod {RUST}")
 
 
-def signed(module, folder):
-    """A module with the signature that DKMS gives it, whose key no firmware knows."""
-    script = f"dkms generate_mok && {LINUX}/scripts/sign-file sha256 /var/lib/dkms/mok.key /var/lib/dkms/mok.pub $0 $1"
-    target = folder / "signed.ko"
-    done = subprocess.run(unpacked.command("deb", "sh", "-ec", script, module, target), capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return target
-
-
 def test_signature(guest, root, tmp_path):
     """Where the kernel wants one, as with Secure Boot, C has the NICs, and who tries is told why."""
     nic = guest.nics[2]
-    modules = {"unsigned module": root / MODULE, "module with unavailable key": signed(root / MODULE, tmp_path)}
+    modules = {"unsigned module": root / MODULE, "module with unavailable key": signed(root / MODULE, tmp_path)[0]}
     guest.run(["virtio-net-rust", "use", "c"], timeout=120)
     guest.run(f"rm -f {DECIDED}/virtio*; rmmod {RUST}; echo 1 >/sys/module/module/parameters/sig_enforce")
     for kind, module in modules.items():

@@ -10,10 +10,14 @@ from deb.packages import MODULES, NAME
 from lab import accel, host, machine
 from lab.machine import wait_for
 from lab.nic import Nic
-from support.installed import CONF, RUST, C, booted, choose_anew, driver_of, has_address, place_of, udev_names
+from lab.paths import RELEASE
+from support.installed import CONF, RUST, C, booted, choose_anew, driver_of, has_address, place_of, signed, udev_names
 from support.kernels import stock_only, whole_only
 
 pytestmark = [stock_only("packages are made for the stock kernel"), whole_only("each test boots a machine of its own")]
+
+MODULE = f"usr/lib/modules/{RELEASE}/updates/{RUST}.ko"
+SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
 
 @pytest.fixture(scope="module")
@@ -85,4 +89,27 @@ def test_remote_root(boot, installed, remote_disk):
         assert driver_of(guest, nic) == RUST
         # All of it comes through the NIC.
         guest.run("echo 3 >/proc/sys/vm/drop_caches; cat /usr/lib/x86_64-linux-gnu/*.so* | sha256sum", timeout=240)
+        host.run("ping", "-c", "1", nic.guest4)
+
+
+def test_secure_boot(boot, installed, disk, tmp_path):
+    """The firmware starts what Debian has signed, and the kernel loads modules that are signed with a key that it knows: C has the NIC
+    until ours is."""
+    module, key = signed(installed / MODULE, tmp_path)
+    with booted(boot, disk, nics=[{}], **machine.secure_boot(tmp_path, key)) as guest:
+        nic = guest.nics[0]
+        has_address(guest, nic)
+        host.run("ping", "-c", "1", nic.guest4)
+        enabled, lockdown = guest.run(["od", "-An", "-tu1", SECURE_BOOT]).stdout, guest.run("cat /sys/kernel/security/lockdown").stdout
+        taker, log = driver_of(guest, nic), guest.run("dmesg").stdout
+        refused = guest.run("virtio-net-rust use rust", check=False)
+        guest.put(f"/{MODULE}", module.read_bytes())
+        taken = guest.run("virtio-net-rust use rust", check=False, timeout=120)
+        # The first four bytes are the variable's attributes.
+        assert enabled.split()[4:] == ["1"] and "[integrity]" in lockdown
+        assert taker == C and f"{RUST} does not take it, and {C} is to" in log
+        assert "Loading of unsigned module is rejected" in log
+        assert refused.rc == 1 and f"{RUST} does not load, and {guest.interface(nic)} stays with {C}" in refused.stderr
+        assert taken.rc == 0 and driver_of(guest, nic) == RUST
+        has_address(guest, nic)
         host.run("ping", "-c", "1", nic.guest4)

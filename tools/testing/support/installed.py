@@ -3,13 +3,14 @@
 
 import os
 import re
+import subprocess
 import tempfile
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab import machine
+from lab import machine, unpacked
 from lab.machine import TIMEOUT, Machine, dhcp, wait_for
-from lab.paths import LOGS
+from lab.paths import LINUX, LOGS
 
 RUST, C = "virtio_net_rust", "virtio_net"
 CONF = "/etc/virtio-net-rust.conf"
@@ -34,6 +35,15 @@ def fresh_root():
     """A machine's root without the packages; not in memory, as /tmp is."""
     with tempfile.TemporaryDirectory(dir=LOGS) as folder:
         yield machine.unpack(Path(folder))
+
+
+def signed(module, folder):
+    """A module with the signature that DKMS gives it, and the key, which no firmware knows."""
+    sign = f"{LINUX}/scripts/sign-file sha256 /var/lib/dkms/mok.key /var/lib/dkms/mok.pub $0 $1/signed.ko"
+    script = f"dkms generate_mok && {sign} && cp /var/lib/dkms/mok.pub $1"
+    done = subprocess.run(unpacked.command("deb", "sh", "-ec", script, module, folder), capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "signed.ko", folder / "mok.pub"
 
 
 @contextmanager
