@@ -117,7 +117,9 @@ class Agent:
         return answer
 
     def hello(self, timeout):
+        """What it says when it begins, also when another kernel has been started in place of the one that it ran on."""
         self._answer(0, timeout)
+        self.answers[0] = queue.Queue()
 
     def ask(self, operation, *arguments, limit=60):
         """Asks for an operation, and returns the byte strings that it returns."""
