@@ -136,8 +136,8 @@ def test_unbound_without_reset(guest, driver, device):
         leaks.wait_for_pools(guest, pools - 1)
     binding.bind(guest, driver, bound)
     guest.bring_up(nic)
-    # Some buffers may lie in one page.
-    assert leaks.used(guest)["pages"] - pages > left(said) // 8
+    # Some buffers may lie in one page. The debug kernel keeps for itself what was freed, too.
+    assert guest.leaks or leaks.used(guest)["pages"] - pages > left(said) // 8
     exchange.everything(guest, nic)
 
 
