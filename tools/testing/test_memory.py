@@ -23,7 +23,8 @@ DEVICES = {
 }
 NAMES = list(DEVICES)
 PARAMETERS = f"/sys/module/{drivers.RUST.name}/parameters"
-FAULT = f"{PARAMETERS}/fault_memory"
+# There is no memory for receive buffers; devices do not come out of a reset, as far as the driver can see.
+MEMORY, RESET = "fault_memory", "fault_reset"
 # A queue without memory tries again every 10 ms.
 TRIES_A_SECOND = 100
 
@@ -37,6 +38,15 @@ def guest(boot, driver, faulty_module):
             guest.bring_up(nic)
         with exchange.peer_in(guest):
             yield guest
+
+
+@contextmanager
+def fault(guest, name):
+    guest.run(f"echo 1 >{PARAMETERS}/{name}")
+    try:
+        yield
+    finally:
+        guest.run(f"echo 0 >{PARAMETERS}/{name}")
 
 
 def failures(guest, name):
@@ -71,14 +81,11 @@ def test_no_memory(guest, device):
     nic = guest.nics[NAMES.index(device)]
     name = guest.interface(nic)
     exchange.everything(guest, nic)
-    guest.run(f"echo 1 >{FAULT}")
-    try:
+    with fault(guest, MEMORY):
         use_up(guest, nic, name)
         tried, since = failures(guest, name), uptime(guest)
         time.sleep(3)
         tried, since = failures(guest, name) - tried, uptime(guest) - since
-    finally:
-        guest.run(f"echo 0 >{FAULT}")
     # It is tried again and again, but only in its time: a poll that spins tries thousands of times.
     assert 0 < tried <= 2 * TRIES_A_SECOND * since
     exchange.reaches(nic)
@@ -91,26 +98,12 @@ def test_another_size_without_memory(guest, device):
     nic = guest.nics[NAMES.index(device)]
     name = guest.interface(nic)
     before = failures(guest, name)
-    guest.run(f"echo 1 >{FAULT}")
-    try:
+    with fault(guest, MEMORY):
         guest.run(["ethtool", "-G", name, "rx", 128])
         assert queue_size(guest, nic, 0) == 128
         assert failures(guest, name) > before
-    finally:
-        guest.run(f"echo 0 >{FAULT}")
     exchange.reaches(nic)
     exchange.pings(guest, nic)
-
-
-@contextmanager
-def stuck(guest):
-    """Devices do not come out of a reset, as far as the driver can see."""
-    fault = f"{PARAMETERS}/fault_reset"
-    guest.run(f"echo Y >{fault}")
-    try:
-        yield
-    finally:
-        guest.run(f"echo N >{fault}")
 
 
 LEFT = re.compile(r"does not come out of its reset: (\d+) buffers, which it may write to, are never used again$")
@@ -129,7 +122,7 @@ def test_unbound_without_reset(guest, driver, device):
     # Of what has been received before, the pool may have pages left.
     faults.bind_again(guest, driver, nic)
     bound, pools, pages = guest.virtio_device(nic), leaks.pools_in_use(guest), leaks.used(guest)["pages"]
-    with stuck(guest):
+    with fault(guest, RESET):
         binding.unbind(guest, driver, bound)
         said = errors(guest)
         assert len(said) == 1, said
@@ -145,7 +138,7 @@ def test_healed_without_reset(guest):
     """It is not set up meanwhile, and is as soon as it is in reset."""
     nic = guest.nics[NAMES.index("mergeable")]
     name = guest.interface(nic)
-    with stuck(guest):
+    with fault(guest, RESET):
         guest.run(["ethtool", "--reset", name, "all"])
         said = faults.said(guest, re.compile("device does not come back from its reset"))
     exchange.reaches(nic)
