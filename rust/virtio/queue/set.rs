@@ -162,17 +162,6 @@ impl Set {
         self.abandoned.fetch_add(count, Relaxed);
         self.device.note_abandoned(count);
     }
-
-    /// Takes references to the memory of all rings, which nobody gives back: those that the core has from the allocator of pages,
-    /// for a device that takes guest-physical addresses.
-    ///
-    /// # Safety
-    ///
-    /// The device has queues, and nobody else uses their list.
-    unsafe fn abandon_rings(&self) {
-        // SAFETY: By the requirement of this function.
-        unsafe { bindings::virtio_device_get_ring_pages(self.device.as_raw()) }
-    }
 }
 
 impl Drop for Set {
@@ -188,7 +177,8 @@ impl Drop for Set {
             let queues = core::ptr::addr_of!((*device).vqs);
             if !core::ptr::eq((*queues).next, queues) {
                 if !is_reset {
-                    self.abandon_rings();
+                    // The rings too: those that the core has from the allocator of pages.
+                    bindings::virtio_device_get_ring_pages(device);
                 }
                 if let Some(del_vqs) = self.device.ops().del_vqs {
                     del_vqs(device);
