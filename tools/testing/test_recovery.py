@@ -8,7 +8,7 @@ from lab import kernel
 from support import binding, counters, exchange, faults, healing, leaks, ordered, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
 
-OFFERED = "MAC STATUS CTRL_VQ CTRL_RX VERSION_1 MRG_RXBUF EVENT_IDX"
+OFFERED = "MAC STATUS CTRL_VQ CTRL_RX CTRL_MAC_ADDR VERSION_1 MRG_RXBUF EVENT_IDX"
 DEVICES = {"split": OFFERED, "packed": OFFERED + " RING_PACKED"}
 NAMES = list(DEVICES)
 RX, TX = 0, 1
@@ -110,6 +110,15 @@ def test_reset_by_hand(guest, nic):
 def asked_for(guest, nic):
     log = "dd if=/dev/kmsg bs=8192 iflag=nonblock 2>/dev/null"
     return int(guest.run(f"{log} | grep -c 'as asked for: resetting {nic.name}$' || true").stdout)
+
+
+def test_set_before_it_is_reset(guest, nic):
+    """Resets are a second apart, and until then the device does what it is told to."""
+    before = asked_for(guest, nic)
+    told = " && ".join(f"ip link set {nic.name} address 52:54:00:00:01:0{number}" for number in range(4))
+    guest.run(f"ethtool --reset {nic.name} all && {told} && ip link set {nic.name} address {nic.mac}")
+    assert asked_for(guest, nic) == before + 1
+    exchange.reaches(nic)
 
 
 def test_given_up(guest, nic):

@@ -67,6 +67,10 @@ const FIRST_PAUSE: i64 = 5;
 /// The longest pause, in microseconds.
 const LONGEST_PAUSE: i64 = 1000;
 
+/// How long an answer is waited for if the device is going to be reset, in milliseconds: one that is reset by hand may well
+/// answer, for up to a second until it is.
+const PATIENCE_BEFORE_RESET: u32 = 250;
+
 /// A command to the device.
 pub(crate) trait Command {
     /// What log lines call it.
@@ -365,6 +369,7 @@ impl State {
         loop {
             // The time is taken before the look: a long sleep is not held against the device.
             let expired = own.is_over() || deadline.is_over();
+            let patient = !own.has_lasted(PATIENCE_BEFORE_RESET);
             if let Some(answered) = self.queue.answered() {
                 return Ok(answered);
             }
@@ -372,8 +377,8 @@ impl State {
                 dev_err!(self.queue.device(), "control queue broke during {name}\n");
                 return Err(EIO);
             }
-            // It will not be answered, and whoever resets the device waits for this.
-            if self.queue.device().is_reset_pending() {
+            // Whoever resets the device waits for this.
+            if !patient && self.queue.device().is_reset_pending() {
                 self.overdue = true;
                 return Err(EIO);
             }

@@ -36,6 +36,11 @@ impl Deadline {
     }
 
     pub(super) fn is_over(self) -> bool {
-        self.start.elapsed() >= Delta::from_millis(self.limit.into())
+        self.has_lasted(self.limit)
+    }
+
+    /// Whether it began so many milliseconds ago.
+    pub(super) fn has_lasted(self, msecs: u32) -> bool {
+        self.start.elapsed() >= Delta::from_millis(msecs.into())
     }
 }
