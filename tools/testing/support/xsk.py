@@ -18,8 +18,10 @@ hostile     before, send what must not be: the memory of others, or what changes
 """
 
 import ctypes
+import errno
 import json
 import mmap
+import os
 import select
 import signal
 import socket
@@ -48,6 +50,8 @@ SYS_BPF, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET = 321, 2, 7
 SOCKETS = b"/run/bpf/xdp-maps/sockets\0"
 
 CHUNK, CHUNKS, RING = 4096, 1024, 512
+# How long a queue may have the pool of another socket, in seconds.
+LEFT_OVER = 20
 # Whether there is a request, its flags, csum_start and csum_offset.
 REQUEST, ETHERNET = struct.Struct("<?QHH"), 14
 
@@ -55,7 +59,7 @@ REQUEST, ETHERNET = struct.Struct("<?QHH"), 14
 def checked(result):
     if result < 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"errno {number}")
+        raise OSError(number, os.strerror(number))
     return result
 
 
@@ -115,7 +119,7 @@ class Socket:
         self.counts = {"sent": 0, "chunks": 0, "completed": 0}
         flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0) | (XDP_USE_SG if several else 0)
         address = struct.pack("<HHIII", AF_XDP, flags, socket.if_nametoindex(interface), queue, 0)
-        checked(libc.bind(self.xdp.fileno(), address, len(address)))
+        self.bind(address)
         self.wakeup, self.busy = wakeup, busy
         for option, value in BUSY_POLL.items() if busy else ():
             self.xdp.setsockopt(socket.SOL_SOCKET, option, value)
@@ -123,6 +127,15 @@ class Socket:
         sockets = bpf(BPF_OBJ_GET, struct.pack("<QI", ctypes.addressof(attributes), 0))
         key, value = ctypes.c_uint32(socket.if_nametoindex(interface)), ctypes.c_uint32(self.xdp.fileno())
         bpf(BPF_MAP_UPDATE_ELEM, struct.pack("<IxxxxQQQ", sockets, ctypes.addressof(key), ctypes.addressof(value), 0))
+
+    def bind(self, address):
+        """Tries for a while: the kernel takes the pool of a socket that is gone from its queue later, by a work."""
+        limit = time.monotonic() + LEFT_OVER
+        while libc.bind(self.xdp.fileno(), address, len(address)) < 0:
+            number = ctypes.get_errno()
+            if number != errno.EBUSY or time.monotonic() > limit:
+                raise OSError(number, os.strerror(number))
+            time.sleep(0.01)
 
     def chunk(self, number):
         """Where it begins."""
