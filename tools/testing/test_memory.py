@@ -10,8 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 from lab import driver as drivers
-from lab import kernel
-from support import binding, counters, exchange, faults, leaks
+from lab import kernel, xdp
+from support import binding, counters, exchange, faults, leaks, sockets
+from support.bpf import programs  # noqa: F401
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import BIG, MERGEABLE, PACKED, SMALL, queue_size
 
@@ -30,10 +31,11 @@ TRIES_A_SECOND = 100
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver, faulty_module):
-    files = [faulty_module, exchange.PEER, leaks.POOLS, counters.NETDEV]
+def guest(boot, driver, faulty_module, programs):
+    files = [faulty_module, exchange.PEER, leaks.POOLS, counters.NETDEV, programs, sockets.PROGRAM]
     with boot(nics=DEVICES.values(), files=files, **leaks.LOOKED_FOR) as guest:
         driver.load(guest)
+        xdp.load(guest)
         for nic in guest.nics:
             guest.bring_up(nic)
         with exchange.peer_in(guest):
@@ -115,11 +117,31 @@ def left(lines):
     return count
 
 
+def test_chunks_without_reset(guest, driver):
+    """The pages of a process whose AF_XDP socket has lent them stay as they are when it has ended. Its socket goes on before that."""
+    nic = guest.nics[NAMES.index("mergeable, packed")]
+    # Of what has been received before, the pool may have pages left.
+    faults.bind_again(guest, driver, nic)
+    name, pages = guest.interface(nic), leaks.used(guest)["pages"]
+    with sockets.spawn(guest, name) as process:
+        process.says("bound")
+        exchange.reaches(nic)
+        with fault(guest, RESET):
+            guest.run(["ethtool", "--reset", name, "all"])
+            said = faults.said(guest, re.compile("device does not come back from its reset"))
+        exchange.reaches(nic)
+        process.stop()
+        process.ended()
+    # A chunk is a page.
+    assert guest.leaks or leaks.used(guest)["pages"] - pages > left(said) // 2 > 64
+    exchange.everything(guest, nic)
+    errors(guest)
+
+
 @pytest.mark.parametrize("device", NAMES)
 def test_unbound_without_reset(guest, driver, device):
-    """What the device may still write to is not used for anything else, and what it belonged to does not wait for it."""
+    """Whatever the device may still write to is not used for anything else, and what it belonged to does not wait for it."""
     nic = guest.nics[NAMES.index(device)]
-    # Of what has been received before, the pool may have pages left.
     faults.bind_again(guest, driver, nic)
     bound, pools, pages = guest.virtio_device(nic), leaks.pools_in_use(guest), leaks.used(guest)["pages"]
     with fault(guest, RESET):
