@@ -3,7 +3,6 @@
 
 import os
 import re
-import threading
 
 import pytest
 
@@ -11,7 +10,7 @@ from lab import kernel, xdp
 from lab import driver as drivers
 from lab.moving import MovingGuest
 from lab.nic import Bridged
-from support import bpf, counters, drawn, exchange
+from support import bpf, counters, drawn, exchange, moving
 from support.announcements import arp_of, wait_for
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import PACKED, SMALL
@@ -19,7 +18,6 @@ from support.nics import PACKED, SMALL
 DEVICES = [{"queues": 2}, {"queues": 2} | PACKED | SMALL]
 # CYCLES says another number.
 TIMES = int(os.environ.get("CYCLES") or kernel.rounds(8))
-SIZE = 1 << 20
 SETTINGS = """
 ip link set NIC mtu 1400 allmulticast on
 ip link add link NIC name above type vlan id 7
@@ -52,47 +50,17 @@ def guest(boot, driver, tmp_path_factory):
             yield guest
 
 
-def streams(address, moved, failures):
-    """TCP both ways, byte for byte, one after the other until the guest has moved: one of them is on the way then."""
-    try:
-        while True:
-            last = moved.is_set()
-            exchange.tcp_to_guest(address, SIZE)
-            exchange.tcp_from_guest(address, SIZE)
-            if last:
-                return
-    except (OSError, AssertionError) as error:
-        failures.append((address, error))
-
-
 def steps(guest, nic):
     """How often a watchdog has told the device again, or found it broken. C has none."""
     found = counters.ethtool(guest, nic.name)
     return {name: found[name] for name in ("watchdog_kicks", "watchdog_resets") if name in found}
 
 
-def under_traffic(guest, move):
-    """Moves the guest under traffic of all kinds; returns what `move` does."""
-    moved, failures = threading.Event(), []
-    threads = [threading.Thread(target=streams, args=(nic.guest4, moved, failures)) for nic in guest.nics]
-    with exchange.flooded(guest, guest.nics[0]):
-        for thread in threads:
-            thread.start()
-        try:
-            found = move()
-        finally:
-            moved.set()
-            for thread in threads:
-                thread.join()
-    assert not failures
-    return found
-
-
 def test_traffic_goes_on(guest):
     """Nothing is lost that TCP does not mend, and whoever had the guest's address in another place learns of the new one."""
     for _ in range(TIMES):
         before = [counters.ethtool(guest, nic.name) for nic in guest.nics]
-        under_traffic(guest, guest.move)
+        moving.under_traffic(guest, guest.nics, guest.move)
         for nic, old in zip(guest.nics, before):
             assert set(steps(guest, nic).values()) <= {0}
             # They belong to the guest, so they go on.
@@ -109,7 +77,7 @@ LESS = {"queues": ({"queues": 1, "mq": "off"}, ""), "features": ({"queues": 2, "
 def test_refused(guest, less):
     """Where the device has less than the guest uses, QEMU does not take it. It goes on where it was, and nothing is lost there either."""
     device, says = LESS[less]
-    said = under_traffic(guest, lambda: guest.move_in_vain(**device))
+    said = moving.under_traffic(guest, guest.nics, lambda: guest.move_in_vain(**device))
     assert re.search(says, said), said
     for nic in guest.nics:
         assert set(steps(guest, nic).values()) <= {0}
