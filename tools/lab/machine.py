@@ -11,7 +11,7 @@ from pathlib import Path
 
 from lab import agent, host, timing
 from lab.guest import Guest
-from lab.paths import RELEASE, layer
+from lab.paths import LOGS, RELEASE, layer
 
 SIZE = "4G"
 # Where the first partition begins, in sectors and in bytes.
@@ -142,10 +142,12 @@ class Machine(Guest):
 
 @contextmanager
 def dhcp(nic):
-    """Has the host give the guest's NIC the address that the lab has for it, which is its gateway, too."""
+    """Has the host give the guest's NIC the address that the lab has for it, which is its gateway, too, whoever asks there: programs
+    have names of their own for the same NIC."""
     leases = Path(f"/tmp/{nic.tap}.leases")
     words = ["--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--user=root", f"--interface={nic.tap}", "--bind-interfaces"]
-    words += [f"--dhcp-range={nic.guest4},{nic.guest4},1h", f"--dhcp-leasefile={leases}", f"--pid-file={leases}.pid", "--log-facility=-"]
+    words += [f"--dhcp-range={nic.guest4},{nic.guest4},1h", f"--dhcp-host={nic.mac},id:*,{nic.guest4}", f"--dhcp-leasefile={leases}"]
+    words += [f"--pid-file={leases}.pid", "--log-dhcp", f"--log-facility={LOGS}/{nic.tap}.dnsmasq"]
     process = subprocess.Popen([*tool("sbin/dnsmasq"), *words], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield

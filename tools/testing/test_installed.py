@@ -268,6 +268,7 @@ def test_one_of_two_from_the_initramfs_on(boot, other_disk):
         one, other = guest.nics
         has_address(guest, one)
         assert (driver_of(guest, one), driver_of(guest, other)) == (C, RUST)
+        wait_for(lambda: " 192.0.2.1/24 " in guest.run(["ip", "-4", "address"]).stdout, "ifupdown does not give the other one its address")
         wanted = [state(guest, guest.interface(nic)) for nic in guest.nics]
         guest.run(["virtio-net-rust", "use", "rust"], timeout=120)
         assert (driver_of(guest, one), driver_of(guest, other)) == (RUST, RUST)

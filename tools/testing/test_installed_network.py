@@ -23,7 +23,7 @@ ethernets:
     match: {{macaddress: "{MAC}"}}
     set-name: lan0
     addresses: [{ADDRESS}/24]
-    routes: [{{to: default, via: {HOST}}}]
+    routes: [{{to: 0.0.0.0/0, via: {HOST}}}]
 """,
 }
 # The disk has no room to grow.
