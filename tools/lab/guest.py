@@ -171,6 +171,7 @@ class Guest:
         return ["-kernel", str(self.kernel.image)]
 
     def _launch(self, folder, command):
+        self.sockets = folder
         for name in ("agent", "qmp", "wake"):
             (folder / name).unlink(missing_ok=True)
         self.output = open(self.console.with_suffix(".qemu"), "w+")
@@ -280,7 +281,7 @@ class Guest:
         """Sends a byte to the second serial port, which raises an interrupt if the guest has it open."""
         if not self.wake:
             self.wake = socket.socket(socket.AF_UNIX)
-            self.wake.connect(f"{self.folder.name}/wake")
+            self.wake.connect(f"{self.sockets}/wake")
         self.wake.sendall(b"\n")
 
     # --- Commands and files ---------------------------------------------------

@@ -13,21 +13,16 @@ from lab.agent import CommandFailed
 from lab.moving import MovingGuest
 from lab.nic import Bridged
 from support import exchange, faults, modules, moving, suspend
-from support.kernel_log import no_errors  # noqa: F401
-
-# net_failover of 7.3 does not initialise its lock for statistics, which lockdep says when either driver creates a master.
-UNINITIALISED = (
-    "INFO: trying to register non-static key|The code is fine but needs lockdep annotation|"
-    "you didn't initialize this object before use|turning off the locking correctness validator"
-)
+from support.kernel_log import errors, no_errors  # noqa: F401
 
 # net_failover stops the queues of its master, which has no qdisc, as soon as nothing below can send; what the stack sends before
 # the master is down as well is refused by the core with this line. A flood makes it appear with the C driver too.
-HARMLESS_HERE = re.compile(f"Virtual device .* asks to queue packet!|{UNINITIALISED}")
+HARMLESS_HERE = re.compile("Virtual device .* asks to queue packet!")
 
 STANDBY = {"failover": "on"}
 # CYCLES says another number.
 TIMES = int(os.environ.get("CYCLES") or kernel.rounds(12))
+MOVES = int(os.environ.get("CYCLES") or kernel.rounds(4))
 
 
 class Primary(Bridged):
@@ -77,6 +72,10 @@ def guest(boot, driver, tmp_path_factory):
     with boot(kind=MovingGuest, nics=[standby, primary], files=[exchange.PEER, vmxnet3]) as guest:
         guest.run(["insmod", f"/payload/{vmxnet3.name}"])
         driver.load(guest)
+        if kernel.chosen() is not kernel.STOCK:
+            # net_failover of 7.3 does not initialise its lock for statistics, with either driver.
+            assert "trying to register non-static key" in guest.new_kernel_reports()[0]
+            errors(guest)
         yield guest
 
 
@@ -149,7 +148,7 @@ def test_moves(guest):
     guest.plug(primary)
     with exchange.peer_in(guest), exchange.peer_on_host():
         before = slave(guest, nic)
-        for _ in range(TIMES // 4):
+        for _ in range(MOVES):
             answers(guest, nic)
             moving.under_traffic(guest, [nic], guest.move)
             after = slave(guest, nic)
