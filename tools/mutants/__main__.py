@@ -63,7 +63,8 @@ def noticed(mutant, number):
     log = LOGS / f"mutant-{number:02}.log"
     with removed(mutant):
         if not builds(log):
-            die(f"{mutant.name}: this does not build, see {shown(log)}")
+            print(f"DOES NOT BUILD: {mutant.name} (see {shown(log)})", flush=True)
+            return False
         outcome, summary = tests(mutant.test, log)
     if outcome not in (PASSED, FAILED):
         die(f"{mutant.name}: the tests did not run, see {shown(log)}")

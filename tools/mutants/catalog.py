@@ -32,7 +32,7 @@ MUTANTS = [
         "a packet may be shorter than an Ethernet header",
         DRIVER + "rx.rs",
         "if written < header_len.wrapping_add(ETH_HLEN) {",
-        "if written < header_len {",
+        "if written < header_len.wrapping_add(ETH_HLEN.min(0)) {",
         RECEIVE + "test_length and small",
     ),
     Mutant(

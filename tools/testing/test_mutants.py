@@ -42,6 +42,14 @@ def test_notice(copy, monkeypatch, outcome, seen):
     assert copy.read_text() == "if bound {"
 
 
+def test_it_does_not_build(copy, monkeypatch, capsys):
+    """The others are tried all the same."""
+    monkeypatch.setattr(command, "builds", lambda log: False)
+    assert not command.noticed(Mutant("name", "file", "bound", "true", "some test"), 1)
+    assert capsys.readouterr().out.startswith("DOES NOT BUILD: name ")
+    assert copy.read_text() == "if bound {"
+
+
 @pytest.mark.parametrize("text", ["if true {", "if bound && bound {"])
 def test_nothing_to_remove(copy, text):
     copy.write_text(text)
