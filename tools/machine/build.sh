@@ -12,6 +12,8 @@ mkdir tools
 for package in debs/*.deb; do
 	dpkg-deb --extract "$package" tools
 done
+# Of what the target of iSCSI depends on, most is for a script that is of no use here.
+rm -rf tools/usr/share/perl tools/usr/lib/x86_64-linux-gnu/{perl,libperl.so*}
 
 cp -a "$here/files/." root
 chown -R root: root/boot/grub root/usr/local root/etc/systemd
