@@ -47,6 +47,7 @@ LONG = {
     "test_installed_anew",
     "test_installed_kernels",
     "test_installed_network",
+    "test_installed_remote",
     "test_layers",
     "test_life_cycle",
     "test_machines",

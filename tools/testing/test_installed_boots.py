@@ -4,18 +4,16 @@
 import hashlib
 import socket
 import subprocess
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from deb.packages import MODULES, NAME
 from lab import accel, host, machine
-from lab.machine import TIMEOUT, wait_for
-from lab.nic import Nic
+from lab.machine import TIMEOUT
 from lab.paths import RELEASE
 from support import kexec
-from support.installed import CONF, RUST, C, booted, choose_anew, driver_of, has_address, place_of, signed, udev_names
+from support.installed import RUST, C, booted, choose_anew, driver_of, has_address, place_of, signed, udev_names
 from support.kernels import stock_only, whole_only
 
 pytestmark = [stock_only("packages are made for the stock kernel"), whole_only("each test boots a machine of its own")]
@@ -59,49 +57,6 @@ def test_mmio(boot, installed, disk):
         for text, wanted in ("none", [C, C]), (place_of(guest, guest.nics[1]), [C, RUST]), ("all", [RUST, RUST]):
             choose_anew(guest, text)
             assert found() == (wanted, *names)
-
-
-@contextmanager
-def served(disk):
-    """A disk is there for who asks the host for it. What is written to it is forgotten."""
-    words = ["--snapshot", "--format=raw", "--persistent", "--export-name=root", "--bind=0.0.0.0"]
-    process = subprocess.Popen(["qemu-nbd", *words, disk])
-    try:
-        yield
-    finally:
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def remote_disk(installed):
-    """One that has other settings than its initial ram disk."""
-    settings = installed / CONF.lstrip("/")
-    before = settings.read_text()
-    machine.install(installed, *machine.more("nbd-client"))
-    machine.run_in(installed, "update-initramfs", "-u")
-    settings.write_text("none\n")
-    yield machine.make_disk(installed, installed.parent / "remote")
-    settings.write_text(before)
-
-
-def test_remote_root(boot, installed, remote_disk):
-    """The driver carries the root file system, from the initial ram disk on, and nobody takes the NIC from it."""
-    nic = Nic({}, "q35")
-    address = f"ip={nic.guest4}::{nic.host4}:255.255.255.0:::off"
-    kernel = machine.direct(installed, "root=/dev/nbd0p1", f"nbdroot={nic.host4},root,nbd0", address)
-    with served(remote_disk), booted(boot, machine.NONE, nics=[nic], kernel=kernel) as guest:
-        assert guest.run("findmnt -n -o SOURCE /").stdout == "/dev/nbd0p1\n"
-        assert driver_of(guest, nic) == RUST
-        kept = f"{RUST} keeps it, since the root file system comes over the network"
-        wait_for(lambda: kept in guest.run("dmesg").stdout, "the settings of the disk were not looked at")
-        name = guest.interface(nic)
-        done = guest.run("virtio-net-rust use c", check=False)
-        assert done.rc == 1 and f"the root file system comes over the network, and {name} stays with {RUST}" in done.stderr
-        assert driver_of(guest, nic) == RUST
-        # All of it comes through the NIC.
-        guest.run("echo 3 >/proc/sys/vm/drop_caches; cat /usr/lib/x86_64-linux-gnu/*.so* | sha256sum", timeout=240)
-        host.run("ping", "-c", "1", nic.guest4)
 
 
 def test_secure_boot(boot, installed, disk, tmp_path):
