@@ -60,6 +60,9 @@ class Guest:
     hardware as in `Hardware`
     """
 
+    # What has to be on the console of a kernel that did not come up, so that it is started again.
+    AGAIN = "Linux version"
+
     def __init__(self, nics=({},), files=(), extra=(), terminal=False, boots=False, drive=None, **hardware):
         self.number = next(numbers)
         self.hardware = Hardware(**hardware)
@@ -117,12 +120,16 @@ class Guest:
         initrd = payload.make_initrd(folder, self.kernel.initrd)
         command = self._command(folder, self.drive, self.nics)
         command += ["-initrd", str(initrd), "-append", self.hardware.command_line()]
+        self._start_kernel(folder, command, BOOT)
+
+    def _start_kernel(self, folder, command, limit):
+        """Several times, if need be. QEMU has ended over one of its options if there is nothing of the kernel."""
         for left in reversed(range(BOOTS)):
             self._launch(folder, command)
             try:
-                return self._with_console(lambda: self.agent.hello(BOOT))
+                return self._with_console(lambda: self.agent.hello(limit))
             except GuestDied as error:
-                if not left or not self._kernel_started():
+                if not left or not self._is_on_console(self.AGAIN):
                     raise
                 warnings.warn(f"the kernel did not come up, and is started again: {error}", stacklevel=2)
             self._end()
@@ -185,9 +192,8 @@ class Guest:
         self.qmp = self._with_console(lambda: self._connected(Qmp, folder / "qmp"))
         self.agent = self._with_console(lambda: self._connected(Agent, folder / "agent"))
 
-    def _kernel_started(self):
-        """Otherwise QEMU has ended over one of its options, and would again."""
-        return self.console.exists() and "Linux version" in self.console.read_text(errors="replace")
+    def _is_on_console(self, text):
+        return self.console.exists() and text in self.console.read_text(errors="replace")
 
     def _connected(self, kind, path):
         """A client of a socket that QEMU makes before it runs the guest, unless it ends over an option. A socket is there for a
