@@ -217,7 +217,7 @@ def test_broken(guest, driver):
         ordered.receive(nic, ordered.frame(nic, 200))
         faults.said(guest, healing.reset_because(nic, "receive queue 0 is broken"))
         exchange.reaches(nic)
-        process.stop()
+        sockets.ends(guest, process)
     # It may not have sent meanwhile.
     errors(guest)
     guest.kernel_messages()

@@ -130,8 +130,7 @@ def test_chunks_without_reset(guest, driver):
             guest.run(["ethtool", "--reset", name, "all"])
             said = faults.said(guest, re.compile("device does not come back from its reset"))
         exchange.reaches(nic)
-        process.stop()
-        process.ended()
+        sockets.ends(guest, process)
     # A chunk is a page.
     assert guest.leaks or leaks.used(guest)["pages"] - pages > left(said) // 2 > 64
     exchange.everything(guest, nic)

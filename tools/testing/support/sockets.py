@@ -6,7 +6,7 @@ import re
 from contextlib import contextmanager
 
 from lab.agent import PYTHON
-from support import xsk
+from support import faults, xsk
 
 PROGRAM = xsk.__file__
 # What is said of a queue that could not be reset when its pool went.
@@ -16,6 +16,20 @@ BROKEN = re.compile(r"queue \d+ of \S+ is broken, after an AF_XDP pool")
 def spawn(guest, name, **arguments):
     """A process with a socket on an interface, see xsk.py. It has to say `bound`."""
     return guest.spawn([*PYTHON, "/payload/xsk.py", json.dumps({"interface": name, **arguments})])
+
+
+def ends(guest, process):
+    """Has the only process with a socket end, and waits until the kernel has taken its pool from the queue, which is reset for that, and
+    given its memory back: a work does that later."""
+    process.stop()
+    process.ended()
+    faults.wait(lambda: pinned(guest) == 0, "the memory of the socket is not given back")
+
+
+def pinned(guest):
+    """How many pages of processes devices have now."""
+    counts = dict(line.split() for line in guest.read("/proc/vmstat").splitlines())
+    return int(counts["nr_foll_pin_acquired"]) - int(counts["nr_foll_pin_released"])
 
 
 def wrong(counted):
