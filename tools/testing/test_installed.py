@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """The packages on a machine as a user has one: who drives which NIC from the boot on, handing over, and what is left when they go."""
 
+import json
 import re
 import socket
 from pathlib import Path
@@ -197,6 +198,33 @@ def test_link_files(guest):
             wait_for(lambda: guest.interface(nic) == "both0", "the rule does not match", 30)
     guest.run("rm /etc/systemd/network/50-both.link; udevadm control --reload")
     settings(guest, "all")
+
+
+@pytest.fixture
+def standby(guest):
+    """The third NIC, as one that stands by for another one."""
+    nic = guest.nics[2]
+    nic.properties["failover"] = True
+    yield nic
+    del nic.properties["failover"]
+
+
+def masters(guest, nic):
+    """The names of all interfaces with its address, each with that of its master."""
+    links = json.loads(guest.run(["ip", "-json", "link"]).stdout)
+    return {link["ifname"]: link.get("master") for link in links if link.get("address") == nic.mac}
+
+
+def test_stands_by(guest, name_when_plugged, standby):
+    """udev tells it from its master, with either driver."""
+    wanted = {name_when_plugged: None, f"{name_when_plugged}nsby": name_when_plugged}
+    for text, driver in ("none", C), ("all", RUST):
+        settings(guest, text)
+        with plugged(guest, standby):
+            wait_for(lambda: masters(guest, standby) == wanted, f"they are called {masters(guest, standby)}", 30)
+            slave = f"/sys/class/net/{name_when_plugged}nsby/device/driver"
+            assert guest.run(["readlink", "-f", slave]).stdout.strip().endswith(f"/{driver}")
+            guest.run("udevadm settle")
 
 
 def test_not_taken(guest):
