@@ -10,12 +10,16 @@ import os
 import re
 import shutil
 import subprocess
+import warnings
 from pathlib import Path
 
 from lab import build, payload, qemu
+from lab.agent import GuestDied
 from lab.paths import CACHE, ENTRY, RELEASE
 
 MEMORY, DISK = "memory", "disk.qcow2"
+# How often it is tried to make one.
+TRIES = 3
 # What tests run all the time: a guest that is saved has it in its memory.
 USED = """
 for program in ip ethtool ping ss modprobe insmod rmmod tar python3 cat grep sleep readlink sysctl; do
@@ -67,6 +71,17 @@ def state(hardware, kernel, boot):
 
 
 def make(folder, boot):
+    """Nothing of ours is in such a guest; if it dies, QEMU has made it stumble, as in a boot (`guest.BOOTS`)."""
+    for left in reversed(range(TRIES)):
+        try:
+            return save(folder, boot)
+        except GuestDied as error:
+            if not left:
+                raise
+            warnings.warn(f"the guest that is to be saved is booted again: {error}", stacklevel=2)
+
+
+def save(folder, boot):
     partial = CACHE / "guests" / "partial"
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir()

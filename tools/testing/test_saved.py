@@ -2,10 +2,12 @@
 """A guest that goes on from where another one was saved is as good as one that has booted, and is not the other one."""
 
 import time
+from contextlib import contextmanager
 
 import pytest
 
-from lab import features, kernel
+from lab import features, kernel, saved
+from lab.agent import GuestDied
 from support import exchange
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import LEGACY, PACKED
@@ -76,3 +78,33 @@ def test_disk_is_that_of_the_memory(pair):
     assert other.run("ls /var/lib/lab").stdout == "saved\n"
     for guest in pair:
         assert guest.run("find /usr/bin -type f | xargs cat | wc -c").stdout.strip() != "0"
+
+
+@pytest.mark.parametrize("deaths, made", [(1, True), (saved.TRIES, False)])
+def test_dies_while_it_is_made(monkeypatch, tmp_path, deaths, made):
+    (tmp_path / "guests").mkdir()
+    monkeypatch.setattr(saved, "CACHE", tmp_path)
+    monkeypatch.setattr(saved, "overlay", str)
+    left = [GuestDied("a test")] * deaths
+
+    class Fake:
+        def run(self, *_, **__):
+            if left:
+                raise left.pop()
+
+        def kernel_messages(self):
+            pass
+
+        def save(self, path):
+            path.touch()
+
+    @contextmanager
+    def boot(_):
+        yield Fake()
+
+    with pytest.warns(UserWarning, match="booted again: a test"):
+        try:
+            saved.make(tmp_path / "state", boot)
+        except GuestDied:
+            assert not made
+    assert (tmp_path / "state" / saved.MEMORY).exists() == made
