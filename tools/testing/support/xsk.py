@@ -131,10 +131,12 @@ class Socket:
     def bind(self, address):
         """Tries for a while: the kernel takes the pool of a socket that is gone from its queue later, by a work."""
         limit = time.monotonic() + LEFT_OVER
-        while libc.bind(self.xdp.fileno(), address, len(address)) < 0:
-            number = ctypes.get_errno()
-            if number != errno.EBUSY or time.monotonic() > limit:
-                raise OSError(number, os.strerror(number))
+        while True:
+            try:
+                return checked(libc.bind(self.xdp.fileno(), address, len(address)))
+            except OSError as error:
+                if error.errno != errno.EBUSY or time.monotonic() > limit:
+                    raise
             time.sleep(0.01)
 
     def chunk(self, number):
