@@ -111,11 +111,11 @@ def test_master(guest):
 
 
 def slave(guest, nic):
-    """Waits for the primary; returns its number, which no other one has had."""
+    """Waits for the primary, and returns its interface, whose number no other one has had."""
     faults.wait(lambda: "primary" in interfaces(guest, nic), "no primary appeared")
     found = interfaces(guest, nic)
     assert found["primary"]["master"] == found["master"]["ifname"]
-    return found["primary"]["ifindex"]
+    return found["primary"]
 
 
 def test_primary_comes_and_goes(guest):
@@ -126,8 +126,7 @@ def test_primary_comes_and_goes(guest):
     with exchange.peer_in(guest):
         for _ in range(TIMES):
             guest.plug(primary)
-            slave(guest, nic)
-            name = name_of(guest, nic, "primary")
+            name = slave(guest, nic)["ifname"]
             answers(guest, nic)
             before = received(guest, name), received(guest, standby)
             exchange.tcp_to_guest(nic.guest4, 1 << 20)
@@ -147,11 +146,11 @@ def test_moves(guest):
     use(guest, nic)
     guest.plug(primary)
     with exchange.peer_in(guest), exchange.peer_on_host():
-        before = slave(guest, nic)
+        before = slave(guest, nic)["ifindex"]
         for _ in range(MOVES):
             answers(guest, nic)
             moving.under_traffic(guest, [nic], guest.move)
-            after = slave(guest, nic)
+            after = slave(guest, nic)["ifindex"]
             assert after != before
             before = after
         exchange.tcp_from_guest(nic.guest4)

@@ -117,6 +117,13 @@ def left(lines):
     return count
 
 
+def reset_in_vain(guest, name):
+    """Until the device has not come back once; returns what was said."""
+    with fault(guest, RESET):
+        guest.run(["ethtool", "--reset", name, "all"])
+        return faults.said(guest, re.compile("device does not come back from its reset"))
+
+
 def test_chunks_without_reset(guest, driver):
     """The pages of a process whose AF_XDP socket has lent them stay as they are when it has ended. Its socket goes on before that."""
     nic = guest.nics[NAMES.index("mergeable, packed")]
@@ -126,9 +133,7 @@ def test_chunks_without_reset(guest, driver):
     with sockets.spawn(guest, name) as process:
         process.says("bound")
         exchange.reaches(nic)
-        with fault(guest, RESET):
-            guest.run(["ethtool", "--reset", name, "all"])
-            said = faults.said(guest, re.compile("device does not come back from its reset"))
+        said = reset_in_vain(guest, name)
         exchange.reaches(nic)
         sockets.ends(guest, process)
     # A chunk is a page.
@@ -159,9 +164,7 @@ def test_healed_without_reset(guest):
     """It is not set up meanwhile, and is as soon as it is in reset."""
     nic = guest.nics[NAMES.index("mergeable")]
     name = guest.interface(nic)
-    with fault(guest, RESET):
-        guest.run(["ethtool", "--reset", name, "all"])
-        said = faults.said(guest, re.compile("device does not come back from its reset"))
+    said = reset_in_vain(guest, name)
     exchange.reaches(nic)
     assert counters.ethtool(guest, name)["watchdog_abandoned"] >= left(said)
     exchange.everything(guest, nic)
