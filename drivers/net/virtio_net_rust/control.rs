@@ -240,7 +240,7 @@ impl Control {
     /// - `ETIMEDOUT` if it does not answer, after a line in the log; or at once, behind the deadline that it is
     ///   [within](Self::within).
     /// - `EIO` at once, as long as it owes the answer to a command that timed out, or if the queue is
-    ///   broken.
+    ///   broken; after 250 ms if the device is going to be reset.
     /// - `ENODEV` while the device is frozen; `ENOMEM`.
     fn send<C: Command>(&self, command: &C) -> Result {
         let write = |body: &mut Message| command.write(body);
