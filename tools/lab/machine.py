@@ -9,7 +9,7 @@ import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from lab import agent, host, timing
+from lab import agent, host, qemu, timing
 from lab.guest import Guest
 from lab.paths import LOGS, RELEASE, layer
 
@@ -128,7 +128,7 @@ class Machine(Guest):
     `kernel` says, see `direct`. The other options are those of `Guest`. Only what QEMU does wrong has it start again: that it comes up
     is what is tested."""
 
-    AGAIN = "Oops: int3"
+    AGAIN = qemu.STUMBLED
 
     def __init__(self, disk, keep=False, files=(), kernel=(), **options):
         drive = f"file={disk},format=raw,snapshot={'off' if keep else 'on'}"

@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 import spent
-from lab import build, kernel, timing
+from lab import build, kernel, qemu, timing
 from lab.alone import ALONE, JOBS
 from lab.paths import LOGS, die, shown
 
@@ -78,9 +78,19 @@ class Result:
 
 
 def run(path, environment):
+    """Runs a file, and once more if it failed and a guest of it has stumbled."""
+    logs = LOGS / path.stem
+    first = attempt(path, environment, logs)
+    if not first.failed or not any(map(qemu.stumbled, logs.glob("*.console"))):
+        return first
+    said = f"{path.stem}: run again, a guest has died of QEMU ({qemu.STUMBLED})\n"
+    second = attempt(path, environment, LOGS / f"{path.stem}-again")
+    return replace(second, seconds=first.seconds + second.seconds, again=said + second.again)
+
+
+def attempt(path, environment, logs):
     """Runs a file, and prints what it said when it has ended."""
     name = path.stem
-    logs = LOGS / name
     logs.mkdir()
     start = time.monotonic()
     done = subprocess.run(
