@@ -22,25 +22,25 @@ download_packages() {
 	rm -rf "$dir" "$2/debs/partial" "$2/debs/lock"
 }
 
-# setup_layer FOLDER: makes the layer of that folder if it is missing; LAB_LAYER is then where it is in the lab.
-setup_layer() {
-	local source=$1 name layer partial=$LAB_CACHE/partial.$$ start=$SECONDS
-	name=$(basename "$source")
-	name=$name-$(cat "$source"/{packages.txt,build.sh} "$LAB_DIR/layer.sh" - <<<"${LAB_ENTRY##*/}" |
-		sha256sum | cut -c1-12)-$LAB_RELEASE
+# use_layer FOLDER HASH COMMAND: has COMMAND make the layer of that folder if it is missing, of what HASH was made from;
+# LAB_LAYER is then where it is in the lab. COMMAND is given the folder, and the one that it fills.
+use_layer() {
+	local source=$1 name command=$3 layer partial=$LAB_CACHE/partial.$$
+	name=$(basename "$source")-$2-$LAB_RELEASE
 	layer=$LAB_CACHE/$name
 	if ! [ -e "$layer/release" ]; then
 		exec {lock}>>"$LAB_CACHE/setup.lock"
 		flock -w 60 "$lock" || die "the cache $LAB_CACHE is being set up by process $(cat "$LAB_CACHE/setup.pid");" \
 			"wait for it to end and try again"
-		echo $$ >"$LAB_CACHE/setup.pid"
-		rm -rf --one-file-system "$partial"
-		mkdir "$partial"
-		step "downloading packages for $(basename "$source")" download_packages "$source/packages.txt" "$partial"
-		step "building $(basename "$source")" enter "$LAB_ENTRY" "/src/${source#"$LAB_REPO/"}/build.sh" \
-			"/lab/cache/partial.$$"
-		echo "$LAB_RELEASE" >"$partial/release"
-		mv -T "$partial" "$layer"
+		# Who had the lock may have made it.
+		if ! [ -e "$layer/release" ]; then
+			echo $$ >"$LAB_CACHE/setup.pid"
+			rm -rf --one-file-system "$partial"
+			mkdir "$partial"
+			"$command" "$source" "$partial"
+			echo "$LAB_RELEASE" >"$partial/release"
+			mv -T "$partial" "$layer"
+		fi
 		exec {lock}>&-
 	fi
 	# As an entry: in use until this run ends, and pruned when nobody has used it for two weeks.
@@ -48,4 +48,28 @@ setup_layer() {
 	flock -s "$layer_in_use"
 	touch "$layer/release"
 	LAB_LAYER=/lab/cache/$name
+}
+
+# hash_of FILE...: of what a layer is made from, which is the entry, too.
+hash_of() {
+	cat "$@" - <<<"${LAB_ENTRY##*/}" | sha256sum | cut -c1-12
+}
+
+# get_packages and run_build, FOLDER PARTIAL: the steps of each layer.
+get_packages() {
+	step "downloading packages for $(basename "$1")" download_packages "$1/packages.txt" "$2"
+}
+
+run_build() {
+	step "building $(basename "$1")" enter "$LAB_ENTRY" "/src/${1#"$LAB_REPO/"}/build.sh" "/lab/cache/$(basename "$2")"
+}
+
+make_layer() {
+	get_packages "$@"
+	run_build "$@"
+}
+
+# setup_layer FOLDER: makes the layer of that folder if it is missing.
+setup_layer() {
+	use_layer "$1" "$(hash_of "$1"/{packages.txt,build.sh} "$LAB_DIR/layer.sh")" make_layer
 }

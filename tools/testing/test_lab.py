@@ -34,6 +34,13 @@ def refused(done, *texts):
         assert text in lines[0]
 
 
+def wait_for(condition, text):
+    limit = time.monotonic() + 120
+    while not condition():
+        assert time.monotonic() < limit, text
+        time.sleep(0.1)
+
+
 # --- Bad input ----------------------------------------------------------------
 
 
@@ -139,6 +146,23 @@ def test_layers_have_names(monkeypatch):
         layer("kselftest")
 
 
+def waits_for(lock):
+    """Whether a process waits for the lock of an open file."""
+    return any("->" in line and f":{os.fstat(lock.fileno()).st_ino} " in line for line in Path("/proc/locks").read_text().splitlines())
+
+
+def test_layer_is_made_once(tmp_path):
+    """A run that waited for another one, which has made the layer meanwhile, does not make it again."""
+    script = f'. {LAB}/lib.sh; . {LAB}/layer.sh; LAB_CACHE="$1" LAB_RELEASE=7.3; use_layer tools/device 0a false'
+    with open(tmp_path / "setup.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = subprocess.Popen(["bash", "-e", "-c", script, "-", tmp_path])
+        wait_for(lambda: waits_for(lock), "the layer is made without the lock")
+        (tmp_path / "device-0a-7.3").mkdir()
+        (tmp_path / "device-0a-7.3" / "release").write_text("7.3\n")
+    assert command.wait(120) == 0
+
+
 # --- Nothing is left behind ---------------------------------------------------
 
 
@@ -162,13 +186,6 @@ def traces():
         "mounts": Path("/proc/self/mounts").read_text(),
         "files": sorted(os.listdir("/tmp")),
     }
-
-
-def wait_for(condition, text):
-    limit = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < limit, text
-        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("how", ["Ctrl-C", "TERM make", "KILL make", "KILL qemu"])
