@@ -12,7 +12,7 @@ from lab import kernel, traffic
 from lab.agent import CommandFailed
 from lab.moving import MovingGuest
 from lab.nic import Bridged
-from support import exchange, faults, modules, moving, suspend
+from support import exchange, faults, moving, suspend
 from support.kernel_log import errors, no_errors  # noqa: F401
 
 # net_failover stops the queues of its master, which has no qdisc, as soon as nothing below can send; what the stack sends before
@@ -64,13 +64,11 @@ def received(guest, name):
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver, tmp_path_factory):
-    # The debug kernel has no driver of a NIC but virtio's.
-    vmxnet3 = modules.of_kernel("vmxnet3", "drivers/net/vmxnet3", tmp_path_factory.mktemp("modules"), "CONFIG_VMXNET3=m")
+def guest(boot, driver):
     standby = Bridged(STANDBY)
     primary = Primary(standby)
-    with boot(kind=MovingGuest, nics=[standby, primary], files=[exchange.PEER, vmxnet3]) as guest:
-        guest.run(["insmod", f"/payload/{vmxnet3.name}"])
+    with boot(kind=MovingGuest, nics=[standby, primary], files=[exchange.PEER]) as guest:
+        guest.run(["modprobe", "vmxnet3"])
         driver.load(guest)
         if kernel.chosen() is not kernel.STOCK:
             # net_failover of 7.3 does not initialise its lock for statistics, with either driver.
