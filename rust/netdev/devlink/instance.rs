@@ -39,6 +39,10 @@ use kernel::{
     sync::Mutex, //
 };
 
+/// What `devlink_health_report()` returns if it does not call `recover`. Linux 7.2 has no such error for Rust.
+// CAST: It is a small positive number.
+const CANCELED: c_int = -(bindings::ECANCELED as c_int);
+
 /// An instance with its reporters. Dropping it unregisters it, if it is registered, and waits for its callbacks: process context, without
 /// the locks of networking.
 ///
@@ -225,7 +229,7 @@ impl Slot {
             )
         };
         // `recover` returns neither of these: it has not been called.
-        if done == 0 || done == ECANCELED.to_errno() {
+        if done == 0 || done == CANCELED {
             *state = State::Left;
             Ok(Noted::Left)
         } else {
@@ -394,7 +398,7 @@ impl<T: Devlink> Callbacks<T> {
         match T::recover(device, fault) {
             // CAST: It is a small positive number.
             Ok(()) => -(bindings::EINPROGRESS as c_int),
-            Err(error) if error == ECANCELED => EIO.to_errno(),
+            Err(error) if error.to_errno() == CANCELED => EIO.to_errno(),
             Err(error) => error.to_errno(),
         }
     }
