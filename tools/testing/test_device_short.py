@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A device whose configuration is too short for what it offers: it costs the features that there is no room for."""
+"""A device whose configuration is too short for what it offers, or whose rings are: it costs the features that there is no room for."""
 
 import pytest
 
 from lab import device, features
-from support import binding, exchange
+from support import binding, counters, exchange
 from support.kernel_log import no_errors  # noqa: F401
 
 PLAIN = "CTRL_VQ MRG_RXBUF VERSION_1"
@@ -13,12 +13,21 @@ ENDS = {"MAC": 6, "STATUS": 8, "MQ": 10, "MTU": 12, "SPEED_DUPLEX": 17, "RSS": 2
 CONFIG = {"mtu": 1400, "speed": 1000, "duplex": 1, "key_size": 40, "table_size": 8, "hash_types": 0x3F}
 # In bytes: a word, up to the byte before and the one behind some field, and all.
 LENGTHS = (4, 7, 10, 11, 17, 23, 24)
+# In descriptors: fewer than the longest packet has parts.
+RING = 16
+SENDS = "CSUM HOST_TSO4"
 
 
 def made(length, *more):
     numbers = {name: number for number, name in features.names().items()}
     nic = device.Device([numbers[name] for name in (*PLAIN.split(), *ENDS, *more)], way="vfio-user", **CONFIG)
     nic.settings["config_length"] = length
+    return nic
+
+
+def short_rings():
+    nic = made(LENGTHS[-1], *SENDS.split())
+    nic.settings["queue_size"] = RING
     return nic
 
 
@@ -31,7 +40,7 @@ def find(guest, driver):
 
 @pytest.fixture(scope="module")
 def guest(boot, driver):
-    with boot(nics=[*map(made, LENGTHS), made(LENGTHS[0], "STANDBY")], files=[exchange.PEER], shared_memory=True) as guest:
+    with boot(nics=[*map(made, LENGTHS), made(LENGTHS[0], "STANDBY"), short_rings()], files=[exchange.PEER], shared_memory=True) as guest:
         driver.load(guest)
         guest.first_messages = guest.run(["dmesg", "--notime"]).stdout.splitlines()
         find(guest, driver)
@@ -54,9 +63,24 @@ def test_features(guest, length):
 
 def test_standby(guest):
     """Without an address there is no telling which other NIC it stands by for."""
-    nic = guest.nics[-1]
+    nic = guest.nics[-2]
     assert set(features.negotiated(guest, nic)) == set(PLAIN.split())
     virtio = guest.virtio_device(nic)
     assert any(f" {virtio}: the device has no MAC address: doing without VIRTIO_NET_F_STANDBY" in line for line in guest.first_messages)
     guest.bring_up(nic)
     exchange.pings(guest, nic)
+
+
+def test_rings(guest):
+    """Packets of many parts would not fit, each time that they are sent: so there are none."""
+    nic = guest.nics[-1]
+    name = guest.interface(nic)
+    guest.bring_up(nic)
+    shown = guest.run(["ethtool", "-k", name]).stdout
+    for feature in ("scatter-gather", "tcp-segmentation-offload"):
+        assert f"{feature}: off" in shown
+    assert "tx-checksum-ip-generic: on" in shown
+    said = f" {guest.virtio_device(nic)}: transmit rings of {RING} descriptors: packets are sent in one piece"
+    assert any(said in line for line in guest.first_messages)
+    exchange.tcp_from_guest(nic.guest4)
+    assert counters.link(guest, name)["tx_dropped"] == 0

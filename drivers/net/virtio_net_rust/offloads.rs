@@ -16,6 +16,8 @@ use crate::{
     features,
     parameters,
     rss,
+    rx,
+    tx,
     VirtioNet, //
 };
 use kernel::{
@@ -99,23 +101,47 @@ pub(crate) fn receives_gso(device: &Device) -> bool {
     RECEIVE.iter().any(|(feature, _)| device.has(*feature))
 }
 
+/// Whether the longest packet fits into the transmit rings. One that does not would be dropped each time that it is sent.
+fn fits_all(device: &Device, pairs: &[(rx::Queue, tx::Queue)]) -> bool {
+    match pairs.iter().map(|(_, tx)| tx.max_size()).min() {
+        Some(size) if size < tx::MIN_SIZE => {
+            dev_info!(
+                device,
+                "transmit rings of {size} descriptors: packets are sent in one piece, without segmentation\n"
+            );
+            false
+        }
+        _ => true,
+    }
+}
+
 /// Translates what has been negotiated into features of the network device.
 ///
 /// C function: `virtnet_probe()`.
-pub(crate) fn set_features(netdev: &mut Allocated<VirtioNet>, device: &Device) {
+pub(crate) fn set_features(
+    netdev: &mut Allocated<VirtioNet>,
+    device: &Device,
+    pairs: &[(rx::Queue, tx::Queue)],
+) {
     // Also without GUEST_CSUM: the device may say that it has checked a complete checksum.
     let mut on = Features::RXCSUM | Features::HIGHDMA;
     let mut changeable = Features::NONE;
     let mut encapsulated = Features::NONE;
 
-    // Segmentation takes completing the checksums of the segments.
+    // Segmentation takes completing the checksums of the segments, and packets of several parts.
     if device.has(features::CSUM) {
-        let checksums = Features::HW_CSUM | Features::SG;
+        let fits_all = fits_all(device, pairs);
+        let segments = |feature| fits_all && device.has(feature);
+        let checksums = if fits_all {
+            Features::HW_CSUM | Features::SG
+        } else {
+            Features::HW_CSUM
+        };
         changeable = SEND
             .iter()
-            .filter(|(feature, _)| device.has(*feature))
+            .filter(|(feature, _)| segments(*feature))
             .fold(checksums, |all, (_, features)| all | *features);
-        if device.has(features::GSO) {
+        if segments(features::GSO) {
             changeable = changeable | LEGACY_GSO;
         }
         if changeable.contains(Features::GSO_UDP_TUNNEL) {

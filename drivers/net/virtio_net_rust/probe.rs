@@ -65,7 +65,6 @@ pub(crate) fn probe(
     netdev.set_num_queues(channels::at_first(pairs))?;
     address::take(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
-    offloads::set_features(&mut netdev, device);
     xdp::set_features(&mut netdev, &mode, device);
     if device.has(features::CTRL_VLAN) {
         netdev.filter_vlans();
@@ -81,6 +80,7 @@ pub(crate) fn probe(
     netdev.set_needed_headroom(framing.needed_headroom());
 
     let queues = Queues::find(&netdev, device, &attached, &mode, &framing)?;
+    offloads::set_features(&mut netdev, device, &queues.pairs);
     let affinity = Affinity::new(queues.vectors)?;
     let control = match queues.control {
         Some(queue) => Some(Control::new(queue)?),

@@ -2,7 +2,7 @@
 
 //! What the device is.
 
-use crate::{hex, space::Space};
+use crate::{hex, pci::QUEUE_SIZE, space::Space};
 use serde::Deserialize;
 
 /// Given on the command line.
@@ -17,6 +17,8 @@ pub struct Settings {
     config: Vec<u8>,
     /// How long it is as the PCI function says, if not as long as its registers.
     pub config_length: Option<u32>,
+    /// How many descriptors a ring has at most, if not [`QUEUE_SIZE`].
+    queue_size: Option<u16>,
 }
 
 impl Settings {
@@ -28,6 +30,11 @@ impl Settings {
     /// What the device says of itself at first.
     pub fn space(&self) -> Space {
         Space::new(self.config.clone())
+    }
+
+    /// How many descriptors a ring of the device's own PCI function has at most.
+    pub fn queue_size(&self) -> u16 {
+        self.queue_size.unwrap_or(QUEUE_SIZE)
     }
 
     /// How many queues there are.

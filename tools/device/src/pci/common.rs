@@ -54,7 +54,7 @@ impl Common {
             config_vector: vectors::NONE,
             status: Status::default(),
             generation: 0,
-            queues: Queues::new(settings.queues()),
+            queues: Queues::new(settings.queues(), settings.queue_size()),
             // The driver has to wait for it.
             reset_reads: 1,
         }
@@ -67,7 +67,7 @@ impl Common {
         self.driver_select = 0;
         self.config_vector = vectors::NONE;
         self.status.reset();
-        self.queues = Queues::new(self.queues.count());
+        self.queues.reset();
     }
 
     /// The configuration of the device is another one.

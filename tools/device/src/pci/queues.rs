@@ -2,7 +2,7 @@
 
 //! The registers of the queues (virtio 1.3, section 4.1.4.3).
 
-use super::{vectors, Effect, QUEUE_SIZE};
+use super::{vectors, Effect};
 use crate::judge::Judge;
 
 /// Where they are among the common ones.
@@ -28,15 +28,6 @@ struct Registers {
     addresses: [u64; 3],
 }
 
-const INITIAL: Registers = Registers {
-    size: QUEUE_SIZE,
-    vector: vectors::NONE,
-    is_enabled: false,
-    reads: None,
-    is_unseen: false,
-    addresses: [0; 3],
-};
-
 /// What counts for all of them.
 pub struct Terms {
     /// Whether `FEATURES_OK` is set.
@@ -53,15 +44,32 @@ pub struct Terms {
 pub struct Queues {
     all: Vec<Registers>,
     selected: u16,
+    /// What each is after a reset.
+    initial: Registers,
 }
 
 impl Queues {
-    /// Of so many queues.
-    pub fn new(count: usize) -> Self {
+    /// Of so many queues, and as many descriptors in a ring at most.
+    pub fn new(count: usize, size: u16) -> Self {
+        let initial = Registers {
+            size,
+            vector: vectors::NONE,
+            is_enabled: false,
+            reads: None,
+            is_unseen: false,
+            addresses: [0; 3],
+        };
         Self {
-            all: vec![INITIAL; count],
+            all: vec![initial.clone(); count],
             selected: 0,
+            initial,
         }
+    }
+
+    /// All of them are reset.
+    pub fn reset(&mut self) {
+        self.all.fill(self.initial.clone());
+        self.selected = 0;
     }
 
     /// How many there are.
@@ -101,7 +109,7 @@ impl Queues {
         if at == RESET {
             match &mut queue.reads {
                 Some(0) => {
-                    *queue = INITIAL;
+                    *queue = self.initial.clone();
                     effect = Some(Effect::HasReset(number));
                 }
                 Some(left) => *left -= 1,
@@ -162,7 +170,7 @@ impl Queues {
             (SIZE, 2) => {
                 rule(!is_enabled, SECTION, "its size is set while it is enabled");
                 rule(
-                    (1..=u64::from(QUEUE_SIZE)).contains(&value),
+                    (1..=u64::from(self.initial.size)).contains(&value),
                     SECTION,
                     "a size that cannot be",
                 );
