@@ -24,7 +24,7 @@ CYCLES = int(os.environ.get("CYCLES") or kernel.rounds(12))
 # How many settings there are before a fault, and beside faults: some of these, which come so many seconds apart at most.
 BEFORE, BESIDE, APART = 4, 16, kernel.patient(0.5)
 # What may be said of such a device.
-SAID = re.compile(rf": (resetting|giving up) |{faults.BROKEN.pattern}|{chance.SAID.pattern}")
+SAID = re.compile(rf": (resetting|giving up) |is broken, no resize to |{faults.BROKEN.pattern}|{chance.SAID.pattern}")
 
 
 @pytest.fixture(scope="module")
