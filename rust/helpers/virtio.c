@@ -4,6 +4,7 @@
 #include <linux/dma-mapping.h>
 #include <linux/irq.h>
 #include <linux/irqdesc.h>
+#include <linux/kmsan.h>
 #include <linux/mm.h>
 #include <linux/pci.h>
 #include <linux/platform_device.h>
@@ -146,8 +147,8 @@ __rust_helper bool rust_helper_irq_is_taken_over(unsigned int irq)
 }
 
 /*
- * @va is in @page, which is one page. The scatterlist lives for the call only: the core copies it
- * into descriptors.
+ * @va is in @page, which is one page, and which the core asks the transport to map. The scatterlist lives for the call only: the core
+ * copies it into descriptors.
  */
 __rust_helper int rust_helper_virtqueue_add_inbuf_page(struct virtqueue *vq, struct page *page,
 						       void *va, unsigned int len, void *ctx,
@@ -160,26 +161,38 @@ __rust_helper int rust_helper_virtqueue_add_inbuf_page(struct virtqueue *vq, str
 	return virtqueue_add_inbuf_ctx(vq, &sg, 1, va, ctx, gfp);
 }
 
-/* The same for memory that its page_pool has mapped for the device of @vq. */
-__rust_helper int rust_helper_virtqueue_add_inbuf_pp(struct virtqueue *vq, struct page *page,
-						     void *va, unsigned int len, void *ctx,
-						     gfp_t gfp)
-{
-	struct scatterlist sg;
-
-	rust_helper_sg_start(&sg, 1);
-	rust_helper_sg_set_dma(&sg, page_pool_get_dma_addr(page) + offset_in_page(va), len);
-	return virtqueue_add_inbuf_premapped(vq, &sg, 1, va, ctx, gfp);
-}
-
-/* Lends @len bytes, which the device of @vq finds at @addr. */
+/* Lends @len bytes, which the device of @vq finds at @addr. Of the entry the core reads no more than is written here. */
 __rust_helper int rust_helper_virtqueue_add_inbuf_dma(struct virtqueue *vq, dma_addr_t addr,
 						      unsigned int len, void *data, void *ctx,
 						      gfp_t gfp)
 {
-	struct scatterlist sg;
+	struct scatterlist sg __uninitialized;
 
 	rust_helper_sg_start(&sg, 1);
 	rust_helper_sg_set_dma(&sg, addr, len);
 	return virtqueue_add_inbuf_premapped(vq, &sg, 1, data, ctx, gfp);
+}
+
+/* Lends @len bytes at @va, in @page, which is one page that its page_pool has mapped for the device of @vq. */
+__rust_helper int rust_helper_virtqueue_add_inbuf_pp(struct virtqueue *vq, struct page *page,
+						     void *va, unsigned int len, void *ctx,
+						     gfp_t gfp)
+{
+	dma_addr_t addr = page_pool_get_dma_addr(page) + (va - page_address(page));
+
+	return rust_helper_virtqueue_add_inbuf_dma(vq, addr, len, va, ctx, gfp);
+}
+
+/*
+ * The same where the device of @vq takes guest-physical addresses. The core finds them too, if it is given pages, but with a call for
+ * each.
+ */
+__rust_helper int rust_helper_virtqueue_add_inbuf_phys(struct virtqueue *vq, struct page *page,
+						       void *va, unsigned int len, void *ctx,
+						       gfp_t gfp)
+{
+	phys_addr_t addr = page_to_phys(page) + (va - page_address(page));
+
+	kmsan_handle_dma(addr, len, DMA_FROM_DEVICE);
+	return rust_helper_virtqueue_add_inbuf_dma(vq, addr, len, va, ctx, gfp);
 }

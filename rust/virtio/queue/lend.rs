@@ -3,7 +3,10 @@
 //! Lending buffers to the device.
 
 use super::{
-    virtqueue::check,
+    virtqueue::{
+        check,
+        Addresses, //
+    },
     Incoming,
     Outgoing,
     Placed,
@@ -137,14 +140,21 @@ impl<B: Incoming> Virtqueue<B> {
         let capacity = buffer.capacity();
         let (queue, gfp) = (self.raw.as_ptr(), bindings::GFP_ATOMIC);
         // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at the address that is its token, in
-        // `page`, which is mapped for the device of the queue if that has one.
+        // `page`, which is mapped for the device of the queue if that has one. By that invariant the address is the one that the device
+        // takes.
         unsafe {
             Self::lend_token(buffer, |token, context| {
                 let va = token.as_ptr();
-                if self.dma_device.is_null() {
-                    bindings::virtqueue_add_inbuf_page(queue, page, va, capacity, context, gfp)
-                } else {
-                    bindings::virtqueue_add_inbuf_pp(queue, page, va, capacity, context, gfp)
+                match self.addresses {
+                    Addresses::Physical => {
+                        bindings::virtqueue_add_inbuf_phys(queue, page, va, capacity, context, gfp)
+                    }
+                    Addresses::Mapped => {
+                        bindings::virtqueue_add_inbuf_pp(queue, page, va, capacity, context, gfp)
+                    }
+                    Addresses::Transport => {
+                        bindings::virtqueue_add_inbuf_page(queue, page, va, capacity, context, gfp)
+                    }
                 }
             })
         }

@@ -3,6 +3,7 @@
 //! Lending memory by its DMA addresses, which somebody else has mapped.
 
 use super::{
+    virtqueue::Addresses,
     Buffer,
     Outgoing,
     OutgoingPremapped,
@@ -16,13 +17,13 @@ use kernel::prelude::*;
 
 impl<B: Buffer> Virtqueue<B> {
     /// The device that memory has to be mapped for which is lent by its DMA address: that which does DMA for the queue, or else the
-    /// virtio device itself, of which the queue takes what is mapped one to one.
+    /// virtio device itself, of which the queue takes what is mapped one to one. None where only the transport knows.
     pub fn mapping_device(&self) -> DmaDevice<'_> {
         let device = self.dma_device();
         match device.attached() {
             // SAFETY: By the type invariant the virtio device is valid, and it is bound as long as there is a hold on it. It is on no bus
             // with an IOMMU, and no driver maps memory for it: DMA is a matter of its parent.
-            Some(attached) if device.as_raw().is_null() => unsafe {
+            Some(attached) if matches!(self.addresses, Addresses::Physical) => unsafe {
                 DmaDevice::direct(attached.as_raw(), attached)
             },
             _ => device,

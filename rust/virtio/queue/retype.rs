@@ -112,6 +112,7 @@ impl<B: Buffer> Virtqueue<B> {
             Virtqueue {
                 raw: this.raw,
                 dma_device: this.dma_device,
+                addresses: this.addresses,
                 source: Some(source),
                 table: ptr::read(&this.table),
                 set: ptr::read(&this.set),

@@ -38,6 +38,17 @@ pub(super) fn check(error: c_int) -> Result {
     }
 }
 
+/// By which addresses the device of a queue finds what is lent.
+#[derive(Clone, Copy)]
+pub(super) enum Addresses {
+    /// By guest-physical ones.
+    Physical,
+    /// By those that memory is mapped to for the device that does DMA.
+    Mapped,
+    /// By those that the transport gives to the core when a buffer is lent, as that of vDPA does.
+    Transport,
+}
+
 /// A virtqueue for buffers of the type `B`: the driver's end of it, and the owner of all that is
 /// lent.
 ///
@@ -53,10 +64,12 @@ pub(super) fn check(error: c_int) -> Result {
 /// - `raw` is a queue of `set`, and this is the only handle to it.
 /// - Each token in the queue comes from a `B`. If the device writes to it, or it was [premapped](super::OutgoingPremapped), it belongs
 ///   to `source`, whose memory is mapped for `dma_device`.
+/// - `addresses` are those that the device of the queue takes.
 pub struct Virtqueue<B: Buffer> {
     pub(super) raw: NonNull<bindings::virtqueue>,
     /// The device that does DMA, or null if the device of the queue takes guest-physical addresses.
     pub(super) dma_device: *mut bindings::device,
+    pub(super) addresses: Addresses,
     /// Set once. Dropped when nothing is lent any more.
     pub(super) source: Option<B::Source>,
     pub(super) table: sg::Table,
@@ -161,9 +174,20 @@ impl<B: Buffer> Virtqueue<B> {
         let table = sg::Table::new(B::SEGMENTS)?;
         // SAFETY: By the requirement of this function the queue is valid.
         let dma_device = unsafe { bindings::virtqueue_dma_dev(raw.as_ptr()) };
+        // SAFETY: As above; the device of the queue is valid, and the field does not change.
+        let by_transport = unsafe { !(*(*raw.as_ptr()).vdev).map.is_null() };
+        // INVARIANT: The core has a device for all that is mapped by none of the transport's own functions.
+        let addresses = if by_transport {
+            Addresses::Transport
+        } else if dma_device.is_null() {
+            Addresses::Physical
+        } else {
+            Addresses::Mapped
+        };
         Ok(Self {
             raw,
             dma_device,
+            addresses,
             source: None,
             table,
             set,
