@@ -25,14 +25,18 @@ __rust_helper struct page_pool *rust_helper_page_pool_create_rx(unsigned int siz
 	return page_pool_create(&params);
 }
 
-/* page_pool_alloc_va(), which says the page too. */
+/* page_pool_alloc_va() of a pool as above, which says the page too. */
 __rust_helper struct page *rust_helper_page_pool_alloc_at(struct page_pool *pool,
 							  unsigned int *size, gfp_t gfp,
 							  void **start)
 {
 	unsigned int offset;
-	struct page *page = page_pool_alloc(pool, &offset, size, gfp & ~__GFP_HIGHMEM);
+	struct page *page;
 
+	/* It has single pages of memory. What the compiler knows is not asked for each buffer. */
+	if (pool->p.order)
+		__builtin_unreachable();
+	page = __netmem_to_page(page_pool_alloc_netmem(pool, &offset, size, gfp & ~__GFP_HIGHMEM));
 	if (likely(page))
 		*start = page_address(page) + offset;
 	return page;

@@ -219,7 +219,9 @@ impl PagePool {
         // SAFETY: The pool is valid. As `owner` owns the queue of the pool's NAPI context, nothing
         // else allocates from the pool or recycles into it directly.
         let page = unsafe { bindings::page_pool_alloc_at(pool, size, owner.gfp, &mut start) };
-        Some((NonNull::new(page)?, NonNull::new(start.cast())?))
+        let page = NonNull::new(page)?;
+        // SAFETY: The page has an address.
+        Some((page, unsafe { NonNull::new_unchecked(start.cast()) }))
     }
 }
 
