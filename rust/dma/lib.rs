@@ -43,9 +43,6 @@ use kernel::prelude::*;
 pub unsafe trait Source: Send {
     /// The device that the memory is mapped for, or null.
     fn dma_device(&self) -> *const kernel::bindings::device;
-
-    /// Whether [`Incoming::sync_for_cpu`] may have something to do. If not, what the device writes is visible to the CPU at once.
-    fn may_need_sync(&self) -> bool;
 }
 
 /// A buffer that can be lent to the device and is told apart by a pointer.

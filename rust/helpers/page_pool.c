@@ -69,11 +69,6 @@ __rust_helper void rust_helper_page_pool_unlink_napi(struct page_pool *pool)
 	smp_mb();
 }
 
-__rust_helper bool rust_helper_dma_dev_need_sync(const struct device *dev)
-{
-	return dma_dev_need_sync(dev);
-}
-
 /* Makes what the device wrote visible to the CPU, where the pool of @va maps its pages. */
 __rust_helper void rust_helper_page_pool_va_sync_for_cpu(const void *va, unsigned int len)
 {

@@ -44,6 +44,11 @@ __rust_helper void rust_helper_virtio_device_unlock(struct virtio_device *vdev)
 	device_unlock(&vdev->dev);
 }
 
+__rust_helper bool rust_helper_dma_dev_need_sync(const struct device *dev)
+{
+	return dma_dev_need_sync(dev);
+}
+
 static void get_pages(phys_addr_t start, size_t size)
 {
 	unsigned long pfn;

@@ -247,13 +247,6 @@ unsafe impl Source for PoolSource {
     fn dma_device(&self) -> *const bindings::device {
         self.0.dma_device
     }
-
-    #[inline]
-    fn may_need_sync(&self) -> bool {
-        let device = self.0.dma_device;
-        // SAFETY: By the invariant of `Pool` the device exists as long as that, if there is one.
-        !device.is_null() && unsafe { bindings::dma_dev_need_sync(device) }
-    }
 }
 
 impl Drop for Pool {

@@ -127,12 +127,6 @@ unsafe impl Source for XskSource {
     fn dma_device(&self) -> *const bindings::device {
         self.0.dma_device
     }
-
-    /// The pool knows, and is looked at for each buffer.
-    #[inline]
-    fn may_need_sync(&self) -> bool {
-        true
-    }
 }
 
 /// The pools of a device, by queue.

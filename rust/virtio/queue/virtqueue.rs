@@ -322,6 +322,13 @@ impl<B: Buffer<Source: Source>> Virtqueue<B> {
 }
 
 impl<B: Incoming> Virtqueue<B> {
+    /// Whether what the device has written has to be made visible to the CPU. If not, it is at once.
+    #[inline]
+    fn needs_sync(&self) -> bool {
+        // SAFETY: The device is there for as long as the queue, if there is one.
+        !self.dma_device.is_null() && unsafe { bindings::dma_dev_need_sync(self.dma_device) }
+    }
+
     /// Takes back the next buffer that the device has written to, with the number of bytes.
     ///
     /// # Errors
@@ -335,7 +342,7 @@ impl<B: Incoming> Virtqueue<B> {
         // SAFETY: By the type invariant the token comes from a `B`, and `context` was kept with it.
         // The core hands it out once, after the device has used it.
         let buffer = unsafe { B::reclaim(token, context) };
-        if self.source.as_ref().is_some_and(Source::may_need_sync) {
+        if self.needs_sync() {
             buffer.sync_for_cpu(reported);
         }
         Some(if reported <= buffer.capacity() {
