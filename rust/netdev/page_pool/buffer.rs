@@ -19,8 +19,8 @@ use dma::{
     Placed, //
 };
 
-/// How many bits of a context word hold the size of a buffer; the headroom is above them.
-const SIZE_BITS: u32 = 24;
+/// How many bits of a context word hold the capacity of a buffer; the headroom is above them.
+const CAPACITY_BITS: u32 = 24;
 
 /// The size of a page, in bytes.
 const PAGE: u32 = bindings::PAGE_SIZE as u32;
@@ -54,12 +54,13 @@ const _: () = {
 ///
 /// # Invariants
 ///
-/// - The fragment is owned. It has `size` bytes and starts `headroom` bytes before `data`.
-/// - `headroom + TAILROOM <= size < 1 << SIZE_BITS`, and `headroom < 1 << (64 - SIZE_BITS)`.
+/// - The fragment is owned. It starts `headroom` bytes before `data`, and has `capacity + TAILROOM` from there on, which are both in
+///   `lengths`: the word of context.
+/// - `headroom + capacity + TAILROOM < 1 << CAPACITY_BITS`.
+// Two words, so that it is passed in registers.
 pub struct PoolBuffer {
     data: NonNull<u8>,
-    size: u32,
-    headroom: u32,
+    lengths: usize,
 }
 
 // SAFETY: The fragment is owned, and may be returned from any context.
@@ -72,12 +73,13 @@ impl PoolBuffer {
     /// and tailroom, and is not longer than a page.
     #[inline]
     pub(super) unsafe fn new(start: NonNull<u8>, size: u32, headroom: u32) -> Self {
-        // INVARIANT: By the requirement of this function.
+        // By the requirement of this function neither subtraction overflows.
+        let capacity = size.wrapping_sub(headroom).wrapping_sub(TAILROOM);
+        // INVARIANT: As above.
         Self {
             // SAFETY: The fragment is longer than the headroom.
             data: unsafe { start.add(headroom as usize) },
-            size,
-            headroom,
+            lengths: (headroom as usize) << CAPACITY_BITS | capacity as usize,
         }
     }
 
@@ -100,8 +102,7 @@ impl PoolBuffer {
     /// Whether there is the room in front that XDP programs expect, with the first `skip` bytes of the data.
     #[inline]
     pub fn suits_program(&self, skip: u32) -> bool {
-        self.headroom >= Self::XDP_HEADROOM
-            || self.headroom.saturating_add(skip) >= Self::XDP_HEADROOM
+        self.headroom().saturating_add(skip) >= Self::XDP_HEADROOM
     }
 
     /// Copies the first bytes of the data.
@@ -120,21 +121,28 @@ impl PoolBuffer {
     /// Where the `len` bytes are that start `skip` bytes into the data. None if there are fewer.
     #[inline]
     pub(crate) fn part(&self, skip: u32, len: u32) -> Option<*mut c_void> {
-        let end = skip.checked_add(len)?;
-        (end <= self.capacity()).then(|| self.data().wrapping_byte_add(skip as usize))
+        // Where `len` is what is left behind `skip`, the compiler finds the sum known.
+        let end = skip.wrapping_add(len);
+        (end >= skip && end <= self.capacity())
+            .then(|| self.data().wrapping_byte_add(skip as usize))
     }
 
     /// The start and the size of the fragment.
     #[inline]
     pub(crate) fn fragment(&self) -> (*mut c_void, u32) {
-        // The subtraction stays inside of the fragment, by the type invariant.
-        let start = self.data.as_ptr().wrapping_sub(self.headroom as usize);
-        (start.cast(), self.size)
+        // The subtraction stays inside of the fragment, and the sum is its size, by the type invariant.
+        let headroom = self.headroom();
+        let start = self.data.as_ptr().wrapping_sub(headroom as usize);
+        let size = headroom
+            .wrapping_add(self.capacity())
+            .wrapping_add(TAILROOM);
+        (start.cast(), size)
     }
 
     #[inline]
     pub(crate) fn headroom(&self) -> u32 {
-        self.headroom
+        // CAST: By the type invariant it fits.
+        (self.lengths >> CAPACITY_BITS) as u32
     }
 
     #[inline]
@@ -174,13 +182,12 @@ unsafe impl Buffer for PoolBuffer {
     }
 }
 
-// SAFETY: The context holds the sizes, which the type invariant bounds to its bits; so the
-// conversion can be undone.
+// SAFETY: The token and the context are all that a buffer has, so the conversion can be undone.
 unsafe impl Incoming for PoolBuffer {
     #[inline]
     fn capacity(&self) -> u32 {
-        // Neither overflows, by the type invariant.
-        self.size.wrapping_sub(self.headroom).wrapping_sub(TAILROOM)
+        // CAST: So many bits fit.
+        (self.lengths & ((1 << CAPACITY_BITS) - 1)) as u32
     }
 
     #[inline]
@@ -190,20 +197,17 @@ unsafe impl Incoming for PoolBuffer {
 
     #[inline]
     fn into_token(self) -> (NonNull<c_void>, *mut c_void) {
-        let context = (self.headroom as usize) << SIZE_BITS | self.size as usize;
-        let token = self.data.cast();
+        let (token, context) = (self.data.cast(), self.lengths);
         core::mem::forget(self);
         (token, core::ptr::without_provenance_mut(context))
     }
 
     #[inline]
     unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void) -> Self {
-        let context = context.addr();
         // INVARIANT: By the requirements of this function they come from `into_token`.
         Self {
             data: token.cast(),
-            size: (context & ((1 << SIZE_BITS) - 1)) as u32,
-            headroom: (context >> SIZE_BITS) as u32,
+            lengths: context.addr(),
         }
     }
 
