@@ -157,10 +157,13 @@ trait Ring {
     /// The length of the buffers to be lent now, in bytes.
     fn buffer_len(&self, shared: &Shared, stats: &stats::Rx) -> u32;
 
+    /// The length of the buffers to be lent while there is an XDP program, if packets are copied for it, in bytes.
+    fn copied_len(&self) -> Option<u32>;
+
     /// Lends a buffer of `len` bytes to the device.
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent;
 
-    /// Lends a buffer for a packet that an XDP program is going to see.
+    /// Lends a buffer for a packet that an XDP program is going to see where it is.
     fn lend_for_program(&mut self, owner: &Exclusive<'_>) -> Lent;
 
     /// Receives the packet whose first buffer is `buffer`, and returns its length in bytes.
@@ -376,10 +379,13 @@ fn fill<R: Ring>(
     owner: &Exclusive<'_>,
     free: u32,
 ) {
-    if owner.has_program() {
+    let len = if !owner.has_program() {
+        ring.buffer_len(shared, stats)
+    } else if let Some(len) = ring.copied_len() {
+        len
+    } else {
         return xdp::fill(ring, stats, owner, free);
-    }
-    let len = ring.buffer_len(shared, stats);
+    };
     while ring.queue().num_free() > free {
         match ring.lend(len, owner) {
             Lent::Yes => {}

@@ -125,6 +125,10 @@ impl Ring for Chained {
         self.longest
     }
 
+    fn copied_len(&self) -> Option<u32> {
+        Some(self.longest)
+    }
+
     /// C function: `add_recvbuf_big()`.
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent {
         let mut chain = match self.spare.pop() {

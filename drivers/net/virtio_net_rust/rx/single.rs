@@ -198,12 +198,6 @@ impl Single {
         }
     }
 
-    /// Lends a buffer that has less room in front and holds more.
-    #[cold]
-    fn lend_tight(&mut self, owner: &Exclusive<'_>) -> Lent {
-        self.lend(PoolBuffer::WHOLE_PAGE, owner)
-    }
-
     /// How many buffers follow the first one of the packet with this header.
     #[inline]
     fn following(&self, header: &Header, shared: &Shared) -> Result<u16, Bad> {
@@ -251,6 +245,11 @@ impl Ring for Single {
         }
     }
 
+    /// A ring that is tight has buffers with less room in front, which hold more.
+    fn copied_len(&self) -> Option<u32> {
+        self.is_tight.then_some(PoolBuffer::WHOLE_PAGE)
+    }
+
     // Always: two callers would have it called for each buffer.
     #[inline(always)]
     fn lend(&mut self, len: u32, owner: &Exclusive<'_>) -> Lent {
@@ -258,12 +257,8 @@ impl Ring for Single {
         self.lend_buffer(buffer)
     }
 
-    /// In a ring that is tight, packets are copied for the program.
-    #[inline]
+    #[inline(always)]
     fn lend_for_program(&mut self, owner: &Exclusive<'_>) -> Lent {
-        if self.is_tight {
-            return self.lend_tight(owner);
-        }
         let buffer = self.pool.alloc_for_program(owner);
         self.lend_buffer(buffer)
     }
@@ -338,8 +333,9 @@ impl Ring for Single {
             skip(&mut self.queue, more);
             return Err(xdp::not_plain(&header, shared));
         }
-        let frags = program.has_frags();
-        let packet = if (more == 0 || frags) && buffer.suits_program(header_len) {
+        // Whether the program takes fragments matters to few packets.
+        let in_place = buffer.suits_program(header_len) && (more == 0 || program.has_frags());
+        let packet = if in_place {
             XdpBuff::new(room, polling, &self.pool, buffer, header_len, len)
                 .map_err(|_| Bad::Length)
         } else {
@@ -350,7 +346,7 @@ impl Ring for Single {
                 buffer,
                 header_len,
                 len,
-                frags,
+                program,
             )
         };
         let packet = match packet {
@@ -363,7 +359,7 @@ impl Ring for Single {
         let (mut packet, total) = if more == 0 {
             (packet, len)
         } else {
-            gather(&mut self.queue, packet, len, more, frags)?
+            gather(&mut self.queue, packet, len, more, program)?
         };
         header.tell_hash(&mut packet, polling, &shared.framing);
         Ok((packet.run(program, polling), total, header))
@@ -379,7 +375,7 @@ fn copy<'p>(
     buffer: PoolBuffer,
     skip: u32,
     len: u32,
-    frags: bool,
+    program: &Program<'_>,
 ) -> Result<XdpBuff<'p>, Bad> {
     let mut packet = XdpBuff::empty(room, polling, pool).ok_or(Bad::Memory)?;
     let head = len.min(packet.room());
@@ -388,7 +384,8 @@ fn copy<'p>(
     }
     let rest = len.wrapping_sub(head);
     if rest != 0 {
-        let appended = frags && packet.append(buffer, skip.wrapping_add(head), rest).is_ok();
+        let appended =
+            program.has_frags() && packet.append(buffer, skip.wrapping_add(head), rest).is_ok();
         if !appended {
             return Err(Bad::Program);
         }
@@ -403,9 +400,10 @@ fn gather<'p>(
     mut packet: XdpBuff<'p>,
     len: u32,
     more: u16,
-    frags: bool,
+    program: &Program<'_>,
 ) -> Result<(XdpBuff<'p>, u32), Bad> {
     let mut total = len;
+    let frags = program.has_frags();
     for done in 0..more {
         let bad = match queue.pop() {
             // The rest of the packet, if it comes, is not told apart from the start of one.
