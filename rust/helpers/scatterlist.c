@@ -13,6 +13,13 @@ __rust_helper void rust_helper_sg_start(struct scatterlist *sg, unsigned int cou
 	sg_init_marker(sg, count);
 }
 
+/* The same for two entries. */
+__rust_helper void rust_helper_sg_start_two(struct scatterlist *sg)
+{
+	sg[0].page_link = 0;
+	sg[1].page_link = SG_END;
+}
+
 /* sg_init_one(), likewise. */
 __rust_helper void rust_helper_sg_set_only(struct scatterlist *sg, const void *buf,
 					   unsigned int len)

@@ -243,31 +243,30 @@ __rust_helper bool rust_helper_xdp_redirects_to_socket(void)
 	return bpf_net_ctx_get_ri()->map_type == BPF_MAP_TYPE_XSKMAP;
 }
 
-/* The length of the descriptor @index of those that have been peeked, and whether the packet goes on in the next one. */
-__rust_helper u32 rust_helper_xsk_tx_desc(const struct xsk_buff_pool *pool, u32 index, bool *more)
+/* The address and the length of the descriptor @index of those that have been peeked, and whether the packet goes on in the next one. */
+__rust_helper u32 rust_helper_xsk_tx_desc(const struct xsk_buff_pool *pool, u32 index, u64 *addr,
+					  bool *more)
 {
 	const struct xdp_desc *desc = &pool->tx_descs[index];
 
+	*addr = desc->addr;
 	*more = !xsk_is_eop_desc(desc);
 	return desc->len;
 }
 
-/* Its address for the device, which can read it now. */
-__rust_helper dma_addr_t rust_helper_xsk_tx_dma(struct xsk_buff_pool *pool, u32 index)
+/* Where the device finds the @len bytes at @addr, which it can read now. */
+__rust_helper dma_addr_t rust_helper_xsk_tx_dma(struct xsk_buff_pool *pool, u64 addr, u32 len)
 {
-	const struct xdp_desc *desc = &pool->tx_descs[index];
-	dma_addr_t addr = xsk_buff_raw_get_dma(pool, desc->addr);
+	dma_addr_t dma = xsk_buff_raw_get_dma(pool, addr);
 
-	xsk_buff_raw_dma_sync_for_device(pool, addr, desc->len);
-	return addr;
+	xsk_buff_raw_dma_sync_for_device(pool, dma, len);
+	return dma;
 }
 
-/* Copies its memory to @to, which has room for it. User space may write to it meanwhile. */
-__rust_helper void rust_helper_xsk_tx_copy(const struct xsk_buff_pool *pool, u32 index, void *to)
+/* Copies them to @to, which has room for them. User space may write to them meanwhile. */
+__rust_helper void rust_helper_xsk_tx_copy(const struct xsk_buff_pool *pool, u64 addr, u32 len,
+					   void *to)
 {
-	const struct xdp_desc *desc = &pool->tx_descs[index];
-	u64 addr = desc->addr;
-	u32 len = desc->len;
 	const void *from;
 
 	if (pool->unaligned)

@@ -291,8 +291,8 @@ MUTANTS = [
     Mutant(
         "a packet of AF_XDP may be longer than its slot",
         "rust/netdev/xsk/desc.rs",
-        "self.sent.chunks == 1 && self.first_len <= Slots::CAPACITY",
-        "self.sent.chunks == 1 && self.first_len != Slots::CAPACITY",
+        "self.chunks == 1 && self.first_len <= Slots::CAPACITY",
+        "self.chunks == 1 && self.first_len != Slots::CAPACITY",
         "test_xsk and test_echo",
     ),
     Mutant(

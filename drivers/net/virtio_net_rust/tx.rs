@@ -269,7 +269,7 @@ pub(crate) fn reclaim(tx: &mut TxAccess<'_, VirtioNet>) {
                 tx.queue.consume(skb);
             }
             Sent::Frame(frame) => xdp::returned(tx, frame),
-            Sent::Xsk(sent) => xsk::returned(tx, &sent),
+            Sent::Xsk(sent) => xsk::returned(tx, sent),
         }
     }
     tx.state.tell_xsk();

@@ -115,6 +115,12 @@ impl XskSource {
         self.0.slots
     }
 
+    /// Whether `other` is the same pool, opened the same time.
+    #[inline]
+    pub(super) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether packets that are to be sent may come with requests.
     #[inline]
     pub(super) fn takes_requests(&self) -> bool {

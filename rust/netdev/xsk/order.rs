@@ -56,6 +56,12 @@ impl Order {
         self.next.wrapping_sub(self.first)
     }
 
+    /// How many of those before the packet `number` it is not known to be done with, in order.
+    #[inline]
+    pub(crate) fn pending_before(&self, number: u32) -> u32 {
+        number.wrapping_sub(self.first)
+    }
+
     /// How many more can be sent.
     #[inline]
     pub(crate) fn room(&self) -> u32 {
@@ -73,9 +79,20 @@ impl Order {
         Some(number)
     }
 
+    /// The device is done with the packets from `number` on, `count` of them, if they are the oldest ones, and it was not done with a
+    /// later one before: all can be said to have been sent. Returns whether that is so; else they are to be [`done`](Self::done) one by
+    /// one.
+    #[inline]
+    pub(crate) fn done_in_order(&mut self, number: u32, count: u32) -> bool {
+        let is_in_order = number == self.first && self.early == 0 && count <= self.pending();
+        if is_in_order {
+            self.first = number.wrapping_add(count);
+        }
+        is_in_order
+    }
+
     /// The device is done with the packet `number`. Returns how many more can be said to have been sent. Nothing, if the number is
     /// none that the device has.
-    #[inline]
     pub(crate) fn done(&mut self, number: u32) -> u32 {
         let position = number.wrapping_sub(self.first);
         if position >= self.pending() {

@@ -106,21 +106,22 @@ impl XskTx {
         }
         // SAFETY: The pool is open, and by the type invariant nobody else takes packets.
         taken.chunks = unsafe { bindings::xsk_tx_peek_release_desc_batch(raw, max) };
+        // There is room for as many as were asked for.
+        let Some(mut number) = self.order.send(taken.chunks) else {
+            return taken;
+        };
         let mut index = 0;
         while index < taken.chunks {
-            // SAFETY: So many are there, and while the pool is borrowed no others are taken.
-            let mut desc = unsafe { XskDesc::read(&self.source, index, taken.chunks) };
-            let pending = self.order.pending();
-            let Some(number) = self.order.send(desc.chunks()) else {
-                break;
-            };
+            let pending = self.order.pending_before(number);
+            // SAFETY: So many are there, and while the pool is borrowed no others are taken. By the type invariant nobody else has
+            // the slots, and the next packet gets its slot when this one is gone.
+            let desc = unsafe { XskDesc::read(&self.source, index, taken.chunks, number, pending) };
             index = index.wrapping_add(desc.chunks());
-            // SAFETY: By the type invariant nobody else has the slots, and the next packet gets its slot when this one is gone.
-            unsafe { desc.set_number(number, self.source.slots().get(number, pending)) };
+            number = number.wrapping_add(desc.chunks());
             taken.packets = taken.packets.wrapping_add(1);
             if let Err(sent) = send(desc) {
                 taken.failed = taken.failed.wrapping_add(1);
-                self.sent(&sent);
+                self.sent(sent);
             }
         }
         self.tell();
@@ -129,9 +130,20 @@ impl XskTx {
 
     /// The device is done with a packet. User space is [told](Self::tell) of several at a time. Any context.
     #[inline]
-    pub fn sent(&mut self, sent: &XskSent) {
-        for index in 0..sent.chunks {
-            let said = self.order.done(sent.number.wrapping_add(index));
+    pub fn sent(&mut self, sent: XskSent) {
+        let chunks = sent.chunks();
+        if self.order.done_in_order(sent.number(), chunks) {
+            self.unsaid = self.unsaid.wrapping_add(chunks);
+        } else {
+            self.sent_early(sent);
+        }
+    }
+
+    /// As [`sent`](Self::sent), of a packet that is not the oldest one, or that others have not waited for.
+    #[cold]
+    fn sent_early(&mut self, sent: XskSent) {
+        for index in 0..sent.chunks() {
+            let said = self.order.done(sent.number().wrapping_add(index));
             self.unsaid = self.unsaid.wrapping_add(said);
         }
     }

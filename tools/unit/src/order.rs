@@ -27,6 +27,15 @@ impl Model {
     }
 }
 
+/// As a queue does it.
+fn done(order: &mut Order, number: u32) -> u32 {
+    if order.done_in_order(number, 1) {
+        1
+    } else {
+        order.done(number)
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Send,
@@ -65,10 +74,10 @@ proptest! {
                 }
                 Step::Done(after) if !model.0.is_empty() => {
                     let number = model.0[after % model.0.len()].0;
-                    prop_assert_eq!(order.done(number), model.done(number));
+                    prop_assert_eq!(done(&mut order, number), model.done(number));
                 }
                 Step::Done(_) => {}
-                Step::Wrong(number) => prop_assert_eq!(order.done(number), model.done(number)),
+                Step::Wrong(number) => prop_assert_eq!(done(&mut order, number), model.done(number)),
                 Step::Forget => {
                     prop_assert_eq!(order.forget() as usize, model.0.len());
                     model.0.clear();
@@ -86,4 +95,18 @@ fn no_more_than_can_be() {
     let room = order.room();
     let sent = (0..).map_while(|_| order.send(1)).count();
     assert_eq!(sent as u32, room);
+}
+
+#[test]
+fn several_in_order() {
+    let mut order = Order::new(1).unwrap();
+    let first = order.send(3).unwrap();
+    let last = order.send(2).unwrap();
+    assert!(!order.done_in_order(last, 2));
+    assert!(!order.done_in_order(first, 6));
+    assert!(order.done_in_order(first, 3));
+    assert_eq!(order.pending_before(last), 0);
+    assert_eq!(order.done(last + 1), 0);
+    assert!(!order.done_in_order(last, 1));
+    assert_eq!(order.done(last), 2);
 }

@@ -114,13 +114,13 @@ impl Queue {
 /// The device is done with a packet of a socket: it counts, and the socket is going to be [told](Queue::tell_xsk).
 // Apart, so that it costs what frees packets of the stack no more than a branch.
 #[inline(never)]
-pub(super) fn returned(tx: &mut TxAccess<'_, VirtioNet>, sent: &XskSent) {
-    if let Some(xsk) = &mut tx.state.xsk {
-        xsk.tx.sent(sent);
-        xsk.wake = true;
-    }
+pub(super) fn returned(tx: &mut TxAccess<'_, VirtioNet>, sent: XskSent) {
     tx.stats.packets.add(1);
     tx.stats.bytes.add(sent.len().into());
+    if let Some(xsk) = &mut tx.state.xsk {
+        xsk.wake = true;
+        xsk.tx.sent(sent);
+    }
 }
 
 /// Has the queue polled if packets of sockets have come back, where it is not being polled.
