@@ -44,10 +44,7 @@ pub use self::{
         SentFrame, //
     },
     skb::features_check,
-    xsk::{
-        XskPacket,
-        XskRequest, //
-    },
+    xsk::XskPacket, //
 };
 
 use framing::{

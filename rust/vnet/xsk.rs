@@ -37,19 +37,36 @@ pub(crate) fn sent(addr: usize) -> XskSent {
     XskSent::from_addr(addr, KIND_BITS)
 }
 
-/// A packet of an AF_XDP socket, with a header that says nothing: it is sent as it is.
+/// A packet of an AF_XDP socket, with its header.
 pub struct XskPacket<'a> {
     desc: XskDesc<'a>,
     header_len: u8,
+    /// What the header says, if it has a place of its own.
+    header: Option<[u8; WITH_TUNNEL]>,
 }
 
 impl<'a> XskPacket<'a> {
-    /// Gives the packet a header.
+    /// Gives the packet a header that says nothing: it is sent as it is.
     #[inline]
     pub fn new(desc: XskDesc<'a>, framing: &Framing) -> Self {
         Self {
             desc,
             header_len: framing.len,
+            header: None,
+        }
+    }
+
+    /// Gives the packet a header that says what the socket has requested with it
+    /// ([`XskTx::takes_requests`](netdev::XskTx::takes_requests)).
+    #[inline]
+    pub fn with_request(desc: XskDesc<'a>, framing: &Framing) -> Self {
+        let header = desc.checksum().map_or([0; WITH_TUNNEL], |checksum| {
+            framing.with_checksum(checksum.start(), checksum.offset())
+        });
+        Self {
+            desc,
+            header_len: framing.len,
+            header: Some(header),
         }
     }
 }
@@ -62,62 +79,21 @@ unsafe impl OutgoingPremapped<Packet> for XskPacket<'_> {
         self.desc.is_of(source)
     }
 
-    #[inline]
+    #[inline(always)]
     fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
-        self.desc.map(self.header_len.into(), table)
-    }
-
-    #[inline]
-    fn into_token(self) -> NonNull<c_void> {
-        token(self.desc)
-    }
-}
-
-/// A packet of an AF_XDP socket, with a header that says what the socket has requested with it
-/// ([`XskTx::takes_requests`](netdev::XskTx::takes_requests)).
-pub struct XskRequest<'a> {
-    desc: XskDesc<'a>,
-    header: [u8; WITH_TUNNEL],
-    header_len: u8,
-}
-
-impl<'a> XskRequest<'a> {
-    /// Gives the packet a header.
-    pub fn new(desc: XskDesc<'a>, framing: &Framing) -> Self {
-        let header = desc.checksum().map_or([0; WITH_TUNNEL], |checksum| {
-            framing.with_checksum(checksum.start(), checksum.offset())
-        });
-        Self {
-            desc,
-            header,
-            header_len: framing.len,
+        match &self.header {
+            None => self.desc.map(self.header_len.into(), table),
+            Some(header) => {
+                let header = header.get(..self.header_len.into()).ok_or(EMSGSIZE)?;
+                self.desc.map_behind(header, table)
+            }
         }
     }
-}
-
-// SAFETY: As for `XskPacket`.
-unsafe impl OutgoingPremapped<Packet> for XskRequest<'_> {
-    #[inline]
-    fn is_of(&self, source: &XskSource) -> bool {
-        self.desc.is_of(source)
-    }
-
-    #[inline]
-    fn map(&self, table: &mut sg::Table) -> Result<sg::Mapped> {
-        let header = self.header.get(..self.header_len.into()).ok_or(EMSGSIZE)?;
-        self.desc.map_behind(header, table)
-    }
 
     #[inline]
     fn into_token(self) -> NonNull<c_void> {
-        token(self.desc)
+        let addr = self.desc.into_sent().to_addr(KIND_BITS) | XSK;
+        // SAFETY: A bit is set.
+        unsafe { NonNull::new_unchecked(without_provenance_mut(addr)) }
     }
-}
-
-/// The token of a packet.
-#[inline]
-fn token(desc: XskDesc<'_>) -> NonNull<c_void> {
-    let addr = desc.into_sent().to_addr(KIND_BITS) | XSK;
-    // SAFETY: A bit is set.
-    unsafe { NonNull::new_unchecked(without_provenance_mut(addr)) }
 }

@@ -66,7 +66,8 @@ impl<B: Outgoing> Virtqueue<B> {
     ///
     /// It comes back as a buffer of the queue does: see [`Rejected`]. It is `EINVAL` if it is not of
     /// [`lend_from`](Self::lend_from).
-    #[inline]
+    // Always, as what has just been made of a packet is in registers.
+    #[inline(always)]
     pub fn add_outbuf_premapped<P: OutgoingPremapped<B>>(
         &mut self,
         buffer: P,

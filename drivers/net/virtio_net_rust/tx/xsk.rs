@@ -35,8 +35,7 @@ use kernel::{
         Framing,
         Packet,
         Sent,
-        XskPacket,
-        XskRequest, //
+        XskPacket, //
     },
 };
 
@@ -188,8 +187,10 @@ fn take(tx: &mut TxAccess<'_, VirtioNet>, shared: &Shared, max: u32) -> XskTaken
     if xsk.tx.takes_requests() {
         return take_requests(&mut xsk.tx, queue, &shared.framing, max);
     }
+    // A copy, as it does not change: it is not read for each packet.
+    let framing = shared.framing;
     xsk.tx.send(max, |desc| {
-        let packet = XskPacket::new(desc, &shared.framing);
+        let packet = XskPacket::new(desc, &framing);
         queue.add_outbuf_premapped(packet).map_err(not_sent)
     })
 }
@@ -204,7 +205,7 @@ fn take_requests(
     max: u32,
 ) -> XskTaken {
     tx.send(max, |desc| {
-        let packet = XskRequest::new(desc, framing);
+        let packet = XskPacket::with_request(desc, framing);
         queue.add_outbuf_premapped(packet).map_err(not_sent)
     })
 }
