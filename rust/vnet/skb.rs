@@ -4,7 +4,7 @@
 //!
 //! The header is zeroed to its end, also where nothing has been negotiated that would be written there: it lies in
 //! headroom that may hold anything of the guest's. It is in one segment with the packet where the device allows
-//! that, so a packet without fragments takes one descriptor, and no table of descriptors is allocated for it.
+//! that, so a packet without fragments takes one descriptor.
 
 use super::{
     Framing,

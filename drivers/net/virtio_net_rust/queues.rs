@@ -109,7 +109,8 @@ fn request(
         let napi = netdev.rx_napi(i).ok_or(EINVAL)?.clone();
         let receive = Request::with_callback::<rx::RecvDone>(Name::numbered("input", i)?, napi);
         let napi = netdev.tx_napi(i).ok_or(EINVAL)?.clone();
-        let transmit = Request::with_callback::<tx::XmitDone>(Name::numbered("output", i)?, napi);
+        let transmit =
+            Request::with_callback::<tx::XmitDone>(Name::numbered("output", i)?, napi).direct();
         let receive = if mode.has_context() {
             receive.with_context()
         } else {

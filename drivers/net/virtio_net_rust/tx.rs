@@ -11,6 +11,11 @@
 //! NAPI context. Then what has been sent is freed if the lock of the queue is free, and nothing else: no interrupt
 //! is turned off or asked for. C turns it off, and never asks for it again.
 //!
+//! A packet has a descriptor of the ring for each of its segments. C has one for each packet where the device takes tables: the virtio
+//! core allocates a table for each packet with more segments than one then, maps and frees it, which takes longer than to go on
+//! in the ring. Of the longest packets, 64 KiB in single pages, a ring of 256 descriptors has 14, which is enough for a device
+//! to be busy.
+//!
 //! A packet that the device keeps counts in the byte queue limits for ever. As they let in less when little is
 //! sent, it is all that they let in soon, and the queue is stopped for good; so it is with C. When the watchdog
 //! finds a queue stopped that has room, they forget what was sent. If that comes back after all, no more is taken

@@ -2,8 +2,8 @@
 
 //! Memory that short packets are sent from.
 //!
-//! A packet of user space has no header, and nobody but user space may write in front of it. With a header somewhere else it takes a
-//! table of descriptors, which the virtio core allocates, maps and frees: that costs more than to copy a short packet behind a header.
+//! A packet of user space has no header, and nobody but user space may write in front of it. With a header somewhere else it takes two
+//! descriptors, and perhaps a table of them: that costs more than to copy a short packet behind a header.
 //!
 //! Where packets come with requests, a header says what is requested, so each packet has one of its own: in its slot, wherever the
 //! packet is.

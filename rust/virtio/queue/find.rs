@@ -70,7 +70,8 @@ pub fn find(
         *info = bindings::virtqueue_info {
             name: request.name.as_char_ptr(),
             callback: request.target.as_ref().map(|target| target.interrupt),
-            ctx: request.context,
+            // The core uses no tables on a queue that may keep contexts.
+            ctx: request.direct,
         };
     }
     let mut queues = KVec::from_elem(null_mut(), count, GFP_KERNEL)?;

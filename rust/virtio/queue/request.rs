@@ -18,6 +18,8 @@ pub struct Request {
     pub(super) target: Option<Target>,
     /// Whether the queue keeps a word beside each buffer.
     pub(super) context: bool,
+    /// Whether the descriptors of each buffer are in the ring itself.
+    pub(super) direct: bool,
     pub(super) released: Released,
 }
 
@@ -28,6 +30,7 @@ impl Request {
             name,
             target: None,
             context: false,
+            direct: false,
             released: Released::default(),
         }
     }
@@ -46,12 +49,20 @@ impl Request {
     }
 
     /// Keeps a word beside each buffer, for a [`Buffer`](super::Buffer) that says
-    /// [`Buffer::CONTEXT`](super::Buffer::CONTEXT).
-    ///
-    /// The virtio core uses no indirect descriptors on such a queue.
+    /// [`Buffer::CONTEXT`](super::Buffer::CONTEXT). The queue is [direct](Self::direct) then.
     pub fn with_context(self) -> Self {
         Self {
             context: true,
+            ..self.direct()
+        }
+    }
+
+    /// Has the descriptors of a buffer of several segments in the ring itself, also if the device takes tables of them
+    /// (`VIRTIO_F_INDIRECT_DESC`): the virtio core allocates a table for each buffer, and maps it. So a buffer takes as many descriptors
+    /// of the ring as it has segments, and none that has more of them than the ring has can be lent.
+    pub fn direct(self) -> Self {
+        Self {
+            direct: true,
             ..self
         }
     }

@@ -3,7 +3,7 @@
 //! Sending for sockets of AF_XDP: through the queue that the stack has too, under the same lock.
 //!
 //! The poll function of the queue takes packets from the sockets, a budget of them, and is called again if there may be more.
-//! Each has a header of its own, in a page of zeroes, so it takes two descriptors if the device takes no table of descriptors. Where
+//! A short one is copied behind a header; else the header is in a page of zeroes, so it takes two descriptors. Where
 //! sockets may request that the device completes a checksum (`XDP_TX_METADATA`), the header says whether they do, and is elsewhere.
 //! What is lent comes back in any order; sockets are told in the order of sending.
 //!
