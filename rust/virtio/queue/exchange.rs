@@ -15,10 +15,8 @@ use crate::{
 };
 use core::{
     ffi::c_void,
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
+    mem::MaybeUninit,
+    ptr::NonNull, //
 };
 use kernel::{
     alloc::flags::*,
@@ -292,11 +290,11 @@ impl Virtqueue<Exchange> {
 
     /// Takes back the next exchange that the device has answered.
     pub fn answered(&mut self) -> Option<Answered> {
-        let (mut written, mut context) = (0, null_mut());
+        let (mut written, mut context) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         let token = self.next_used(&mut written, &mut context)?;
         // SAFETY: By the type invariant the token comes from an `Exchange`. The core hands it out
-        // once, after the device has used it.
-        let exchange = unsafe { Exchange::from_token(token) };
+        // once, after the device has used it, and has said how much is written.
+        let (exchange, written) = unsafe { (Exchange::from_token(token), written.assume_init()) };
         Some(Answered { exchange, written })
     }
 }

@@ -17,10 +17,8 @@ use super::{
 use crate::bindings;
 use core::{
     ffi::c_void,
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
+    mem::MaybeUninit,
+    ptr::NonNull, //
 };
 use dma::sg;
 use kernel::prelude::*;
@@ -72,7 +70,7 @@ impl<B: Outgoing> Virtqueue<B> {
     /// Takes back the next buffer that the device has read.
     #[inline]
     pub fn reclaim(&mut self) -> Option<B::Returned> {
-        let (mut written, mut context) = (0, null_mut());
+        let (mut written, mut context) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         let token = self.next_used(&mut written, &mut context)?;
         // SAFETY: By the type invariant the token comes from a `B`. The core hands it out once,
         // after the device has used it.

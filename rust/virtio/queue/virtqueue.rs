@@ -11,6 +11,7 @@ use crate::{
 use core::{
     ffi::c_void,
     marker::PhantomData,
+    mem::MaybeUninit,
     ptr::{
         null_mut,
         NonNull, //
@@ -287,17 +288,21 @@ impl<B: Buffer> Virtqueue<B> {
         }
     }
 
-    /// Takes the next token that the device has used.
+    /// Takes the next token that the device has used. If there is one, how many bytes were written is there too, and the context, if the
+    /// queue keeps contexts.
     #[inline]
     pub(super) fn next_used(
         &mut self,
-        written: &mut u32,
-        context: &mut *mut c_void,
+        written: &mut MaybeUninit<u32>,
+        context: &mut MaybeUninit<*mut c_void>,
     ) -> Option<NonNull<c_void>> {
-        // SAFETY: By the type invariant; `&mut self` serialises. The core writes to `context` only
-        // on a queue that keeps contexts.
+        // SAFETY: By the type invariant; `&mut self` serialises.
         NonNull::new(unsafe {
-            bindings::virtqueue_get_buf_ctx(self.raw.as_ptr(), written, context)
+            bindings::virtqueue_get_buf_ctx(
+                self.raw.as_ptr(),
+                written.as_mut_ptr(),
+                context.as_mut_ptr(),
+            )
         })
     }
 }
@@ -337,11 +342,21 @@ impl<B: Incoming> Virtqueue<B> {
     /// trusted.
     #[inline]
     pub fn pop(&mut self) -> Option<Result<(B, u32), Overrun<B>>> {
-        let (mut reported, mut context) = (0, null_mut());
+        let mut reported = MaybeUninit::uninit();
+        let mut context = if B::CONTEXT {
+            MaybeUninit::uninit()
+        } else {
+            MaybeUninit::new(null_mut())
+        };
         let token = self.next_used(&mut reported, &mut context)?;
-        // SAFETY: By the type invariant the token comes from a `B`, and `context` was kept with it.
-        // The core hands it out once, after the device has used it.
-        let buffer = unsafe { B::reclaim(token, context) };
+        // SAFETY: There is a token, so the core has written both, the latter if it keeps contexts, and else it is null. By the type
+        // invariant the token comes from a `B`, and the context was kept with it. The core hands it out once, after the device has used it.
+        let (reported, buffer) = unsafe {
+            (
+                reported.assume_init(),
+                B::reclaim(token, context.assume_init()),
+            )
+        };
         if self.needs_sync() {
             buffer.sync_for_cpu(reported);
         }
