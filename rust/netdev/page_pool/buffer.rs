@@ -105,13 +105,13 @@ impl PoolBuffer {
         self.headroom().saturating_add(skip) >= Self::XDP_HEADROOM
     }
 
-    /// Copies the first bytes of the data.
+    /// Copies the first bytes of the data, of which the device has written so many.
     ///
     /// A device that is not kept away from the memory by an IOMMU could still write to it. So the
     /// bytes are looked at in the copy, not in place. Returns `None` if there are fewer.
     #[inline]
-    pub fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
-        if N > self.capacity() as usize {
+    pub fn copy_start<const N: usize>(&self, written: u32) -> Option<[u8; N]> {
+        if N > written.min(self.capacity()) as usize {
             return None;
         }
         // SAFETY: The fragment is owned, and has that many bytes.

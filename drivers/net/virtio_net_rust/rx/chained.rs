@@ -25,7 +25,6 @@ use kernel::{
         Exclusive,
         PagePool,
         Polling,
-        PoolBuffer,
         Program,
         Verdict,
         XdpBuff,
@@ -209,7 +208,8 @@ impl Ring for Chained {
 #[inline]
 fn start(chain: &Chain, written: u32, header_len: u32) -> Result<(u32, Header), Bad> {
     let len = packet_len(written, header_len)?;
-    let header = read_header(chain.first().and_then(PoolBuffer::copy_start))?;
+    let first = chain.first();
+    let header = read_header(first.and_then(|first| first.copy_start(written)))?;
     Ok((len, header))
 }
 

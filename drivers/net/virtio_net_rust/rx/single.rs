@@ -274,7 +274,7 @@ impl Ring for Single {
     ) -> Result<u32, Bad> {
         let header_len = shared.framing.header_len();
         let len = packet_len(written, header_len)?;
-        let header = read_header(buffer.copy_start())?;
+        let header = read_header(buffer.copy_start(written))?;
         let more = self.following(&header, shared)?;
         if header.has_unnegotiated_gso(&shared.framing) {
             skip(&mut self.queue, more);
@@ -327,7 +327,7 @@ impl Ring for Single {
     ) -> Result<(Verdict<XdpBuff<'p>>, u32, Header), Bad> {
         let header_len = shared.framing.header_len();
         let len = packet_len(written, header_len)?;
-        let header = read_header(buffer.copy_start())?;
+        let header = read_header(buffer.copy_start(written))?;
         let more = self.following(&header, shared)?;
         if !header.is_plain() {
             skip(&mut self.queue, more);
