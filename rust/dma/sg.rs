@@ -5,6 +5,7 @@
 //! C header: [`include/linux/scatterlist.h`](srctree/include/linux/scatterlist.h)
 
 use crate::bindings;
+use core::ptr::slice_from_raw_parts_mut;
 use kernel::{
     alloc::flags::*,
     prelude::*, //
@@ -15,7 +16,7 @@ use kernel::{
 /// One table serves all buffers of a queue, since the virtio core copies it into descriptors at
 /// once.
 pub struct Table {
-    entries: KVec<bindings::scatterlist>,
+    entries: KBox<[bindings::scatterlist]>,
 }
 
 // SAFETY: The pointers in the entries are used only during the call that has just written them.
@@ -49,10 +50,11 @@ impl Table {
     ///
     /// `ENOMEM`.
     pub fn new(entries: usize) -> Result<Self> {
-        let mut table = KVec::with_capacity(entries, GFP_KERNEL | __GFP_ZERO)?;
-        // SAFETY: There is room for them, and an entry may be all zeroes.
-        unsafe { table.inc_len(entries) };
-        Ok(Self { entries: table })
+        let table = KVec::with_capacity(entries, GFP_KERNEL | __GFP_ZERO)?;
+        let (start, _, _) = table.into_raw_parts();
+        // SAFETY: It is new memory of the same allocator, there is room for them, and an entry may be all zeroes.
+        let entries = unsafe { KBox::from_raw(slice_from_raw_parts_mut(start, entries)) };
+        Ok(Self { entries })
     }
 
     /// The number of entries.
