@@ -17,6 +17,7 @@ pub use kernel::{
     prelude,
     str,
     sync,
+    task,
     time, //
 };
 pub use netdev as net;

@@ -14,11 +14,12 @@ use crate::{
     },
     xsk,
     Device,
-    Driver, //
+    Driver,
+    Locked, //
 };
 
 /// What the device has counted, of one queue or of none: see [`DeviceReports`](crate::stats::DeviceReports).
-type Reported<T, R> = fn(&Device<T>, Option<u16>) -> R;
+type Reported<T, R> = fn(&Locked<'_, T>, Option<u16>) -> R;
 
 /// What a driver can do, in the form that the stack takes: see [`Driver::OPERATIONS`].
 ///

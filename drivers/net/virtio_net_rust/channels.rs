@@ -103,7 +103,7 @@ pub(crate) fn start(device: &Locked<'_, VirtioNet>, rtnl: &rtnl::Held) {
 
 /// Finds a number of pairs that the device takes although it has refused `wanted`, and has it use them: the
 /// largest one below, else the largest one at all.
-fn find(device: &Device<VirtioNet>, wanted: u16) -> Option<u16> {
+fn find(device: &Locked<'_, VirtioNet>, wanted: u16) -> Option<u16> {
     let control = Access::new(device, features::MQ)?;
     let above = wanted.saturating_add(1)..=device.max_queues();
     // The search ends without an answer in time, too.

@@ -34,7 +34,10 @@ pub(crate) use self::{
     resync::outcome_unknown,
 };
 use self::{
-    deadline::Deadline,
+    deadline::{
+        Deadline,
+        Thread, //
+    },
     resync::Resync, //
 };
 use crate::settings::Part;
@@ -128,8 +131,8 @@ struct State {
     others_wait: bool,
     /// Whether the device may have done a command that counts as failed, or was not sent one that counts.
     resync: Resync,
-    /// Until when all commands have to be done that are sent now, if that is not each one's own limit.
-    deadline: Option<Deadline>,
+    /// Until when all commands have to be done that this thread sends now, if that is not each one's own limit.
+    deadline: Option<(Thread, Deadline)>,
 }
 
 /// How the control queue does.
@@ -212,17 +215,16 @@ impl Control {
         }
     }
 
-    /// Calls `f`. Commands that are sent meanwhile have to be done by the `deadline`, all together: those that are
-    /// not end with `ETIMEDOUT`, and further ones are not sent.
+    /// Calls `f`. Commands that it sends have to be done by the `deadline`, all together: those that are
+    /// not end with `ETIMEDOUT`, and further ones are not sent. Those of other threads have what they always have.
     ///
-    /// Process context, rtnl held, so that they are not somebody else's: but for those that the kernel adapts
-    /// interrupts with, which it sends again. May sleep.
+    /// Process context, with the device locked: so there is one such call at a time. May sleep.
     fn within<R>(&self, deadline: Deadline, f: impl FnOnce() -> R) -> R {
         let set = |deadline| match &mut *self.state.lock() {
             Some(state) => core::mem::replace(&mut state.deadline, deadline),
             None => None,
         };
-        let before = set(Some(deadline));
+        let before = set(Some((Thread::current(), deadline)));
         let result = f();
         set(before);
         result
@@ -307,12 +309,18 @@ impl State {
     /// Notes that it is not known whether the device has done what the request says.
     fn request_resync(&mut self, request: &Request<'_>) {
         if request.sets {
-            self.resync.request(self.deadline.is_some());
+            self.resync.request(self.deadline().is_some());
         }
     }
 
+    /// Until when the commands of this thread have to be done together, if they have to.
+    fn deadline(&self) -> Option<Deadline> {
+        let (thread, deadline) = self.deadline?;
+        (thread == Thread::current()).then_some(deadline)
+    }
+
     fn check_deadline(&self) -> Result {
-        match self.deadline {
+        match self.deadline() {
             Some(deadline) if deadline.is_over() => Err(ETIMEDOUT),
             _ => Ok(()),
         }
@@ -363,7 +371,7 @@ impl State {
     /// Waits for the answer to the command `name`, which is under way.
     fn wait(&mut self, name: &str) -> Result<Answered> {
         let own = Deadline::new();
-        let deadline = self.deadline.unwrap_or(own);
+        let deadline = self.deadline().unwrap_or(own);
         let mut pause = FIRST_PAUSE;
 
         loop {

@@ -36,7 +36,6 @@ use kernel::{
             RxReported,
             TxReported, //
         },
-        Device,
         Locked, //
     },
     prelude::*,
@@ -45,11 +44,11 @@ use kernel::{
 use types::Type;
 
 impl net::stats::DeviceReports for VirtioNet {
-    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported {
+    fn rx_reported(device: &Locked<'_, Self>, queue: Option<u16>) -> RxReported {
         rx(device, queue)
     }
 
-    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported {
+    fn tx_reported(device: &Locked<'_, Self>, queue: Option<u16>) -> TxReported {
         tx(device, queue)
     }
 }
@@ -152,7 +151,7 @@ fn names<Q>(all: &[Type<Q>], types: u64) -> Result<KVec<&'static str>> {
 /// Reads what `ethtool -S` shows. C function: `virtnet_get_hw_stats()`.
 ///
 /// Process context. May sleep. What cannot be read stays as it is, after a line in the log.
-pub(crate) fn read(device: &Device<VirtioNet>, values: &mut DeviceValues) {
+pub(crate) fn read(device: &Locked<'_, VirtioNet>, values: &mut DeviceValues) {
     let shared = device.shared();
     let pairs = device.max_queues();
     let types = shared.device_stats.0.copy().unwrap_or(0);
@@ -197,18 +196,18 @@ fn fill<Q>(all: &[Type<Q>], types: u64, entry: &Entry<'_>, values: &mut [u64]) {
 /// `virtnet_get_queue_stats_rx()`.
 ///
 /// Process context. May sleep. What cannot be read is not known, after a line in the log.
-pub(crate) fn rx(device: &Device<VirtioNet>, queue: Option<u16>) -> RxReported {
+pub(crate) fn rx(device: &Locked<'_, VirtioNet>, queue: Option<u16>) -> RxReported {
     reported(types::RX, device, queue.map(Queue::Rx))
 }
 
 /// As [`rx`], of a transmit queue. C function: `virtnet_get_queue_stats_tx()`.
-pub(crate) fn tx(device: &Device<VirtioNet>, queue: Option<u16>) -> TxReported {
+pub(crate) fn tx(device: &Locked<'_, VirtioNet>, queue: Option<u16>) -> TxReported {
     reported(types::TX, device, queue.map(Queue::Tx))
 }
 
 fn reported<Q: Default>(
     all: &'static [Type<Q>],
-    device: &Device<VirtioNet>,
+    device: &Locked<'_, VirtioNet>,
     queue: Option<Queue>,
 ) -> Q {
     let mut to = Q::default();
@@ -236,7 +235,7 @@ fn reported<Q: Default>(
 /// Asks for statistics: of each virtqueue that of a set of types. Calls `take` for what comes of
 /// that. All of it has as long as a single command has.
 fn ask(
-    device: &Device<VirtioNet>,
+    device: &Locked<'_, VirtioNet>,
     wanted: impl IntoIterator<Item = (Queue, u64)>,
     mut take: impl FnMut(Queue, &Entry<'_>),
 ) {

@@ -51,7 +51,7 @@ impl net::Rings for VirtioNet {
     }
 }
 
-/// The sizes of all rings, for those who do not have the queues. Changed with the rtnl lock held.
+/// The sizes of all rings, for those who do not have the queues. Changed with the device locked.
 pub(crate) struct Rings {
     pairs: KVec<Pair>,
     max: RingSizes,

@@ -25,7 +25,8 @@ use kernel::net::{
         RxTotals,
         TxTotals, //
     },
-    Device, //
+    Device,
+    Locked, //
 };
 
 impl net::Counters for VirtioNet {
@@ -33,7 +34,7 @@ impl net::Counters for VirtioNet {
     const RX_COUNTERS: &'static [Named<Rx>] = RX;
     const TX_COUNTERS: &'static [Named<Tx>] = TX;
 
-    fn read_device_counters(device: &Device<Self>, values: &mut DeviceValues) {
+    fn read_device_counters(device: &Locked<'_, Self>, values: &mut DeviceValues) {
         device_stats::read(device, values);
     }
 }

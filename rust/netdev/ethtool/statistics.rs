@@ -18,6 +18,7 @@ use crate::{
     },
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use core::fmt::Write;
@@ -129,7 +130,7 @@ fn visit_all<T: Counters>(device: &Device<T>, values: &DeviceValues, visit: &mut
 }
 
 /// Has the driver read the device's counters, if there are any. Without memory they are not read.
-fn read_device<T: Counters>(device: &Device<T>) -> DeviceValues {
+fn read_device<T: Counters>(device: &Locked<'_, T>) -> DeviceValues {
     let values = device
         .device_counters()
         .and_then(|counters| DeviceValues::new(counters, device.max_queues()).ok());
@@ -152,8 +153,8 @@ pub trait Counters: Driver {
     /// Reads the counters that [`Locked::set_device_counters`](crate::Locked::set_device_counters) has named; those that cannot be read
     /// stay 0. Not called if there are none.
     ///
-    /// `get_ethtool_stats` of ethtool: process context, rtnl held, may sleep.
-    fn read_device_counters(_device: &Device<Self>, _values: &mut DeviceValues) {}
+    /// `get_ethtool_stats` of ethtool: process context, the device locked, may sleep.
+    fn read_device_counters(_device: &Locked<'_, Self>, _values: &mut DeviceValues) {}
 }
 
 impl<T: Counters> Operations<T> {
@@ -191,7 +192,7 @@ impl<T: Counters> EthtoolOps<T> {
     /// # Safety
     ///
     /// See the type. For `ETH_SS_STATS` there is room for as many names at `names` as
-    /// `get_sset_count` has said, since when the rtnl lock has been held.
+    /// `get_sset_count` has said, since when the lock of the device has been held.
     pub(super) unsafe extern "C" fn get_strings(
         dev: *mut kernel::bindings::net_device,
         set: u32,
@@ -211,7 +212,7 @@ impl<T: Counters> EthtoolOps<T> {
                 let _ = to.write_fmt(fmt!("{owner}{name}"));
             }
             // SAFETY: By the requirements of this function. The number of counters changes with the
-            // number of queues that are used, for which the rtnl lock is needed.
+            // number of queues that are used, for which the lock is needed.
             unsafe {
                 next.write(text);
                 next = next.add(1);
@@ -224,17 +225,17 @@ impl<T: Counters> EthtoolOps<T> {
     /// # Safety
     ///
     /// See the type. There is room for as many values at `values` as `get_sset_count` has said,
-    /// since when the rtnl lock has been held.
+    /// since when the lock of the device has been held.
     pub(super) unsafe extern "C" fn get_ethtool_stats(
         dev: *mut kernel::bindings::net_device,
         _stats: *mut bindings::ethtool_stats,
         values: *mut u64,
     ) {
-        // SAFETY: See the type.
-        let device = unsafe { Device::<T>::from_raw(dev.cast()) };
+        // SAFETY: See the type. The stack holds the lock of the device during the call.
+        let device = unsafe { Self::locked(dev) };
         let mut next = values;
 
-        visit_all(device, &read_device(device), &mut |_, _, value| {
+        visit_all(&device, &read_device(&device), &mut |_, _, value| {
             // SAFETY: As for `get_strings`.
             unsafe {
                 next.write(value);

@@ -20,6 +20,7 @@ use crate::{
     },
     Device,
     Driver,
+    Locked,
     Operations, //
 };
 use core::marker::PhantomData;
@@ -29,7 +30,7 @@ use kernel::prelude::*;
 ///
 /// # Safety of the callbacks
 ///
-/// The stack calls them for a registered device, to which they belong, with the rtnl lock held. The
+/// The stack calls them for a registered device, to which they belong, with its lock held. The
 /// statistics are its own. It has marked all fields as not known; those that a callback does not
 /// write to are not reported.
 pub(crate) struct QueueStatOps<T: Driver>(PhantomData<T>);
@@ -40,6 +41,14 @@ impl<T: Driver> QueueStatOps<T> {
         get_queue_stats_tx: Some(Self::get_queue_stats_tx),
         get_base_stats: Some(Self::get_base_stats),
     };
+
+    /// # Safety
+    ///
+    /// See the type. The lock is held for the lifetime, which is that of the call.
+    unsafe fn locked<'a>(dev: *mut bindings::net_device) -> Locked<'a, T> {
+        // SAFETY: By the requirement of this function.
+        unsafe { Locked::assume(Device::from_raw(dev)) }
+    }
 
     /// `get_queue_stats_rx`.
     ///
@@ -52,13 +61,13 @@ impl<T: Driver> QueueStatOps<T> {
         stats: *mut bindings::netdev_queue_stats_rx,
     ) {
         // SAFETY: See the type.
-        let (device, stats) = unsafe { (Device::<T>::from_raw(dev), &mut *stats) };
+        let (device, stats) = unsafe { (Self::locked(dev), &mut *stats) };
         // CAST: A negative index becomes one that no queue has.
         if let Some(slot) = device.context().rx.get(index as usize) {
             report_rx(stats, &T::rx_totals(RxSlot::stats(slot)));
             // CAST: There are no more queues than a `u16` can count.
             if let Some(reported) = T::OPERATIONS.rx_reported {
-                reported(device, Some(index as u16)).report(stats);
+                reported(&device, Some(index as u16)).report(stats);
             }
         }
     }
@@ -74,13 +83,13 @@ impl<T: Driver> QueueStatOps<T> {
         stats: *mut bindings::netdev_queue_stats_tx,
     ) {
         // SAFETY: See the type.
-        let (device, stats) = unsafe { (Device::<T>::from_raw(dev), &mut *stats) };
+        let (device, stats) = unsafe { (Self::locked(dev), &mut *stats) };
         // CAST: As above.
         if let Some(slot) = device.context().tx.get(index as usize) {
             report_tx(stats, &T::tx_totals(TxSlot::stats(slot)));
             // CAST: As above.
             if let Some(reported) = T::OPERATIONS.tx_reported {
-                reported(device, Some(index as u16)).report(stats);
+                reported(&device, Some(index as u16)).report(stats);
             }
         }
     }
@@ -99,15 +108,15 @@ impl<T: Driver> QueueStatOps<T> {
         // SAFETY: See the type. The sum is over queues that `get_queue_stats_rx` and
         // `get_queue_stats_tx` know.
         unsafe {
-            let device = Device::<T>::from_raw(dev);
+            let device = Self::locked(dev);
             let context = device.context();
             report_rx(&mut *rx, &RxTotals::default());
             report_tx(&mut *tx, &TxTotals::default());
             if let Some(reported) = T::OPERATIONS.rx_reported {
-                reported(device, None).report(&mut *rx);
+                reported(&device, None).report(&mut *rx);
             }
             if let Some(reported) = T::OPERATIONS.tx_reported {
-                reported(device, None).report(&mut *tx);
+                reported(&device, None).report(&mut *tx);
             }
             bindings::netdev_stat_queue_sum(
                 dev,
@@ -140,11 +149,11 @@ pub trait DeviceReports: Driver {
     /// What the device has counted of the receive queue `queue`; of none, 0 for each counter that it
     /// keeps.
     ///
-    /// `get_queue_stats_rx` and `get_base_stats`: process context, rtnl held, may sleep.
-    fn rx_reported(device: &Device<Self>, queue: Option<u16>) -> RxReported;
+    /// `get_queue_stats_rx` and `get_base_stats`: process context, the device locked, may sleep.
+    fn rx_reported(device: &Locked<'_, Self>, queue: Option<u16>) -> RxReported;
 
     /// As [`rx_reported`](Self::rx_reported), of a transmit queue.
-    fn tx_reported(device: &Device<Self>, queue: Option<u16>) -> TxReported;
+    fn tx_reported(device: &Locked<'_, Self>, queue: Option<u16>) -> TxReported;
 }
 
 impl<T: DeviceReports> Operations<T> {

@@ -24,7 +24,8 @@ use crate::{
 use kernel::{
     net::{
         rtnl,
-        Device, //
+        Device,
+        Locked, //
     },
     prelude::*,
     virtio::Feature, //
@@ -77,8 +78,8 @@ impl<'a> Access<'a> {
 /// Calls `f`. All commands to the device that it sends have as long together as a single one has otherwise, see
 /// [`Control::within`].
 ///
-/// Process context, rtnl held. May sleep.
-pub(crate) fn with_deadline<R>(device: &Device<VirtioNet>, f: impl FnOnce() -> R) -> R {
+/// Process context. May sleep.
+pub(crate) fn with_deadline<R>(device: &Locked<'_, VirtioNet>, f: impl FnOnce() -> R) -> R {
     match &device.shared().control {
         Some(control) => control.within(Deadline::new(), f),
         None => f(),

@@ -3,14 +3,29 @@
 //! Until when several commands have to be done together.
 //!
 //! It is set where a device is resynchronised, or told all after a reset, which ends with a resync; where it is
-//! asked for a number of queues that it takes; and for all requests of one `ethtool -S`.
+//! asked for a number of queues that it takes; and for all requests of one `ethtool -S`. Meanwhile others may send commands
+//! too, which it is not for: VLANs come with the rtnl lock, and `ethtool -S` has that of the device.
 
 use crate::parameters;
-use kernel::time::{
-    Delta,
-    Instant,
-    Monotonic, //
+use kernel::{
+    task::Task,
+    time::{
+        Delta,
+        Instant,
+        Monotonic, //
+    },
 };
+
+/// A thread, as long as it runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Thread(usize);
+
+impl Thread {
+    /// The one that asks. Process context.
+    pub(super) fn current() -> Self {
+        Self(Task::current_raw().addr())
+    }
+}
 
 /// A point in time. It does not move, also if the module's parameter is changed meanwhile.
 #[derive(Clone, Copy)]
