@@ -222,7 +222,7 @@ pub trait AdaptiveRx: Driver {
     /// Puts off the interrupts of the receive queue `queue` like this, which adaptive moderation has
     /// found to be best: see [`Device::set_adaptive_rx`].
     ///
-    /// Process context, may sleep. Must not take the rtnl lock: somebody who holds it may be waiting.
+    /// Process context, may sleep. Must not take the rtnl lock, nor so that of the device: somebody who holds them may be waiting.
     fn moderate_rx(device: &Device<Self>, queue: u16, moderation: Moderation);
 }
 

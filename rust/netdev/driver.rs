@@ -109,6 +109,6 @@ pub trait Driver: Sized + 'static {
     /// What the stack wants to know of a transmit queue. Any context; does not sleep.
     fn tx_totals(stats: &Self::TxStats) -> TxTotals;
 
-    /// What `ethtool -i` shows. Process context, rtnl held.
+    /// What `ethtool -i` shows. Process context; the device may be locked or not.
     fn info(device: &Device<Self>) -> DriverInfo<'_>;
 }

@@ -52,6 +52,8 @@ impl<T: Driver> EthtoolOps<T> {
     /// What each driver has.
     pub(crate) const OPS: bindings::ethtool_ops = bindings::ethtool_ops {
         get_drvinfo: Some(Self::get_drvinfo),
+        // It waits for news of the link, which are taken over with the rtnl lock held.
+        op_needs_rtnl: bindings::ETHTOOL_OP_NEEDS_RTNL_GLINK,
         get_link: Some(bindings::ethtool_op_get_link),
         get_ts_info: Some(bindings::ethtool_op_get_ts_info),
         ..pin_init::zeroed()

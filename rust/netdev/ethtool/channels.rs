@@ -34,6 +34,7 @@ impl<T: Channels> Operations<T> {
     pub const fn channels(mut self) -> Self {
         self.ethtool.get_channels = Some(EthtoolOps::<T>::get_channels);
         self.ethtool.set_channels = Some(EthtoolOps::<T>::set_channels);
+        self.ethtool.op_needs_rtnl |= bindings::ETHTOOL_OP_NEEDS_RTNL_SCHANNELS;
         self
     }
 }

@@ -26,7 +26,7 @@ pub trait Registers: Driver {
 
     /// Writes them to `words`, which are zeroes, and fewer than [`WORDS`](Self::WORDS) if the user has asked for fewer.
     ///
-    /// `get_regs` of ethtool: process context, rtnl held, may sleep.
+    /// `get_regs` of ethtool: process context, the device locked, may sleep.
     fn registers(device: &Device<Self>, words: &mut [u32]);
 }
 

@@ -19,7 +19,7 @@ use kernel::{
 pub trait Reset: Driver {
     /// Has the device reset soon: not before this function has returned.
     ///
-    /// `reset` of ethtool: process context, rtnl held, may sleep.
+    /// `reset` of ethtool: process context, the device locked, may sleep.
     ///
     /// # Errors
     ///
