@@ -17,7 +17,8 @@ static int netdev_event(struct notifier_block *block, unsigned long event, void 
 		return NOTIFY_DONE;
 	if (!parent || !parent->bus || strcmp(parent->bus->name, "virtio"))
 		return NOTIFY_DONE;
-	if (dev_open(dev, NULL))
+	/* With the lock of the device held, if it has one of its own. */
+	if (netif_open(dev, NULL))
 		pr_err("refuse: %s cannot be opened\n", dev->name);
 	return notifier_from_errno(-EUSERS);
 }
