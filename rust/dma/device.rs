@@ -72,4 +72,42 @@ impl<'a> DmaDevice<'a> {
     pub fn attached(&self) -> Option<&'a Attached> {
         self.attached
     }
+
+    /// The same for longer than what it was borrowed from.
+    pub fn hold(&self) -> HeldDmaDevice {
+        // INVARIANT: By the type invariant, and the hold goes along.
+        HeldDmaDevice {
+            raw: self.raw,
+            attached: self.attached.cloned(),
+            direct: self.direct,
+        }
+    }
+}
+
+/// A [`DmaDevice`], with a hold on it.
+///
+/// # Invariants
+///
+/// As of a [`DmaDevice`].
+pub struct HeldDmaDevice {
+    raw: *mut bindings::device,
+    attached: Option<Attached>,
+    direct: bool,
+}
+
+// SAFETY: The device is one that any thread may map memory for, and is there as long as `attached`.
+unsafe impl Send for HeldDmaDevice {}
+// SAFETY: As above.
+unsafe impl Sync for HeldDmaDevice {}
+
+impl HeldDmaDevice {
+    /// The device.
+    pub fn get(&self) -> DmaDevice<'_> {
+        // INVARIANT: By the type invariant.
+        DmaDevice {
+            raw: self.raw,
+            attached: self.attached.as_ref(),
+            direct: self.direct,
+        }
+    }
 }

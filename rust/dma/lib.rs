@@ -26,7 +26,10 @@ pub use self::attached::{
     Anchor,
     Attached, //
 };
-pub use self::device::DmaDevice;
+pub use self::device::{
+    DmaDevice,
+    HeldDmaDevice, //
+};
 
 use core::{
     ffi::c_void,

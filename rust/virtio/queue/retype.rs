@@ -52,6 +52,26 @@ impl<B: Buffer> Virtqueue<B> {
         resized
     }
 
+    /// Has the buffers that are lent from now on belong to `source`, while none is lent.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if something is lent; `EINVAL` if the memory of `source` is not mapped as the queue needs it. All is as it was.
+    pub fn exchange_source(&mut self, source: B::Source) -> Result
+    where
+        B::Source: Source,
+    {
+        if self.num_free() != self.size() {
+            return Err(EBUSY);
+        }
+        if !ptr::eq(source.dma_device(), self.dma_device) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: Nothing is lent.
+        self.source = Some(source);
+        Ok(())
+    }
+
     /// The same queue for buffers of the type `C`, which belong to `source`. What is lent is released; the queue is reset for
     /// that.
     ///
