@@ -252,6 +252,16 @@ __rust_helper bool rust_helper_netdev_has_page_pools(const struct net_device *de
 #endif
 }
 
+/* One more than the last receive queue that is leased: so many the stack has to go on with. */
+__rust_helper unsigned int rust_helper_netdev_leased_rx_queues(const struct net_device *dev)
+{
+	unsigned int count = dev->real_num_rx_queues;
+
+	while (count && !dev->_rx[count - 1].lease)
+		count--;
+	return count;
+}
+
 __rust_helper bool rust_helper_in_task(void)
 {
 	return in_task();

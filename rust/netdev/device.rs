@@ -228,14 +228,19 @@ impl<T: Driver> Locked<'_, T> {
     /// Once it uses fewer, nothing is sent through the others any more: what waits for them is
     /// dropped. It takes both locks. Process context. May sleep. C function: `netif_set_real_num_queues()`.
     ///
+    /// A receive queue that is leased, and those before it, the stack goes on with: `ethtool -L` does not ask for fewer, but a device
+    /// that has been reset may take fewer than before.
+    ///
     /// # Errors
     ///
     /// `EINVAL` if there are not so many queues, or if it is 0; `ENOMEM` if it is more than before.
     /// Nothing has changed then.
     pub fn set_num_queues(&self, pairs: u16, _rtnl: &rtnl::Held) -> Result {
+        let pairs = c_uint::from(pairs);
         // SAFETY: By the type invariant of the device. Both locks are held.
         to_result(unsafe {
-            bindings::netif_set_real_num_queues(self.as_raw(), pairs.into(), pairs.into())
+            let leased = bindings::netdev_leased_rx_queues(self.as_raw());
+            bindings::netif_set_real_num_queues(self.as_raw(), pairs, pairs.max(leased))
         })
     }
 

@@ -55,8 +55,8 @@ pub trait Driver: Sized + 'static {
     /// Prepares a receive queue before polling starts: fills its ring, also if it is not among those that
     /// are used.
     ///
-    /// `ndo_open`: process context, rtnl held, may sleep. Shortage of memory is no error: the first
-    /// poll comes in any case.
+    /// `ndo_open`, and `ndo_queue_start` for a queue that [the stack manages](crate::QueueManagement): process context, the device
+    /// locked, may sleep. Shortage of memory is no error: the first poll comes in any case.
     fn open_rx(
         _device: &Device<Self>,
         _rx: &mut Self::Rx,
@@ -66,13 +66,13 @@ pub trait Driver: Sized + 'static {
     }
 
     /// Tells the device what [`open_rx`](Self::open_rx) has put into a ring. All other rings have been filled too.
-    /// `ndo_open`: process context, rtnl held, may sleep.
+    /// As for [`open_rx`](Self::open_rx).
     fn start_rx(_rx: &mut Self::Rx, _stats: &Self::RxStats) {}
 
-    /// The queues are being polled. `ndo_open`: process context, rtnl held, may sleep.
+    /// The queues are being polled. `ndo_open`: process context, both locks held, may sleep.
     fn opened(_device: &Device<Self>) {}
 
-    /// Polling has stopped. `ndo_stop`: process context, rtnl held, may sleep.
+    /// Polling has stopped. `ndo_stop`: process context, both locks held, may sleep.
     fn stopped(_device: &Device<Self>) {}
 
     /// Drops a transmit queue that has been taken away by [`Device::freeze`], with the packets that

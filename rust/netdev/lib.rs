@@ -100,6 +100,7 @@ pub use self::{
     port::PhysPort,
     queue::{
         Done,
+        QueueManagement,
         RxAccess,
         RxLent,
         RxPaused,

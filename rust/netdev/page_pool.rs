@@ -21,7 +21,9 @@ pub use self::{
 use crate::{
     bindings,
     xdp::RxqInfo,
+    Driver,
     Exclusive,
+    Locked,
     Napi, //
 };
 use core::{
@@ -101,7 +103,7 @@ impl PagePool {
     ///
     /// # Safety
     ///
-    /// The network device of `napi` has not been unregistered, and is not freed while it has a pool.
+    /// The network device of `napi` is not freed while it has a pool.
     pub(crate) unsafe fn new(size: u32, device: DmaDevice<'_>, napi: Arc<Napi>) -> Result<Self> {
         fault::point("page_pool")?;
         // SAFETY: The NAPI context has been added to a device that is there, and outlives the pool's use of it, since
@@ -222,6 +224,23 @@ impl PagePool {
         let page = NonNull::new(page)?;
         // SAFETY: The page has an address.
         Some((page, unsafe { NonNull::new_unchecked(start.cast()) }))
+    }
+}
+
+impl<T: Driver> Locked<'_, T> {
+    /// A pool of receive buffers, as [`Allocated::page_pool`](crate::Allocated::page_pool) makes it, for a device that is
+    /// registered.
+    ///
+    /// Process context. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there is no queue `index`; `ENOMEM`, `E2BIG`.
+    pub fn page_pool(&self, index: u16, size: u32, device: DmaDevice<'_>) -> Result<PagePool> {
+        let slot = self.context().rx.get(usize::from(index)).ok_or(EINVAL)?;
+        // SAFETY: When the device is unregistered the stack takes its pools over. One that is made after that keeps it from being
+        // freed, as `Drop` of `Allocated` looks for pools.
+        unsafe { PagePool::new(size, device, slot.napi().clone()) }
     }
 }
 

@@ -5,12 +5,14 @@
 mod done;
 mod freeze;
 mod life;
+mod manage;
 mod pause;
 mod rx;
 mod tx;
 
 pub use self::{
     done::Done,
+    manage::QueueManagement,
     pause::{
         RxLent,
         RxPaused,

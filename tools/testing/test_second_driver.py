@@ -8,7 +8,7 @@ import pytest
 
 from lab import xdp
 from lab.build import build_other
-from support import bpf, counters
+from support import bpf, counters, restart
 from support.kernel_log import no_errors  # noqa: F401
 
 NAMES = "here", "there"
@@ -81,8 +81,10 @@ for number in range(200):
 def guest(boot, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pair")
     module = build_other(folder, "pair")
-    with boot(files=[module, counters.NETDEV, bpf.build("xdp", folder)]) as guest:
+    starter = restart.built(tmp_path_factory.mktemp("restart"))
+    with boot(files=[module, counters.NETDEV, bpf.build("xdp", folder), starter]) as guest:
         xdp.load(guest)
+        restart.load(guest)
         guest.run(["insmod", f"/payload/{module.name}"])
         found = guest.run("ls -d /sys/class/net/*/queues/tx-3").stdout.split()
         assert len(found) == len(NAMES), found
@@ -124,6 +126,18 @@ def test_reconfigured_under_traffic(guest):
             ethtool(guest, NAMES[number % 2], "-L", "combined", 1 + number % 4)
             ethtool(guest, NAMES[number % 2], "-G", "rx", 16 << number % 5, "tx", 16 << number % 5)
         assert running.wait() == 0, running.output()
+
+
+def test_restarted_under_traffic(guest):
+    """No packet is lost: a queue that starts with new memory goes on with what it finds."""
+    for name in NAMES:
+        ethtool(guest, name, "-L", "combined", 4)
+    with guest.spawn(traffic(guest)) as running:
+        for number in range(40):
+            name = NAMES[number % 2]
+            restart.restart(guest, name, number // 2 % 4, netns=name)
+        assert running.wait() == 0, running.output()
+    assert not any(drops(guest, "here") + drops(guest, "there"))
 
 
 def drops(guest, name):

@@ -221,6 +221,28 @@ impl Rings for Pair {
     }
 }
 
+impl QueueManagement for Pair {
+    type RxMemory = PagePool;
+
+    fn alloc_rx_memory(device: &Locked<'_, Self>, queue: u16) -> Result<PagePool> {
+        device.page_pool(queue, LARGEST, DmaDevice::none())
+    }
+
+    /// What is on the wire waits for the queue.
+    fn stop_rx(_device: &Locked<'_, Self>, _queue: u16, _rx: RxPaused<'_, Self>) -> Result {
+        Ok(())
+    }
+
+    fn exchange_rx_memory(rx: &mut Rx, pool: PagePool) -> Result {
+        rx.pool = pool;
+        Ok(())
+    }
+
+    fn rx_dma_device<'a>(_device: &'a Locked<'_, Self>, _queue: u16) -> Option<DmaDevice<'a>> {
+        None
+    }
+}
+
 /// Takes back what has been received, and lets the stack send if there is room.
 fn tidy(tx: &mut TxAccess<'_, Pair>) {
     let (mut packets, mut bytes) = (0, 0);
@@ -278,6 +300,7 @@ fn allocate() -> Result<Allocated<Pair>> {
     // With its headers, and the room around, a packet fits into a page.
     netdev.set_mtu(1500, 68, 3000);
     netdev.set_xdp_features(xdp::FEATURES);
+    netdev.manage_queues();
     Ok(netdev)
 }
 
