@@ -9,9 +9,11 @@ import random
 
 import pytest
 
+from lab import driver as drivers
 from lab import features, kernel
 from support import exchange, faults, ordered
 from support.kernel_log import no_errors  # noqa: F401
+from support.restart import built, load, restart
 from support.rings import resize, sizes
 
 PLAIN = "MAC STATUS CTRL_VQ VERSION_1 RING_RESET"
@@ -31,9 +33,11 @@ SLOW = 20
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver):
+def guest(boot, driver, tmp_path_factory):
     nics = [ordered.made(names, pairs, way="vfio-user") for names, pairs, *_ in DEVICES.values()]
-    with faults.serving(boot, driver, nics) as guest, exchange.peer_on_host():
+    files = [built(tmp_path_factory.mktemp("restart"))]
+    with faults.serving(boot, driver, nics, files=files) as guest, exchange.peer_on_host():
+        load(guest)
         yield guest
 
 
@@ -85,4 +89,17 @@ def test_under_traffic(guest, nic):
             exchange.reaches(nic)
             assert rings(nic) == of(nic, *wanted)
     resize(guest, nic.name, MOST, MOST)
+    exchange.everything(guest, nic)
+
+
+@pytest.mark.parametrize("reads", [0, SLOW])
+def test_new_memory(guest, driver, nic, reads):
+    """A queue that is to start with other buffers: none of the old ones is used, and no new one before the queue is back."""
+    if driver is drivers.C:
+        pytest.skip("C leaves no queue to the stack")
+    nic.order("reset_slowly", reads=reads)
+    with exchange.flooded(guest, nic):
+        for number in range(ROUNDS):
+            restart(guest, nic.name, number % nic.pairs)
+            exchange.reaches(nic)
     exchange.everything(guest, nic)

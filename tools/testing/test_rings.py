@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import random
+import re
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from lab.agent import PYTHON
 from support import binding, bypass, counters, exchange, leaks, pktgen
 from support.kernel_log import errors, no_errors  # noqa: F401
 from support.nics import LEGACY, NO_GUEST_CSUM, PACKED, SMALL, queue_size
+from support.restart import built, load, restart
 from support.rings import resize, sizes
 
 BYPASS = Path(bypass.__file__)
@@ -256,14 +258,16 @@ def test_no_memory_is_left(guest):
     assert not leaks.of_rounds(guest, 20, run)
 
 
-def test_failure_leaves_the_queue_as_it_was(boot, driver, faulty_module):
-    with boot(nics=[{}], files=[faulty_module, exchange.PEER]) as guest:
+def test_failure_leaves_the_queue_as_it_was(boot, driver, faulty_module, tmp_path):
+    fault = f"/sys/module/{driver.name}/parameters/fault"
+    with boot(nics=[{}], files=[faulty_module, exchange.PEER, built(tmp_path)]) as guest:
         driver.load(guest)
+        load(guest)
         nic = guest.nics[0]
         name = guest.bring_up(nic)
         with exchange.peer_in(guest):
             for number, expected in ((1, (MAX, MAX)), (2, (MAX, 64))):
-                guest.run(f"echo {number} >/sys/module/{driver.name}/parameters/fault")
+                guest.run(f"echo {number} >{fault}")
                 done = resize(guest, name, 64, 64, check=False)
                 assert done.rc != 0 and "Cannot allocate memory" in done.stderr
                 assert sizes(guest, name)[0] == expected
@@ -272,4 +276,13 @@ def test_failure_leaves_the_queue_as_it_was(boot, driver, faulty_module):
                 exchange.everything(guest, nic)
             resize(guest, name, 64, 64)
             assert sizes(guest, name)[0] == (64, 64)
+            exchange.everything(guest, nic)
+            # It is to start with new memory: there is no pool, nothing to tell programs of it, or the queue is not reset.
+            for number, line in ((1, None), (2, None), (3, "receive queue 0 of .* goes on, no reset for new memory: ENOMEM")):
+                guest.run(f"echo {number} >{fault}")
+                assert restart(guest, name, check=False).rc != 0
+                said = [line for line in errors(guest) if "fault point" not in line]
+                assert len(said) == (line is not None) and all(re.search(line, one) for one in said), said
+                exchange.everything(guest, nic)
+            restart(guest, name)
             exchange.everything(guest, nic)

@@ -18,6 +18,10 @@ use crate::{
         self,
         Link, //
     },
+    manage::{
+        self,
+        DmaDevices, //
+    },
     offloads,
     parameters,
     queues::Queues,
@@ -66,6 +70,7 @@ pub(crate) fn probe(
     address::take(&mut netdev, device)?;
     set_mtu(&mut netdev, &mode);
     xdp::set_features(&mut netdev, &mode, device);
+    manage::offer(&mut netdev, device);
     if device.has(features::CTRL_VLAN) {
         netdev.filter_vlans();
     }
@@ -92,6 +97,7 @@ pub(crate) fn probe(
         mode,
         control,
         rings: Rings::of(&queues.pairs)?,
+        dma_devices: DmaDevices::of_queues(&queues.pairs)?,
         frame_pairs: FramePairs::default(),
         link: Link::new(),
         moderation: Moderations::of(&queues.pairs)?,

@@ -297,6 +297,41 @@ impl Queue {
         }
     }
 
+    /// Resets the queue: what is in the ring is lost. It takes its buffers from where it did, or from
+    /// [another pool](Self::exchange_pool).
+    pub(crate) fn reset(&mut self) -> Resized {
+        match &mut self.0 {
+            Kinds::Single(ring) => ring.queue.reset(),
+            Kinds::Chained(ring) => ring.queue.reset(),
+            Kinds::Xsk(ring) => ring.reset(),
+        }
+    }
+
+    /// Takes buffers from `pool` from now on, while the ring is empty. With chunks of AF_XDP in the ring it is for what is copied.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if there is something in the ring; `EINVAL` if its memory is not mapped as the queue needs it. Then all is as it was.
+    pub(crate) fn exchange_pool(&mut self, pool: PagePool) -> Result {
+        match &mut self.0 {
+            Kinds::Single(ring) => ring.exchange_pool(pool),
+            Kinds::Chained(ring) => ring.exchange_pool(pool),
+            Kinds::Xsk(ring) => {
+                ring.exchange_pool(pool);
+                Ok(())
+            }
+        }
+    }
+
+    /// The device that does DMA for the queue.
+    pub(crate) fn dma_device(&self) -> DmaDevice<'_> {
+        match &self.0 {
+            Kinds::Single(ring) => ring.queue.dma_device(),
+            Kinds::Chained(ring) => ring.queue.dma_device(),
+            Kinds::Xsk(ring) => ring.queue.dma_device(),
+        }
+    }
+
     /// The size of the ring, in descriptors.
     pub(crate) fn size(&self) -> u32 {
         match &self.0 {

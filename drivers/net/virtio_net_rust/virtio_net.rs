@@ -18,6 +18,7 @@ mod device_stats;
 mod features;
 mod health;
 mod link;
+mod manage;
 mod offloads;
 pub mod parameters;
 mod probe;
@@ -77,6 +78,7 @@ use kernel::{
     vnet::Framing,
 };
 use link::Link;
+use manage::DmaDevices;
 use rings::Rings;
 use rss::Rss;
 
@@ -97,6 +99,7 @@ pub struct Shared {
     /// Where the device takes commands, if it does.
     control: Option<Control>,
     rings: Rings,
+    dma_devices: DmaDevices,
     frame_pairs: FramePairs,
     link: Link,
     moderation: Moderations,

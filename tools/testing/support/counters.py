@@ -9,11 +9,12 @@ from lab.agent import PYTHON
 from support import netdev as netdev_program
 
 NETDEV = Path(netdev_program.__file__)
+COMMAND = [*PYTHON, f"/payload/{NETDEV.name}"]
 
 
 def netdev(guest, *words):
     """What NETDEV prints. It must be among the files of the guest."""
-    return json.loads(guest.run([*PYTHON, f"/payload/{NETDEV.name}", *words]).stdout)
+    return json.loads(guest.run([*COMMAND, *words]).stdout)
 
 
 def index(guest, name):

@@ -6,6 +6,7 @@ xsk.py {"interface": NAME, ...}
 It says `bound` when it is, and then turns frames back that come to its socket, until it is told to end (SIGTERM).
 
 queue       which queue of the interface (0)
+through     the interface whose programs pass packets to the socket, if it is another: one that leases its queue to the first
 copy        bind without zero copy
 wakeup      ask to be told when the kernel has to be woken up (true)
 busy        poll busily: the kernel does nothing but what is asked for
@@ -99,7 +100,9 @@ class Ring:
 
 
 class Socket:
-    def __init__(self, interface, queue=0, copy=False, wakeup=True, busy=False, unaligned=False, several=False, chunks=256, metadata=0):
+    def __init__(
+        self, interface, queue=0, through=None, copy=False, wakeup=True, busy=False, unaligned=False, several=False, chunks=256, metadata=0
+    ):
         self.unaligned, self.metadata = unaligned, metadata
         self.xdp = socket.socket(AF_XDP, socket.SOCK_RAW)
         self.memory = mmap.mmap(-1, CHUNK * CHUNKS)
@@ -125,7 +128,7 @@ class Socket:
             self.xdp.setsockopt(socket.SOL_SOCKET, option, value)
         attributes = ctypes.create_string_buffer(SOCKETS)
         sockets = bpf(BPF_OBJ_GET, struct.pack("<QI", ctypes.addressof(attributes), 0))
-        key, value = ctypes.c_uint32(socket.if_nametoindex(interface)), ctypes.c_uint32(self.xdp.fileno())
+        key, value = ctypes.c_uint32(socket.if_nametoindex(through or interface)), ctypes.c_uint32(self.xdp.fileno())
         bpf(BPF_MAP_UPDATE_ELEM, struct.pack("<IxxxxQQQ", sockets, ctypes.addressof(key), ctypes.addressof(value), 0))
 
     def bind(self, address):

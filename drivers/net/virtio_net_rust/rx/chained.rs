@@ -86,6 +86,17 @@ impl Chained {
     }
 }
 
+impl Chained {
+    /// See [`exchange_pool`](super::Queue::exchange_pool).
+    pub(super) fn exchange_pool(&mut self, pool: PagePool) -> Result {
+        self.queue.exchange_source(pool.source())?;
+        // They have pages of the other one.
+        self.spare.clear();
+        self.pool = pool;
+        Ok(())
+    }
+}
+
 impl Ring for Chained {
     type Buffer = Chain;
 

@@ -36,6 +36,7 @@ use kernel::{
         ETH_HLEN,
         VLAN_HLEN, //
     },
+    prelude::*,
     str::CStr,
     virtio::queue::{
         Resized,
@@ -164,6 +165,13 @@ impl Single {
             longest: self.longest,
         };
         (self.queue, rest)
+    }
+
+    /// See [`exchange_pool`](super::Queue::exchange_pool).
+    pub(super) fn exchange_pool(&mut self, pool: PagePool) -> Result {
+        self.queue.exchange_source(pool.source())?;
+        self.pool = pool;
+        Ok(())
     }
 
     /// The least size of a ring that the longest packet fits into, in descriptors.

@@ -38,6 +38,7 @@ use kernel::{
         Device,
         DropReason,
         Exclusive,
+        PagePool,
         Polling,
         Program,
         RxSkb,
@@ -99,6 +100,20 @@ impl Xsk {
             self.pool.recover();
         }
         resized
+    }
+
+    /// Resets the queue, see [`Virtqueue::reset`].
+    pub(super) fn reset(&mut self) -> Resized {
+        let reset = self.queue.reset();
+        if reset.released.is_some() {
+            self.pool.recover();
+        }
+        reset
+    }
+
+    /// Has what is copied lie in buffers of `pool`.
+    pub(super) fn exchange_pool(&mut self, pool: PagePool) {
+        self.rest.pool = pool;
     }
 
     /// The least size of a ring that the longest packet fits into, in descriptors.
