@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0
 """A device that puts off its interrupts as it is told: what the driver asks for is what there is."""
 
+import contextlib
 import itertools
 
 import pytest
 
 from lab import driver as drivers
-from support import exchange, faults, ordered
+from lab import xdp
+from support import exchange, faults, ordered, restart, sockets
+from support.bpf import programs  # noqa: F401
 from support.kernel_log import no_errors  # noqa: F401
 from support.kernels import all_only
 
@@ -32,10 +35,13 @@ AT_ONCE = "rx-usecs 0 rx-frames 0 tx-usecs 0 tx-frames 1"
 
 
 @pytest.fixture(scope="module")
-def guest(boot, driver):
+def guest(boot, driver, programs, tmp_path_factory):
     # With vhost-user all queues have the same interrupt, and each of them is looked at.
     made = [ordered.made(OFFERED + more, way="vfio-user") for more in DEVICES.values()]
-    with faults.serving(boot, driver, made) as guest:
+    files = [programs, sockets.PROGRAM, restart.built(tmp_path_factory.mktemp("restart"))]
+    with faults.serving(boot, driver, made, files=files) as guest:
+        xdp.load(guest)
+        restart.load(guest)
         yield guest
 
 
@@ -103,15 +109,43 @@ def test_time(guest, nic):
     exchange.everything(guest, nic)
 
 
-def test_queue_that_was_reset(guest, driver):
+@contextlib.contextmanager
+def ring_of_another_size(guest, nic):
+    guest.run(f"ethtool -G {nic.name} rx 128")
+    yield
+    guest.run(f"ethtool -G {nic.name} rx 256")
+
+
+@contextlib.contextmanager
+def new_memory(guest, nic):
+    restart.restart(guest, nic.name)
+    yield
+
+
+@contextlib.contextmanager
+def socket_bound(guest, nic):
+    with sockets.user(guest, nic.name):
+        yield
+
+
+@contextlib.contextmanager
+def socket_closed(guest, nic):
+    with sockets.spawn(guest, nic.name) as process:
+        process.says("bound")
+        sockets.ends(guest, process)
+    yield
+
+
+@pytest.mark.parametrize("reset", [ring_of_another_size, new_memory, socket_bound, socket_closed])
+def test_queue_that_was_reset(guest, driver, reset):
     """The device forgets what was set for a queue that is reset, and it is restored."""
     if driver is drivers.C:
         pytest.skip("the C driver has the queue get what is set for all")
     nic = guest.nics[NAMES.index("queues that are reset")]
     setting(guest, nic, PUT_OFF, queue=0)
-    guest.run(f"ethtool -G {nic.name} rx 128")
-    first = receive(nic, TOO_FEW)
-    none_came(guest, nic, first)
-    at_once(guest, nic)
-    ordered.sent(nic, *first)
+    with reset(guest, nic):
+        first = receive(nic, TOO_FEW)
+        none_came(guest, nic, first)
+        at_once(guest, nic)
+        ordered.sent(nic, *first)
     exchange.everything(guest, nic)

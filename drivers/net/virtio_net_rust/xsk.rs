@@ -10,6 +10,7 @@
 //! stack's to take it away; the queues get it back when they are made anew ([`restore`]).
 
 use crate::{
+    coalesce,
     rx,
     tx,
     VirtioNet, //
@@ -64,6 +65,8 @@ impl net::Xsk for VirtioNet {
                 return refuse(device, queue, error, format_args!("{error:?}"));
             }
         };
+        // The device has forgotten it with the reset. What fails has said so.
+        let _ = coalesce::restore_rx(device, queue);
         let bound = device.pause_tx(queue, tx::reclaim, |paused| paused.state.bind(tx));
         bound.and_then(|bound| bound).inspect_err(|error| {
             unbind_rx(device, queue);
@@ -74,9 +77,9 @@ impl net::Xsk for VirtioNet {
     fn unbind(device: &Locked<'_, Self>, queue: u16, _rtnl: &rtnl::Held) {
         unbind_rx(device, queue);
         // A queue that is gone has let go of the pool.
-        let _ = device.pause_tx(queue, tx::reclaim, |mut paused| {
+        let reset = device.pause_tx(queue, tx::reclaim, |mut paused| {
             let Some(resized) = paused.state.unbind(paused.stats) else {
-                return;
+                return false;
             };
             if resized.released.is_some_and(|released| released != 0) {
                 paused.forget_sent();
@@ -84,13 +87,17 @@ impl net::Xsk for VirtioNet {
             if resized.broken {
                 broken(device, "transmit", queue);
             }
+            !resized.broken
         });
+        if reset == Ok(true) {
+            let _ = coalesce::restore_tx(device, queue);
+        }
     }
 }
 
 /// Has the receive queue lend buffers of its own again. One that is gone has let go of the pool.
 fn unbind_rx(device: &Locked<'_, VirtioNet>, queue: u16) {
-    let _ = device.exchange_rx(queue, |state, lent| {
+    let is_broken = device.exchange_rx(queue, |state, lent| {
         let (mut state, is_broken) = state.unbind();
         if is_broken {
             broken(device, "receive", queue);
@@ -98,8 +105,11 @@ fn unbind_rx(device: &Locked<'_, VirtioNet>, queue: u16) {
             state.fill(device, lent.stats, &lent.owner);
             state.notify(lent.stats);
         }
-        (state, ())
+        (state, is_broken)
     });
+    if is_broken == Ok(false) {
+        let _ = coalesce::restore_rx(device, queue);
+    }
 }
 
 /// Gives the queues their pools back, when they have been made anew. What fails is in the log.
