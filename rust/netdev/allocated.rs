@@ -193,7 +193,7 @@ impl<T: Driver> Allocated<T> {
     /// Says by which interrupts the queues of the pair `index` are served, so that whoever asks for the NAPI
     /// context of a queue is told. None if that is not known, or if there is none.
     ///
-    /// Process context. May sleep. C function: `netif_napi_set_irq()`.
+    /// Process context, without the lock of the device, which is taken. May sleep. C function: `netif_napi_set_irq()`.
     ///
     /// # Errors
     ///

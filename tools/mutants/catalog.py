@@ -324,6 +324,13 @@ MUTANTS = [
         "    let _ = link::lose;\n",
         "test_recovery and test_given_up",
     ),
+    Mutant(
+        "a queue that is leased may be taken from the stack when a device has been reset",
+        "rust/netdev/device.rs",
+        "pairs.max(leased)",
+        "pairs.max(leased.min(0))",
+        "test_device_pairs and test_fewer_after_a_reset",
+    ),
     # --- Want of memory ---------------------------------------------------------------
     Mutant(
         "a ring without buffers stays empty",

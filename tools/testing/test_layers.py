@@ -114,6 +114,11 @@ REFUSED = {
         "use kernel::net::Locked; fn send<T: Send>(_: T) {} pub fn f(d: &'static Locked<'static, VirtioNet>) { send(d); }",
         "E0277",
     ),
+    "pool_unlocked": ("pub fn f(d: &Device<VirtioNet>) { let _ = d.page_pool(0, 1, kernel::dma::DmaDevice::none()); }", "E0599"),
+    "dma_device_without_hold": (
+        "use kernel::dma::HeldDmaDevice; pub fn f(held: HeldDmaDevice) -> bool { let device = { let held = held; held.get() }; device.is_direct() }",
+        "E0597",
+    ),
     "online_elsewhere": (
         "use kernel::net::cpu; fn send<T: Send>(_: T) {} pub fn f(o: &'static cpu::Online) { send(o); }",
         "E0277",

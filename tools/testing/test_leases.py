@@ -5,12 +5,13 @@ from contextlib import contextmanager
 
 import pytest
 
+from lab import driver as drivers
 from lab import kernel, xdp
 from support import counters, exchange, leaks, sockets, suspend
 from support.bpf import programs  # noqa: F401
 from support.kernel_log import no_errors  # noqa: F401
 from support.nics import BIG, PACKED, SMALL
-from support.restart import built, load, restart
+from support.restart import STARTED, built, load, restart
 from support.sockets import spawn, user
 
 DMA = {"iommu_platform": "on", "disable-legacy": "on"}
@@ -22,7 +23,7 @@ VIRTUAL = "nk0"
 
 @pytest.fixture(scope="module")
 def guest(boot, driver, programs, tmp_path_factory):
-    if driver.name == "virtio_net":
+    if driver is drivers.C:
         pytest.skip("C leaves no queue to the stack")
     files = [exchange.PEER, programs, sockets.PROGRAM, counters.NETDEV, built(tmp_path_factory.mktemp("restart"))]
     with boot(nics=[*DEVICES.values()], files=files) as guest:
@@ -141,19 +142,24 @@ def test_refused(guest):
         exchange.reaches(nic)
 
 
-def test_removed(guest, driver):
-    """A device that goes takes the virtual one with it, to which its queue is leased, while there is a socket."""
+@pytest.mark.parametrize("gone", ["device", "virtual device"])
+def test_removed(guest, driver, gone):
+    """While there is a socket. A device that goes takes the virtual one with it, to which its queue is leased."""
     nic = named(guest, "packed")
     name, virtio = guest.interface(nic), guest.virtio_device(nic)
     with leased(guest, name) as queue, xdp.attached(guest, name, "to_socket"):
         with spawn(guest, VIRTUAL, queue=queue, through=name) as process:
             process.says("bound")
-            guest.run(f"echo {virtio} >/sys/bus/virtio/drivers/{driver.name}/unbind")
-            assert VIRTUAL not in guest.run(["ip", "link"]).stdout
-            guest.run(f"echo {virtio} >/sys/bus/virtio/drivers/{driver.name}/bind")
+            if gone == "device":
+                guest.run(f"echo {virtio} >/sys/bus/virtio/drivers/{driver.name}/unbind")
+                assert VIRTUAL not in guest.run(["ip", "link"]).stdout
+                guest.run(f"echo {virtio} >/sys/bus/virtio/drivers/{driver.name}/bind")
+                xdp.attach(guest, guest.bring_up(nic), "to_socket")
+            else:
+                guest.run(["ip", "link", "del", VIRTUAL])
+                exchange.reaches(nic)
             process.stop()
             process.ended()
-            xdp.attach(guest, guest.bring_up(nic), "to_socket")
     exchange.everything(guest, nic)
 
 
@@ -191,3 +197,19 @@ def test_restart_with_a_socket(guest, nic, name):
             exchange.frames_echo(nic, 4 * LENGTHS)
     assert not sockets.wrong(counted), counted
     exchange.everything(guest, nic)
+
+
+def test_restart_beside_resets(guest):
+    """While the device is reset its queues are not there: nothing is started then. Afterwards there is."""
+    nic = named(guest, "mergeable")
+    name = guest.interface(nic)
+    pools = leaks.pools_in_use(guest)
+    again = f"for i in $(seq 40); do {STARTED.format(name=name, queue=0)} 2>/dev/null; done; true"
+    for _ in range(3):
+        with guest.spawn(again) as running:
+            suspend.by_reset(guest)
+            assert running.wait() == 0, running.output()
+        exchange.reaches(nic)
+    restart(guest, name)
+    exchange.everything(guest, nic)
+    assert leaks.pools_in_use(guest) == pools

@@ -3,7 +3,8 @@
 
 from support import modules
 
-PARAMETER = "/sys/module/restart/parameters/queue"
+# For the shell.
+STARTED = "echo {name} {queue} >/sys/module/restart/parameters/queue"
 
 
 def built(folder):
@@ -17,4 +18,4 @@ def load(guest):
 
 def restart(guest, name, queue=0, check=True, netns=None):
     inside = f"ip netns exec {netns}" if netns else ""
-    return guest.run(f"{inside} sh -c 'echo {name} {queue} >{PARAMETER}'", check=check)
+    return guest.run(f"{inside} sh -c '{STARTED.format(name=name, queue=queue)}'", check=check)
