@@ -114,14 +114,17 @@ def asked_for(guest, nic):
 
 def test_set_before_it_is_reset(guest, nic):
     """Resets are a second apart, and until then the device does what it is told to."""
-    before = asked_for(guest, nic)
+    before, ups = asked_for(guest, nic), f"/sys/class/net/{nic.name}/carrier_up_count"
+    came_up = int(guest.read(ups))
     told = "; ".join(f"ip link set {nic.name} address 52:54:00:00:01:0{number}" for number in range(4))
     done = guest.run(f"ethtool --reset {nic.name} all && {{ {told}; }}", check=False)
     # On a slow host it comes to its reset meanwhile: then it is not there, but no setting fails.
     refused = [line for line in done.stderr.splitlines() if line.startswith("RTNETLINK") and not line.endswith("No such device")]
     assert not refused, done.stderr
-    faults.wait(lambda: guest.run(f"ip link set {nic.name} address {nic.mac}", check=False).rc == 0, "it does not come back")
+    # Until then packets flow, too, and afterwards its pools are others.
+    faults.wait(lambda: int(guest.read(ups)) > came_up, "it has not been reset")
     assert asked_for(guest, nic) == before + 1
+    guest.run(["ip", "link", "set", nic.name, "address", nic.mac])
     exchange.reaches(nic)
 
 
