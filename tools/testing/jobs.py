@@ -81,9 +81,10 @@ def run(path, environment):
     """Runs a file, and once more if it failed and a guest of it has stumbled."""
     logs = LOGS / path.stem
     first = attempt(path, environment, logs)
-    if not first.failed or not any(map(qemu.stumbled, logs.glob("*.console"))):
+    stumbled = first.failed and next(filter(None, map(qemu.stumbled, logs.glob("*.console"))), None)
+    if not stumbled:
         return first
-    said = f"{path.stem}: run again, a guest has died of QEMU ({qemu.STUMBLED})\n"
+    said = f"{path.stem}: run again, a guest has died of QEMU ({stumbled})\n"
     second = attempt(path, environment, LOGS / f"{path.stem}-again")
     return replace(second, seconds=first.seconds + second.seconds, again=said + second.again)
 

@@ -4,6 +4,7 @@
 import os
 
 import jobs
+import pytest
 from lab import qemu
 from lab.paths import LOGS
 
@@ -24,10 +25,11 @@ def outcome(name, said):
     return jobs.run(path, dict(os.environ, TEST=""))
 
 
-def test_stumbled():
-    result = outcome("stumbles", qemu.STUMBLED)
+@pytest.mark.parametrize("said", [qemu.STUMBLED, qemu.LOST], ids=["stumbled", "lost"])
+def test_of_qemu(request, said):
+    result = outcome(request.node.callspec.id, said)
     assert (result.passed, result.failed) == (1, 0), result
-    assert qemu.STUMBLED in result.again, "nobody is told that it ran twice"
+    assert said in result.again, "nobody is told that it ran twice"
 
 
 def test_died():

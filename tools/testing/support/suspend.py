@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from lab import kernel
+from lab import kernel, qemu
 from support import healing
 
 # The disk's size, in bytes
@@ -28,7 +28,8 @@ def asleep(guest, command, wake=lambda: None, growth=1):
             if status := guest.heard(AWAKE):
                 assert status == "0\n", f"{command}: exit status {status}"
                 return
-            assert time.monotonic() < limit, f"{command}: the guest does not come back"
+            late = time.monotonic() > limit
+            assert not late and not qemu.stumbled(guest.console), f"{command}: the guest does not come back"
             pause *= growth
 
 
