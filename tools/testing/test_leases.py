@@ -31,10 +31,7 @@ def guest(boot, driver, programs, tmp_path_factory):
         driver.load(guest)
         load(guest)
         xdp.load(guest)
-        for nic in guest.nics:
-            guest.bring_up(nic)
-        # A TAP chooses among queues by a hash, which differs from host to host; sockets are on the first one.
-        guest.run(["ethtool", "-L", guest.interface(named(guest, "mergeable")), "combined", 1])
+        sockets.bring_up(guest, named(guest, "mergeable"))
         with exchange.peer_in(guest):
             yield guest
 

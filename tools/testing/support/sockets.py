@@ -13,6 +13,14 @@ PROGRAM = xsk.__file__
 BROKEN = re.compile(r"queue \d+ of \S+ is broken, after an AF_XDP pool")
 
 
+def bring_up(guest, several):
+    """Brings up all NICs, of which one has several queues."""
+    for nic in guest.nics:
+        guest.bring_up(nic)
+    # A TAP chooses among queues by a hash, which differs from host to host; sockets are on the first one.
+    guest.run(["ethtool", "-L", guest.interface(several), "combined", 1])
+
+
 def spawn(guest, name, **arguments):
     """A process with a socket on an interface, see xsk.py. It has to say `bound`."""
     return guest.spawn([*PYTHON, "/payload/xsk.py", json.dumps({"interface": name, **arguments})])
