@@ -104,7 +104,7 @@ def test_socket_of_a_lease(guest, nic, name, changes):
             assert counters.netdev(guest, "leases")[0][:2] == index
         assert counted["sent"] == 4 * len(changes) * len(LENGTHS) and not sockets.wrong(counted), counted
         # The queue itself is not for others.
-        with spawn(guest, name) as process:
+        with spawn(guest, name, patience=0) as process:
             assert process.wait(check=False) != 0
     with xdp.attached(guest, name, "to_socket"), user(guest, name):
         exchange.frames_echo(nic, LENGTHS)

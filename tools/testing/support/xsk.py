@@ -15,6 +15,7 @@ several     packets may have several chunks
 chunks      how many chunks of the memory are passed to be received into (256)
 metadata    so many bytes in front of each packet are for what is requested with it; the packet says that itself: it has a REQUEST behind
             its addresses and its type
+patience    for how many seconds it tries again while the queue has the pool of another socket (LEFT_OVER)
 hostile     before, send what must not be: the memory of others, or what changes while it is sent
 """
 
@@ -51,7 +52,7 @@ SYS_BPF, BPF_MAP_UPDATE_ELEM, BPF_OBJ_GET = 321, 2, 7
 SOCKETS = b"/run/bpf/xdp-maps/sockets\0"
 
 CHUNK, CHUNKS, RING = 4096, 1024, 512
-# How long a queue may have the pool of another socket, in seconds.
+# How long a queue has the pool of a socket that has ended at most, in seconds
 LEFT_OVER = 20
 # Whether there is a request, its flags, csum_start and csum_offset.
 REQUEST, ETHERNET = struct.Struct("<?QHH"), 14
@@ -101,7 +102,18 @@ class Ring:
 
 class Socket:
     def __init__(
-        self, interface, queue=0, through=None, copy=False, wakeup=True, busy=False, unaligned=False, several=False, chunks=256, metadata=0
+        self,
+        interface,
+        queue=0,
+        through=None,
+        copy=False,
+        wakeup=True,
+        busy=False,
+        unaligned=False,
+        several=False,
+        chunks=256,
+        metadata=0,
+        patience=LEFT_OVER,
     ):
         self.unaligned, self.metadata = unaligned, metadata
         self.xdp = socket.socket(AF_XDP, socket.SOCK_RAW)
@@ -122,7 +134,7 @@ class Socket:
         self.counts = {"sent": 0, "chunks": 0, "completed": 0}
         flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0) | (XDP_USE_SG if several else 0)
         address = struct.pack("<HHIII", AF_XDP, flags, socket.if_nametoindex(interface), queue, 0)
-        self.bind(address)
+        self.bind(address, patience)
         self.wakeup, self.busy = wakeup, busy
         for option, value in BUSY_POLL.items() if busy else ():
             self.xdp.setsockopt(socket.SOL_SOCKET, option, value)
@@ -131,9 +143,9 @@ class Socket:
         key, value = ctypes.c_uint32(socket.if_nametoindex(through or interface)), ctypes.c_uint32(self.xdp.fileno())
         bpf(BPF_MAP_UPDATE_ELEM, struct.pack("<IxxxxQQQ", sockets, ctypes.addressof(key), ctypes.addressof(value), 0))
 
-    def bind(self, address):
+    def bind(self, address, patience):
         """Tries for a while: the kernel takes the pool of a socket that is gone from its queue later, by a work."""
-        limit = time.monotonic() + LEFT_OVER
+        limit = time.monotonic() + patience
         while True:
             try:
                 return checked(libc.bind(self.xdp.fileno(), address, len(address)))
