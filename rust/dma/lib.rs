@@ -138,8 +138,8 @@ pub unsafe trait Incoming: Buffer<Source: Source> {
     unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void) -> Self;
 
     /// Makes up to `written` bytes from the start on (and not more than there are) visible to the CPU: the device says that it has
-    /// written so many.
-    fn sync_for_cpu(&self, written: u32);
+    /// written so many. Nothing if the buffer has to be of `source` for that, and is not.
+    fn sync_for_cpu(&self, source: &Self::Source, written: u32);
 }
 
 /// An [`Incoming`] buffer of one segment, of the type `B`, and the page that it lies in: whoever has just made it knows that, and
@@ -181,10 +181,10 @@ pub unsafe trait Scattered: Incoming {
 /// # Safety
 ///
 /// The buffer owns [`capacity`](Incoming::capacity) bytes from [`dma_address`](Self::dma_address) on, as the device sees them that
-/// its source is mapped for.
+/// the source is mapped for.
 pub unsafe trait Premapped: Incoming {
-    /// Where the device finds the buffer.
-    fn dma_address(&self) -> u64;
+    /// Where the device finds the buffer, if it is of `source`.
+    fn dma_address(&self, source: &Self::Source) -> Option<u64>;
 }
 
 /// What a device reads, by DMA addresses, through a queue for [`Outgoing`] buffers of the type `B`, whose token it becomes.

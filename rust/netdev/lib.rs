@@ -148,6 +148,7 @@ pub use self::{
         XskBuff,
         XskChecksum,
         XskChunk,
+        XskChunks,
         XskDesc,
         XskPool,
         XskSent,

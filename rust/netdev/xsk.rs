@@ -45,7 +45,10 @@ pub use self::{
         XskDesc,
         XskSent, //
     },
-    pool::XskPool,
+    pool::{
+        XskChunks,
+        XskPool, //
+    },
     request::XskChecksum,
     tx::{
         XskTaken,

@@ -212,7 +212,7 @@ unsafe impl Incoming for PoolBuffer {
     }
 
     #[inline]
-    fn sync_for_cpu(&self, written: u32) {
+    fn sync_for_cpu(&self, _source: &PoolSource, written: u32) {
         let len = written.min(self.capacity());
         // SAFETY: The fragment is owned, and has that many bytes.
         unsafe { bindings::page_pool_va_sync_for_cpu(self.data(), len) };

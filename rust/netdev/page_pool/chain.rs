@@ -267,7 +267,7 @@ unsafe impl Incoming for Chain {
         unsafe { Self::from_token(token) }
     }
 
-    fn sync_for_cpu(&self, written: u32) {
+    fn sync_for_cpu(&self, _source: &PoolSource, written: u32) {
         let mut rest = written;
         for (start, len) in self.0.segments() {
             if rest == 0 {

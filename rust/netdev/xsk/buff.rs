@@ -24,7 +24,8 @@ use crate::{
 use core::{
     mem::{
         offset_of,
-        size_of, //
+        size_of,
+        ManuallyDrop, //
     },
     ptr::NonNull,
     sync::atomic::{
@@ -142,7 +143,7 @@ impl<'poll> XskBuff<'poll> {
     /// User space and the device may still write to them, so they are looked at in the copy. Returns `None` if there are fewer.
     #[inline]
     pub fn copy_start<const N: usize>(&self) -> Option<[u8; N]> {
-        if N > self.lead.saturating_add(self.len()) as usize {
+        if N > (self.lead as usize).wrapping_add(self.len() as usize) {
             return None;
         }
         /// Read at once: a volatile array is read byte by byte.
@@ -224,11 +225,20 @@ impl<'poll> XskBuff<'poll> {
         })
     }
 
+    /// The chunk that the packet is in, as it was before it was [received](XskPool::receive) into. If there are further ones, they go back.
+    pub fn into_chunk(mut self) -> XskChunk {
+        while self.next_part().is_some() {}
+        let packet = ManuallyDrop::new(self);
+        // SAFETY: By the type invariant it is a buffer of the pool.
+        unsafe { XskChunk::new(packet.head, packet.pool.kind()) }
+    }
+
     /// Has `program` decide. The stack is told of what it has failed at (`xdp_exception`).
     ///
     /// A packet that goes to a socket of the pool takes its chunks with it. What is sent elsewhere is a copy, and in one chunk: others
     /// are dropped.
-    #[inline]
+    // Always, as what has just been made of a chunk is in registers.
+    #[inline(always)]
     pub fn run(self, program: &Program<'_>, polling: &'poll Polling<'_>) -> Verdict<Self> {
         // SAFETY: By the type invariant; what becomes of the buffer is what is done with it here. Of one that could not be
         // redirected the stack may have disposed already, which can be done again.

@@ -20,6 +20,45 @@ use dma::{
     Premapped, //
 };
 
+/// What the chunks of a pool have in common, as it fits into a word: 8 bits of the number of bytes in front of their data, and 24 of how
+/// many there are with these; and above that the number of what has the pool open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kind(usize);
+
+impl Kind {
+    const CAPACITY_BITS: u32 = 24;
+
+    /// None if there is no room for the numbers.
+    pub(super) fn new(id: u32, lead: u32, capacity: u32) -> Option<Self> {
+        if lead > u8::MAX.into() || capacity >> Self::CAPACITY_BITS != 0 {
+            return None;
+        }
+        Some(Self(
+            (id as usize) << u32::BITS | (lead << Self::CAPACITY_BITS | capacity) as usize,
+        ))
+    }
+
+    #[inline]
+    fn id(self) -> u32 {
+        // CAST: The high half.
+        (self.0 >> u32::BITS) as u32
+    }
+
+    /// How many bytes there are in front of the data, which the device writes to.
+    #[inline]
+    pub(super) fn lead(self) -> u32 {
+        // CAST: The low half.
+        self.0 as u32 >> Self::CAPACITY_BITS
+    }
+
+    /// How many bytes there are altogether.
+    #[inline]
+    pub(super) fn capacity(self) -> u32 {
+        // CAST: The low half.
+        self.0 as u32 & ((1 << Self::CAPACITY_BITS) - 1)
+    }
+}
+
 /// A chunk of an [`XskPool`](super::XskPool), which a packet is received into.
 ///
 /// User space may have passed a chunk twice, so there may be two of the same; the device and user space write to its memory
@@ -30,42 +69,35 @@ use dma::{
 ///
 /// # Invariants
 ///
-/// As long as what has the number `id` is open, `head` is a buffer of its pool, and its data is at `dma` for the device. In front
-/// of it there are `lead` bytes, and with these it has `capacity` bytes, fewer than 2^24.
+/// As long as what has the number of `kind` is open, `head` is a buffer of its pool, which has what `kind` says.
+// Two words, so that it is passed on in registers.
 pub struct XskChunk {
     head: NonNull<Head>,
-    dma: u64,
-    id: u32,
-    lead: u8,
-    capacity: u32,
+    kind: Kind,
 }
 
 // SAFETY: It is a pointer that is used by those who have the pool.
 unsafe impl Send for XskChunk {}
 
 impl XskChunk {
-    /// How many bits a capacity has at most.
-    pub(super) const CAPACITY_BITS: u32 = 24;
-
     /// # Safety
     ///
     /// The invariant of the type holds.
     #[inline]
-    pub(super) unsafe fn new(head: NonNull<Head>, id: u32, lead: u8, capacity: u32) -> Self {
-        Self {
-            head,
-            // SAFETY: By the requirement of this function the buffer is valid.
-            dma: unsafe { bindings::xsk_buff_dma(head.as_ptr().cast()) },
-            id,
-            lead,
-            capacity,
-        }
+    pub(super) unsafe fn new(head: NonNull<Head>, kind: Kind) -> Self {
+        Self { head, kind }
     }
 
-    /// The buffer, which is one of the pool that is open with that number.
+    /// The buffer, which is one of the pool that is open with that number, if it is of this kind.
     #[inline]
-    pub(super) fn head(&self, id: u32) -> Option<NonNull<Head>> {
-        (id == self.id).then_some(self.head)
+    pub(super) fn head(&self, kind: Kind) -> Option<NonNull<Head>> {
+        (kind == self.kind).then_some(self.head)
+    }
+
+    /// The buffer, which is one of the pool of `source`, if it is of that.
+    #[inline]
+    fn head_of(&self, source: &XskSource) -> Option<*mut bindings::xdp_buff> {
+        self.is_of(source).then_some(self.head.as_ptr().cast())
     }
 }
 
@@ -92,59 +124,49 @@ unsafe impl Buffer for XskChunk {
     }
 }
 
-// SAFETY: The context holds what the type invariant bounds to its bits; so the conversion can be undone. A chunk is of the
-// source that has its number.
+// SAFETY: The context is what is not the token, so the conversion can be undone. A chunk is of the source that has its number.
 unsafe impl Incoming for XskChunk {
     #[inline]
     fn capacity(&self) -> u32 {
-        self.capacity
+        self.kind.capacity()
     }
 
     #[inline]
     fn is_of(&self, source: &XskSource) -> bool {
-        self.id == source.id()
+        self.kind.id() == source.id()
     }
 
     #[inline]
     fn into_token(self) -> (NonNull<c_void>, *mut c_void) {
-        let small = u32::from(self.lead) << Self::CAPACITY_BITS | self.capacity;
-        let context = (self.id as usize) << u32::BITS | small as usize;
-        (self.head.cast(), without_provenance_mut(context))
+        (self.head.cast(), without_provenance_mut(self.kind.0))
     }
 
     #[inline]
     unsafe fn reclaim(token: NonNull<c_void>, context: *mut c_void) -> Self {
-        let context = context.addr();
-        // CAST: The low half.
-        let small = context as u32;
-        let (lead, capacity) = (
-            small >> Self::CAPACITY_BITS,
-            small & ((1 << Self::CAPACITY_BITS) - 1),
-        );
-        // SAFETY: By the requirements of this function the context comes from `into_token`.
-        unsafe {
-            // CAST: The high half, and eight bits.
-            Self::new(
-                token.cast(),
-                (context >> u32::BITS) as u32,
-                lead as u8,
-                capacity,
-            )
+        // INVARIANT: By the requirements of this function they come from `into_token`.
+        Self {
+            head: token.cast(),
+            kind: Kind(context.addr()),
         }
     }
 
     #[inline]
-    fn sync_for_cpu(&self, written: u32) {
-        let (head, lead) = (self.head.as_ptr().cast(), u32::from(self.lead));
-        // SAFETY: The buffer is valid, and the length is bounded by what was lent.
-        unsafe { bindings::xsk_buff_sync_for_cpu(head, lead, written.min(self.capacity)) };
+    fn sync_for_cpu(&self, source: &XskSource, written: u32) {
+        if let Some(head) = self.head_of(source) {
+            let len = written.min(self.capacity());
+            // SAFETY: The source has the pool open, and the length is bounded by what was lent.
+            unsafe { bindings::xsk_buff_sync_for_cpu(head, self.kind.lead(), len) };
+        }
     }
 }
 
 // SAFETY: By the type invariant, as long as the source exists.
 unsafe impl Premapped for XskChunk {
     #[inline]
-    fn dma_address(&self) -> u64 {
-        self.dma.wrapping_sub(self.lead.into())
+    fn dma_address(&self, source: &XskSource) -> Option<u64> {
+        let head = self.head_of(source)?;
+        // SAFETY: The source has the pool open.
+        let data = unsafe { bindings::xsk_buff_dma(head) };
+        Some(data.wrapping_sub(self.kind.lead().into()))
     }
 }

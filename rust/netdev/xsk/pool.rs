@@ -4,6 +4,7 @@
 
 use super::{
     buff::Head,
+    chunk::Kind,
     XskBuff,
     XskChunk,
     XskSource, //
@@ -38,16 +39,15 @@ const BATCH: usize = 64;
 /// # Invariants
 ///
 /// - There is no other value of what `source` has open. Its queue is polled by `napi`.
-/// - The last `left` of `batch` are buffers of the pool, and owned.
-/// - The headroom of the chunks is at least `lead`, and with it they have `capacity` bytes, fewer than 2^24.
+/// - The first `left` of `batch` are buffers of the pool, and owned.
+/// - `kind` has the number of `source`, and says what all buffers of the pool have: at least as many bytes in front of their data, and
+///   with these at least as many altogether.
 pub struct XskPool {
     source: XskSource,
     napi: Arc<Napi>,
-    lead: u8,
-    capacity: u32,
+    kind: Kind,
     max_chunks: u32,
     batch: KBox<[*mut bindings::xdp_buff; BATCH]>,
-    first: usize,
     left: usize,
 }
 
@@ -67,17 +67,15 @@ impl XskPool {
             )
         };
         let capacity = size.checked_add(lead).ok_or(EINVAL)?;
-        if lead > headroom || size < crate::ETH_HLEN || capacity >> XskChunk::CAPACITY_BITS != 0 {
+        if lead > headroom || size < crate::ETH_HLEN {
             return Err(EINVAL);
         }
         let mut pool = Self {
-            lead: u8::try_from(lead).map_err(|_| EINVAL)?,
-            capacity,
+            kind: Kind::new(source.id(), lead, capacity).ok_or(EINVAL)?,
             max_chunks: source.max_chunks(),
             source,
             napi,
             batch: KBox::new([null_mut(); BATCH], GFP_KERNEL)?,
-            first: 0,
             left: 0,
         };
         pool.recover();
@@ -91,7 +89,13 @@ impl XskPool {
 
     /// How many bytes of a packet a chunk holds.
     pub fn frame_size(&self) -> u32 {
-        self.capacity.wrapping_sub(self.lead.into())
+        self.kind.capacity().wrapping_sub(self.kind.lead())
+    }
+
+    /// What its chunks are of.
+    #[inline]
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// How many chunks a packet may have.
@@ -102,12 +106,13 @@ impl XskPool {
 
     /// How many bytes there are in front of the data of a chunk, which the device writes to.
     pub(super) fn lead(&self) -> u32 {
-        self.lead.into()
+        self.kind.lead()
     }
 
     /// The buffer of `chunk`, if it is one of this pool, and `polling` is of its queue.
+    #[inline]
     pub(super) fn head_of(&self, polling: &Polling<'_>, chunk: &XskChunk) -> Option<NonNull<Head>> {
-        let head = chunk.head(self.source.id());
+        let head = chunk.head(self.kind);
         head.filter(|_| self.is_owned_by(polling.owner()))
     }
 
@@ -116,21 +121,23 @@ impl XskPool {
         core::ptr::eq(owner.napi(), &*self.napi)
     }
 
-    /// Takes a chunk that user space has passed. `wanted` are going to be taken: several are taken from the fill ring together.
-    ///
-    /// None if there is none, or if `owner` is not the owner of the queue.
+    /// Takes up to `wanted` chunks that user space has passed: none if there are none, or if `owner` is not the owner of the queue.
+    /// There may be more than these.
     #[inline]
-    pub fn alloc(&mut self, owner: &Exclusive<'_>, wanted: u32) -> Option<XskChunk> {
-        if self.left == 0 {
+    pub fn take(&mut self, owner: &Exclusive<'_>, wanted: u32) -> XskChunks<'_> {
+        if self.left == 0 && wanted != 0 {
             self.take_batch(owner, wanted);
         }
-        let left = self.left.checked_sub(1)?;
-        let raw = self.batch.get(self.first).copied()?;
-        let head = NonNull::new(raw)?.cast();
-        self.first = self.first.wrapping_add(1);
-        self.left = left;
-        // SAFETY: By the type invariant it is one of the pool, and owned.
-        Some(unsafe { XskChunk::new(head, self.source.id(), self.lead, self.capacity) })
+        let left = self.left;
+        // CAST: It does not get smaller.
+        let first = left.saturating_sub(wanted as usize);
+        // INVARIANT: They pass to the iterator.
+        self.left = first;
+        XskChunks {
+            raw: self.batch.get(first..left).unwrap_or_default(),
+            kind: self.kind,
+            left: &mut self.left,
+        }
     }
 
     #[inline(never)]
@@ -143,19 +150,16 @@ impl XskPool {
         let taken =
             unsafe { bindings::xp_alloc_batch(self.source.raw(), self.batch.as_mut_ptr(), max) };
         // INVARIANT: They are owned.
-        self.first = 0;
         self.left = taken.min(max) as usize;
     }
 
     /// Takes a chunk back, for which nothing has been received. Nothing, if it is none of this pool, or if `owner` is not
     /// the owner of the queue.
+    #[inline]
     pub fn free(&mut self, owner: &Exclusive<'_>, chunk: XskChunk) {
-        if let Some(head) = chunk
-            .head(self.source.id())
-            .filter(|_| self.is_owned_by(owner))
-        {
+        if let Some(head) = chunk.head(self.kind).filter(|_| self.is_owned_by(owner)) {
             // SAFETY: It is a buffer of the pool, which is open.
-            unsafe { bindings::xsk_buff_free(head.as_ptr().cast()) };
+            unsafe { free(head) };
         }
     }
 
@@ -190,12 +194,10 @@ impl XskPool {
         skip: u32,
         written: u32,
     ) -> Option<XskBuff<'p>> {
-        let head = chunk.head(self.source.id());
-        let back = u32::from(self.lead).checked_sub(skip);
-        match (head, back, written.checked_sub(skip)) {
-            (Some(head), Some(back), Some(len))
-                if written <= chunk.capacity() && self.is_owned_by(polling.owner()) =>
-            {
+        let head = self.head_of(polling, &chunk)?;
+        let back = self.kind.lead().checked_sub(skip);
+        match (back, written.checked_sub(skip)) {
+            (Some(back), Some(len)) if written <= chunk.capacity() => {
                 // SAFETY: It is a buffer of the pool, and has that many bytes. This is the poll function of the queue.
                 Some(unsafe { XskBuff::new(head, back, skip, len, self) })
             }
@@ -231,10 +233,59 @@ impl XskPool {
     }
 }
 
+/// XskChunks that are taken from a pool, one by one. Those that are not stay there.
+///
+/// # Invariants
+///
+/// `raw` are buffers of a pool whose chunks are of that kind, and owned. They follow the first `left` of its batch.
+pub struct XskChunks<'pool> {
+    raw: &'pool [*mut bindings::xdp_buff],
+    kind: Kind,
+    left: &'pool mut usize,
+}
+
+impl Iterator for XskChunks<'_> {
+    type Item = XskChunk;
+
+    #[inline]
+    fn next(&mut self) -> Option<XskChunk> {
+        let (raw, others) = self.raw.split_last()?;
+        self.raw = others;
+        // SAFETY: By the type invariant.
+        Some(unsafe { XskChunk::new(NonNull::new_unchecked(raw.cast()), self.kind) })
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.raw.len(), Some(self.raw.len()))
+    }
+}
+
+impl ExactSizeIterator for XskChunks<'_> {}
+
+impl Drop for XskChunks<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        *self.left = self.left.wrapping_add(self.raw.len());
+    }
+}
+
+/// Gives a chunk back.
+///
+/// # Safety
+///
+/// It is a buffer of a pool that is open, and owned, as is the queue of the pool.
+// Apart, so that whoever receives keeps in registers what this is for.
+#[cold]
+#[inline(never)]
+unsafe fn free(head: NonNull<Head>) {
+    // SAFETY: By the requirement of this function.
+    unsafe { bindings::xsk_buff_free(head.as_ptr().cast()) }
+}
+
 impl Drop for XskPool {
     fn drop(&mut self) {
-        let rest = self.batch.iter().skip(self.first).take(self.left);
-        for raw in rest {
+        for raw in self.batch.iter().take(self.left) {
             // SAFETY: By the type invariant. The pool is open, and nobody takes chunks from it.
             unsafe { bindings::xsk_buff_free(*raw) };
         }

@@ -40,8 +40,17 @@ impl<B: Premapped> Virtqueue<B> {
     /// [`lend_from`](Self::lend_from).
     #[inline]
     pub fn add_premapped(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        let buffer = self.own(buffer)?;
-        let (address, capacity) = (buffer.dma_address(), buffer.capacity());
+        let address = self
+            .source
+            .as_ref()
+            .and_then(|source| buffer.dma_address(source));
+        let Some(address) = address else {
+            return Err(Rejected {
+                buffer,
+                error: EINVAL,
+            });
+        };
+        let capacity = buffer.capacity();
         // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at the address, for the device
         // that its source is mapped for, which is that of the queue.
         unsafe {

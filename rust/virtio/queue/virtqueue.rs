@@ -358,7 +358,9 @@ impl<B: Incoming> Virtqueue<B> {
             )
         };
         if self.needs_sync() {
-            buffer.sync_for_cpu(reported);
+            if let Some(source) = &self.source {
+                buffer.sync_for_cpu(source, reported);
+            }
         }
         Some(if reported <= buffer.capacity() {
             Ok((buffer, reported))

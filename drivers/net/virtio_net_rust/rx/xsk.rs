@@ -126,11 +126,14 @@ impl Xsk {
     ///
     /// C function: `virtnet_add_recvbuf_xsk()`.
     pub(super) fn fill(&mut self, owner: &Exclusive<'_>) -> bool {
-        while self.queue.num_free() != 0 {
-            let Some(chunk) = self.pool.alloc(owner, self.queue.num_free()) else {
+        loop {
+            let mut chunks = self.pool.take(owner, self.queue.num_free());
+            if chunks.len() == 0 {
                 break;
-            };
-            if let Err(rejected) = self.queue.add_premapped(chunk) {
+            }
+            let rejected = chunks.find_map(|chunk| self.queue.add_premapped(chunk).err());
+            drop(chunks);
+            if let Some(rejected) = rejected {
                 self.pool.free(owner, rejected.buffer);
                 // The queue is broken.
                 return false;
