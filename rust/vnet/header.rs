@@ -60,6 +60,7 @@ fn hash_for_program(header: &bindings::virtio_net_hdr_v1_hash) -> Option<(u32, H
 }
 
 /// A copy of the header that came with a packet.
+#[derive(Clone, Copy)]
 pub struct Header(RawHeader);
 
 impl Header {

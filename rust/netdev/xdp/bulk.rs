@@ -4,7 +4,11 @@
 
 use super::XdpFrame;
 use crate::bindings;
-use core::ptr::NonNull;
+use core::{
+    mem::MaybeUninit,
+    ptr::NonNull,
+    slice::from_raw_parts, //
+};
 
 /// How many frames are sent together at most, as in the stack (`XDP_BULK_QUEUE_SIZE`).
 const SIZE: usize = 16;
@@ -15,7 +19,7 @@ const SIZE: usize = 16;
 ///
 /// The first `len` frames are there and owned.
 pub struct TxBulk {
-    frames: [NonNull<bindings::xdp_frame>; SIZE],
+    frames: [MaybeUninit<NonNull<bindings::xdp_frame>>; SIZE],
     len: usize,
 }
 
@@ -24,7 +28,7 @@ impl TxBulk {
     #[inline]
     pub fn new() -> Self {
         Self {
-            frames: [NonNull::dangling(); SIZE],
+            frames: [MaybeUninit::uninit(); SIZE],
             len: 0,
         }
     }
@@ -40,7 +44,7 @@ impl TxBulk {
             None => Err(frame),
             Some(place) => {
                 // INVARIANT: The frame passes to this.
-                *place = frame.into_raw();
+                place.write(frame.into_raw());
                 self.len = self.len.wrapping_add(1);
                 Ok(())
             }
@@ -62,15 +66,17 @@ impl TxBulk {
     /// Has `send` called with all frames. Those that it does not send are returned.
     #[inline]
     pub(super) fn send(&mut self, send: impl FnOnce(&mut Frames<'_>)) {
+        // SAFETY: By the type invariant so many are there.
+        let there = unsafe { from_raw_parts(self.frames.as_ptr().cast(), self.len) };
         let mut frames = Frames {
-            frames: self.frames.get(..self.len).unwrap_or_default(),
+            frames: there,
             sent: 0,
         };
         send(&mut frames);
         let sent = frames.sent;
         // INVARIANT: None is left: those that were not sent are returned below.
-        let len = core::mem::take(&mut self.len);
-        for raw in self.frames.get(sent..len).unwrap_or_default() {
+        self.len = 0;
+        for raw in there.get(sent..).unwrap_or_default() {
             // SAFETY: By the type invariant; it has not been sent.
             drop(unsafe { XdpFrame::from_raw(*raw) });
         }

@@ -66,7 +66,7 @@ impl Tally {
     /// received, whatever has become of them.
     #[inline(always)]
     pub(super) fn finish(
-        mut self,
+        &mut self,
         device: &Device<VirtioNet>,
         polling: &Polling<'_>,
         stats: &stats::Rx,

@@ -22,7 +22,6 @@ use self::chunks::{
 use super::{
     deliver,
     packet_len,
-    read_header,
     single::Rest,
     Bad,
     Single,
@@ -43,6 +42,7 @@ use kernel::{
         Program,
         RxSkb,
         Verdict,
+        XskBuff,
         XskChunk,
         XskPool, //
     },
@@ -51,6 +51,7 @@ use kernel::{
         Resized,
         Virtqueue, //
     },
+    vnet::Header,
 };
 
 /// With fewer chunks than this in the ring more are wanted, even if a packet is going to bring the queue to look for them.
@@ -144,35 +145,54 @@ impl Xsk {
         self.pool.set_enough(owner, enough)
     }
 
-    /// Receives the packet whose first chunk is `chunk`: what has become of it, and its length in bytes.
+    /// Receives the packet whose first chunk is `chunk`, and tells `tally` what has become of it.
+    ///
+    /// What most packets are is dealt with here: in one chunk, and such as a program may see.
     ///
     /// C functions: `virtnet_receive_xsk_merge()`, `virtnet_receive_xsk_small()`.
-    #[inline]
-    fn receive(
+    #[inline(always)]
+    fn receive(&mut self, poll: &Poll<'_>, tally: &mut Tally, chunk: XskChunk, written: u32) {
+        let Some(program) = &poll.program else {
+            return self.receive_any(poll, tally, chunk, written);
+        };
+        let Some((packet, header)) = start(&mut self.pool, poll, chunk, written) else {
+            return Bad::Length.count(poll.stats);
+        };
+        if !is_whole(&header, poll, &self.rest) || !header.is_plain() {
+            let chunk = packet.into_chunk();
+            return self.receive_any(poll, tally, chunk, written);
+        }
+        let len = packet.len();
+        decide(packet, &header, len, poll, program, tally, &mut self.rest);
+    }
+
+    /// As [`receive`](Self::receive), of any packet. Apart, as what it needs would cost the others, too.
+    #[inline(never)]
+    fn receive_any(&mut self, poll: &Poll<'_>, tally: &mut Tally, chunk: XskChunk, written: u32) {
+        if let Err(bad) = self.try_receive(poll, tally, chunk, written) {
+            bad.count(poll.stats);
+        }
+    }
+
+    fn try_receive(
         &mut self,
-        shared: &Shared,
-        stats: &stats::Rx,
-        polling: &Polling<'_>,
-        program: Option<&Program<'_>>,
+        poll: &Poll<'_>,
+        tally: &mut Tally,
         chunk: XskChunk,
         written: u32,
-    ) -> Result<(Verdict<()>, u32), Bad> {
-        let header_len = shared.framing.header_len();
-        let packet = self.pool.receive(polling, chunk, header_len, written);
-        let mut packet = packet.ok_or(Bad::Length)?;
-        let len = packet_len(written, header_len)?;
-        let header = read_header(packet.copy_start())?;
+    ) -> Result<(), Bad> {
+        let polling = poll.polling;
+        let started = start(&mut self.pool, poll, chunk, written);
+        let (mut packet, header) = started.ok_or(Bad::Length)?;
         let more = if self.rest.mergeable {
             // No buffer at all is not a packet.
-            header
-                .num_buffers(&shared.framing)
-                .checked_sub(1)
-                .ok_or(Bad::Frame)?
+            let buffers = header.num_buffers(&poll.shared().framing);
+            buffers.checked_sub(1).ok_or(Bad::Frame)?
         } else {
             0
         };
-        let bad = match program {
-            _ if header.has_unnegotiated_gso(&shared.framing) => Some(Bad::Frame),
+        let bad = match &poll.program {
+            _ if header.has_unnegotiated_gso(&poll.shared().framing) => Some(Bad::Frame),
             Some(_) if !header.is_plain() => Some(Bad::Program),
             Some(program) if more != 0 && !goes_on(&packet, program, more) => Some(Bad::Program),
             _ => None,
@@ -182,17 +202,18 @@ impl Xsk {
             self.skip(polling, more);
             return Err(bad);
         }
-        let Some(program) = program else {
+        let Some(program) = &poll.program else {
             let skb = packet.to_skb(polling);
             drop(packet);
             let skb = self.gather(polling, skb, more)?;
-            let len = deliver(skb, shared, polling, header)?;
-            return Ok((Verdict::Pass(()), len));
+            let len = deliver(skb, poll.shared(), polling, header)?;
+            tally.add(poll.device, polling, Verdict::Pass(()), len);
+            return Ok(());
         };
-        let mut total = len;
+        let mut len = packet.len();
         if more != 0 {
             match join(&mut self.queue, &mut packet, polling, more) {
-                Ok(rest) => total = len.saturating_add(rest),
+                Ok(rest) => len = len.saturating_add(rest),
                 Err(left) => {
                     drop(packet);
                     self.skip(polling, left);
@@ -200,16 +221,8 @@ impl Xsk {
                 }
             }
         }
-        header.tell_hash(&mut packet, polling, &shared.framing);
-        let rest = &mut self.rest;
-        let verdict = packet.run(program, polling).map(|packet| {
-            let passed =
-                copy(packet, rest, polling).and_then(|skb| deliver(skb, shared, polling, header));
-            if let Err(bad) = passed {
-                bad.count(stats);
-            }
-        });
-        Ok((verdict, total))
+        decide(packet, &header, len, poll, program, tally, &mut self.rest);
+        Ok(())
     }
 
     /// Copies the `more` chunks that follow behind `skb`.
@@ -273,6 +286,70 @@ impl Xsk {
     }
 }
 
+/// What a poll of a queue goes by.
+struct Poll<'poll> {
+    device: &'poll Device<VirtioNet>,
+    stats: &'poll stats::Rx,
+    polling: &'poll Polling<'poll>,
+    program: Option<Program<'poll>>,
+}
+
+impl Poll<'_> {
+    #[inline(always)]
+    fn shared(&self) -> &Shared {
+        self.device.shared()
+    }
+}
+
+/// The packet that starts in `chunk`, and its header. None if the length is none that can be.
+#[inline(always)]
+fn start<'poll>(
+    pool: &'poll mut XskPool,
+    poll: &Poll<'poll>,
+    chunk: XskChunk,
+    written: u32,
+) -> Option<(XskBuff<'poll>, Header)> {
+    let header_len = poll.shared().framing.header_len();
+    let packet = pool.receive(poll.polling, chunk, header_len, written)?;
+    packet_len(written, header_len).ok()?;
+    let header = Header::from_bytes(packet.copy_start()?);
+    Some((packet, header))
+}
+
+/// Whether a packet has no further chunks.
+#[inline(always)]
+fn is_whole(header: &Header, poll: &Poll<'_>, rest: &Rest) -> bool {
+    !rest.mergeable || header.num_buffers(&poll.shared().framing) == 1
+}
+
+/// Has `program` decide about a packet of `len` bytes.
+#[inline(always)]
+fn decide<'poll>(
+    mut packet: XskBuff<'poll>,
+    header: &Header,
+    len: u32,
+    poll: &Poll<'poll>,
+    program: &Program<'_>,
+    tally: &mut Tally,
+    rest: &mut Rest,
+) {
+    header.tell_hash(&mut packet, poll.polling, &poll.shared().framing);
+    let verdict = packet.run(program, poll.polling);
+    if let Some(packet) = tally.add(poll.device, poll.polling, verdict, len) {
+        pass(packet, header, poll, rest);
+    }
+}
+
+/// Passes a packet to the stack, to which it is copied.
+#[inline(never)]
+fn pass(packet: XskBuff<'_>, header: &Header, poll: &Poll<'_>, rest: &mut Rest) {
+    let passed = copy(packet, rest, poll.polling)
+        .and_then(|skb| deliver(skb, poll.shared(), poll.polling, *header));
+    if let Err(bad) = passed {
+        bad.count(poll.stats);
+    }
+}
+
 /// Receives up to `budget` packets, and passes chunks to the device. Returns how many there were, bad ones included, or `budget`
 /// if the queue has to be polled again.
 ///
@@ -287,6 +364,12 @@ pub(super) fn poll(
     budget: u32,
 ) -> u32 {
     let (mut seen, mut tally) = (0u32, Tally::new());
+    let poll = Poll {
+        device,
+        stats,
+        polling,
+        program,
+    };
 
     ring.queue.disable_cb();
     while seen < budget {
@@ -294,28 +377,15 @@ pub(super) fn poll(
             break;
         };
         seen = seen.wrapping_add(1);
-        let result = match next {
-            Ok((chunk, written)) => ring.receive(
-                device.shared(),
-                stats,
-                polling,
-                program.as_ref(),
-                chunk,
-                written,
-            ),
+        match next {
+            Ok((chunk, written)) => ring.receive(&poll, &mut tally, chunk, written),
             Err(Overrun { buffer, .. }) => {
                 ring.pool.free(polling.owner(), buffer);
-                Err(Bad::Length)
+                Bad::Length.count(stats);
             }
-        };
-        match result {
-            Ok((verdict, len)) => {
-                tally.add(device, polling, verdict, len);
-            }
-            Err(bad) => bad.count(stats),
         }
     }
-    tally.finish(device, polling, stats, program.is_some());
+    tally.finish(device, polling, stats, poll.program.is_some());
     let free = ring.queue.num_free();
     let again = ring.fill(polling.owner());
     // A process may poll all the time, and for nothing.
