@@ -39,7 +39,7 @@ const BATCH: usize = 64;
 /// # Invariants
 ///
 /// - There is no other value of what `source` has open. Its queue is polled by `napi`.
-/// - The first `left` of `batch` are buffers of the pool, and owned.
+/// - The `left` from `first` on in `batch` are buffers of the pool, and owned.
 /// - `kind` has the number of `source`, and says what all buffers of the pool have: at least as many bytes in front of their data, and
 ///   with these at least as many altogether.
 pub struct XskPool {
@@ -48,6 +48,7 @@ pub struct XskPool {
     kind: Kind,
     max_chunks: u32,
     batch: KBox<[*mut bindings::xdp_buff; BATCH]>,
+    first: usize,
     left: usize,
 }
 
@@ -76,6 +77,7 @@ impl XskPool {
             source,
             napi,
             batch: KBox::new([null_mut(); BATCH], GFP_KERNEL)?,
+            first: 0,
             left: 0,
         };
         pool.recover();
@@ -121,21 +123,23 @@ impl XskPool {
         core::ptr::eq(owner.napi(), &*self.napi)
     }
 
-    /// Takes up to `wanted` chunks that user space has passed: none if there are none, or if `owner` is not the owner of the queue.
-    /// There may be more than these.
+    /// Takes up to `wanted` chunks that user space has passed, in its order: none if there are none, or if `owner` is not the owner
+    /// of the queue. There may be more than these.
     #[inline]
     pub fn take(&mut self, owner: &Exclusive<'_>, wanted: u32) -> XskChunks<'_> {
         if self.left == 0 && wanted != 0 {
             self.take_batch(owner, wanted);
         }
-        let left = self.left;
         // CAST: It does not get smaller.
-        let first = left.saturating_sub(wanted as usize);
+        let count = self.left.min(wanted as usize);
+        let start = self.first;
         // INVARIANT: They pass to the iterator.
-        self.left = first;
+        self.first = start.wrapping_add(count);
+        self.left = self.left.wrapping_sub(count);
         XskChunks {
-            raw: self.batch.get(first..left).unwrap_or_default(),
+            raw: self.batch.get(start..self.first).unwrap_or_default(),
             kind: self.kind,
+            first: &mut self.first,
             left: &mut self.left,
         }
     }
@@ -150,6 +154,7 @@ impl XskPool {
         let taken =
             unsafe { bindings::xp_alloc_batch(self.source.raw(), self.batch.as_mut_ptr(), max) };
         // INVARIANT: They are owned.
+        self.first = 0;
         self.left = taken.min(max) as usize;
     }
 
@@ -237,10 +242,11 @@ impl XskPool {
 ///
 /// # Invariants
 ///
-/// `raw` are buffers of a pool whose chunks are of that kind, and owned. They follow the first `left` of its batch.
+/// `raw` are buffers of a pool whose chunks are of that kind, and owned. In its batch the `left` from `first` on come next.
 pub struct XskChunks<'pool> {
     raw: &'pool [*mut bindings::xdp_buff],
     kind: Kind,
+    first: &'pool mut usize,
     left: &'pool mut usize,
 }
 
@@ -249,7 +255,7 @@ impl Iterator for XskChunks<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<XskChunk> {
-        let (raw, others) = self.raw.split_last()?;
+        let (raw, others) = self.raw.split_first()?;
         self.raw = others;
         // SAFETY: By the type invariant.
         Some(unsafe { XskChunk::new(NonNull::new_unchecked(raw.cast()), self.kind) })
@@ -266,6 +272,8 @@ impl ExactSizeIterator for XskChunks<'_> {}
 impl Drop for XskChunks<'_> {
     #[inline]
     fn drop(&mut self) {
+        // INVARIANT: They go back to where they were.
+        *self.first = self.first.wrapping_sub(self.raw.len());
         *self.left = self.left.wrapping_add(self.raw.len());
     }
 }
@@ -285,7 +293,7 @@ unsafe fn free(head: NonNull<Head>) {
 
 impl Drop for XskPool {
     fn drop(&mut self) {
-        for raw in self.batch.iter().take(self.left) {
+        for raw in self.batch.iter().skip(self.first).take(self.left) {
             // SAFETY: By the type invariant. The pool is open, and nobody takes chunks from it.
             unsafe { bindings::xsk_buff_free(*raw) };
         }

@@ -131,7 +131,8 @@ class Socket:
         rings = (Ring(self.xdp, kind, words[4 * i : 4 * i + 4], size) for i, (kind, size) in enumerate(kinds))
         self.rx, self.tx, self.fill, self.completion = rings
         self.free(range(chunks))
-        self.counts = {"sent": 0, "chunks": 0, "completed": 0}
+        self.counts = {"sent": 0, "chunks": 0, "completed": 0, "back": 0}
+        self.last = 0
         flags = (XDP_COPY if copy else XDP_ZEROCOPY) | (XDP_USE_NEED_WAKEUP if wakeup else 0) | (XDP_USE_SG if several else 0)
         address = struct.pack("<HHIII", AF_XDP, flags, socket.if_nametoindex(interface), queue, 0)
         self.bind(address, patience)
@@ -197,6 +198,9 @@ class Socket:
             address, length, options = struct.unpack("<QII", descriptor)
             if first:
                 at = self.offset(address)
+                # Chunks are passed in the order of their addresses, from the start on again and again.
+                self.counts["back"] += at < self.last
+                self.last = at
                 head = self.memory[at : at + 12]
                 self.memory[at : at + 12] = head[6:] + head[:6]
                 packets += 1
