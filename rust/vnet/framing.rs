@@ -59,6 +59,8 @@ pub struct Framing {
     /// 10, 12, 20 or 24.
     pub(crate) len: u8,
     pub(crate) little_endian: bool,
+    /// How a field of the header has the value 1.
+    one: u16,
     /// Whether the header may share a segment with the packet.
     pub(crate) any_layout: bool,
     /// Whether the header of a received packet has a hash.
@@ -85,6 +87,11 @@ impl Framing {
             // CAST: 24 at most.
             len: len as u8,
             little_endian: transport.little_endian,
+            one: if transport.little_endian {
+                1u16.to_le()
+            } else {
+                1u16.to_be()
+            },
             any_layout: transport.modern || transport.any_layout,
             hash: negotiated.hash,
             receive: negotiated.receive,
@@ -148,6 +155,12 @@ impl Framing {
         } else {
             u16::from_be(num_buffers)
         }
+    }
+
+    /// Whether the packet with this header takes one buffer only.
+    #[inline]
+    pub(crate) fn is_whole(&self, header: &RawHeader) -> bool {
+        header.hash_hdr.hdr.num_buffers == self.one
     }
 
     /// Whether the packet with this header is a GSO packet of a type (`gso_type`) that has not been negotiated.

@@ -83,6 +83,12 @@ impl Header {
         framing.num_buffers(&self.0)
     }
 
+    /// Whether the packet takes one buffer only.
+    #[inline]
+    pub fn is_whole(&self, framing: &Framing) -> bool {
+        framing.is_whole(&self.0)
+    }
+
     /// Whether the packet is a GSO packet of a type (`gso_type`) that has not been negotiated.
     #[inline]
     pub fn has_unnegotiated_gso(&self, framing: &Framing) -> bool {

@@ -187,7 +187,7 @@ impl XskPool {
     }
 
     /// The packet in `chunk`, to which the device has written `written` bytes. The first `skip` of them are not a part of the packet:
-    /// no more than lie in front of the data.
+    /// no more than lie in front of the data. It has `least` bytes at least.
     ///
     /// None if the length is none that can be: then the chunk goes back. Or if it is none of this pool, or `polling` is not of the
     /// queue.
@@ -197,12 +197,14 @@ impl XskPool {
         polling: &'p Polling<'_>,
         chunk: XskChunk,
         skip: u32,
+        least: u32,
         written: u32,
     ) -> Option<XskBuff<'p>> {
         let head = self.head_of(polling, &chunk)?;
-        let back = self.kind.lead().checked_sub(skip);
-        match (back, written.checked_sub(skip)) {
-            (Some(back), Some(len)) if written <= chunk.capacity() => {
+        let is_long_enough = u64::from(skip).wrapping_add(least.into()) <= written.into();
+        match self.kind.lead().checked_sub(skip) {
+            Some(back) if is_long_enough && written <= chunk.capacity() => {
+                let len = written.wrapping_sub(skip);
                 // SAFETY: It is a buffer of the pool, and has that many bytes. This is the poll function of the queue.
                 Some(unsafe { XskBuff::new(head, back, skip, len, self) })
             }

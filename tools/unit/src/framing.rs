@@ -65,6 +65,12 @@ proptest! {
         prop_assert_eq!(framing(false, false, &NOTHING).num_buffers(&header([high, low])), value);
     }
 
+    #[test]
+    fn packet_of_one_buffer_is_whole(value in prop_oneof![0u16..3, Just(256), any::<u16>()]) {
+        prop_assert_eq!(framing(true, true, &NOTHING).is_whole(&header(value.to_le_bytes())), value == 1);
+        prop_assert_eq!(framing(false, false, &NOTHING).is_whole(&header(value.to_be_bytes())), value == 1);
+    }
+
     /// Virtio 1.3, section 5.1.6.2: the flag, and where the checksum is; all else is 0.
     #[test]
     fn checksum_has_the_order_of_the_device(little in any::<bool>(), start in any::<u16>(), offset in any::<u16>()) {

@@ -21,7 +21,6 @@ use self::chunks::{
 };
 use super::{
     deliver,
-    packet_len,
     single::Rest,
     Bad,
     Single,
@@ -44,7 +43,8 @@ use kernel::{
         Verdict,
         XskBuff,
         XskChunk,
-        XskPool, //
+        XskPool,
+        ETH_HLEN, //
     },
     virtio::queue::{
         Overrun,
@@ -158,7 +158,7 @@ impl Xsk {
         let Some((packet, header)) = start(&mut self.pool, poll, chunk, written) else {
             return Bad::Length.count(poll.stats);
         };
-        if !is_whole(&header, poll, &self.rest) || !header.is_plain() {
+        if !header.is_plain() || !is_whole(&header, poll, &self.rest) {
             let chunk = packet.into_chunk();
             return self.receive_any(poll, tally, chunk, written);
         }
@@ -269,7 +269,7 @@ impl Xsk {
         chunk: XskChunk,
         written: u32,
     ) -> Result<(), Bad> {
-        let part = self.pool.receive(polling, chunk, 0, written);
+        let part = self.pool.receive(polling, chunk, 0, 0, written);
         copy_part(&part.ok_or(Bad::Length)?, &mut self.rest, polling, skb)
     }
 
@@ -310,8 +310,7 @@ fn start<'poll>(
     written: u32,
 ) -> Option<(XskBuff<'poll>, Header)> {
     let header_len = poll.shared().framing.header_len();
-    let packet = pool.receive(poll.polling, chunk, header_len, written)?;
-    packet_len(written, header_len).ok()?;
+    let packet = pool.receive(poll.polling, chunk, header_len, ETH_HLEN, written)?;
     let header = Header::from_bytes(packet.copy_start()?);
     Some((packet, header))
 }
@@ -319,7 +318,7 @@ fn start<'poll>(
 /// Whether a packet has no further chunks.
 #[inline(always)]
 fn is_whole(header: &Header, poll: &Poll<'_>, rest: &Rest) -> bool {
-    !rest.mergeable || header.num_buffers(&poll.shared().framing) == 1
+    !rest.mergeable || header.is_whole(&poll.shared().framing)
 }
 
 /// Has `program` decide about a packet of `len` bytes.
