@@ -296,6 +296,20 @@ MUTANTS = [
         "test_xsk and test_echo",
     ),
     Mutant(
+        "a chunk of AF_XDP may have less than an Ethernet header",
+        "rust/netdev/xsk/pool.rs",
+        "if is_long_enough && written",
+        "if (is_long_enough || written >= skip) && written",
+        "test_device_xsk and test_length",
+    ),
+    Mutant(
+        "a chunk of AF_XDP may be taken for a whole packet",
+        DRIVER + "rx/xsk.rs",
+        "!rest.mergeable || header.is_whole(",
+        "!rest.mergeable || header.is_plain() || header.is_whole(",
+        "test_device_xsk and several_buffers",
+    ),
+    Mutant(
         "a checksum that a socket leaves to the device may be behind its packet",
         "rust/netdev/xsk/request.rs",
         "wanted.filter(|checksum| checksum.is_within(len))",
