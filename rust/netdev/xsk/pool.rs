@@ -240,7 +240,7 @@ impl XskPool {
     }
 }
 
-/// XskChunks that are taken from a pool, one by one. Those that are not stay there.
+/// Chunks that are taken from a pool, one by one. Those that are not stay there.
 ///
 /// # Invariants
 ///
