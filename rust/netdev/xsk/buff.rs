@@ -195,7 +195,7 @@ impl<'poll> XskBuff<'poll> {
     /// Nor does it if user space has passed the chunk twice.
     pub fn append(&mut self, polling: &Polling<'_>, chunk: XskChunk, written: u32) -> bool {
         let fits = written != 0 && written <= chunk.capacity() && self.more < Self::MAX_MORE;
-        let part = self.pool.head_of(polling, &chunk);
+        let part = self.pool.head_of(polling.owner(), &chunk);
         let Some(part) = part.filter(|_| fits && self.may_go_on()) else {
             self.pool.free(polling.owner(), chunk);
             return false;

@@ -111,11 +111,11 @@ impl XskPool {
         self.kind.lead()
     }
 
-    /// The buffer of `chunk`, if it is one of this pool, and `polling` is of its queue.
+    /// The buffer of `chunk`, if it is one of this pool, and `owner` is the owner of the queue.
     #[inline]
-    pub(super) fn head_of(&self, polling: &Polling<'_>, chunk: &XskChunk) -> Option<NonNull<Head>> {
+    pub(super) fn head_of(&self, owner: &Exclusive<'_>, chunk: &XskChunk) -> Option<NonNull<Head>> {
         let head = chunk.head(self.kind);
-        head.filter(|_| self.is_owned_by(polling.owner()))
+        head.filter(|_| self.is_owned_by(owner))
     }
 
     #[inline]
@@ -162,7 +162,7 @@ impl XskPool {
     /// the owner of the queue.
     #[inline]
     pub fn free(&mut self, owner: &Exclusive<'_>, chunk: XskChunk) {
-        if let Some(head) = chunk.head(self.kind).filter(|_| self.is_owned_by(owner)) {
+        if let Some(head) = self.head_of(owner, &chunk) {
             // SAFETY: It is a buffer of the pool, which is open.
             unsafe { free(head) };
         }
@@ -200,7 +200,7 @@ impl XskPool {
         least: u32,
         written: u32,
     ) -> Option<XskBuff<'p>> {
-        let head = self.head_of(polling, &chunk)?;
+        let head = self.head_of(polling.owner(), &chunk)?;
         let is_long_enough = u64::from(skip).wrapping_add(least.into()) <= written.into();
         match self.kind.lead().checked_sub(skip) {
             Some(back) if is_long_enough && written <= chunk.capacity() => {
