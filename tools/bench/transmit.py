@@ -24,7 +24,8 @@ def pktgen(options, looks=0):
         with bed.prompt(looks):
             cost = bed.cost(lambda: bed.guest.run("echo start >/proc/net/pktgen/pgctrl", timeout=300))
         result = bed.guest.run(["cat", f"/proc/net/pktgen/{side.name}"]).stdout
-        if "Result: OK" not in result or "errors: 0" not in result:
+        # Before the run the result is that of the last setting, "OK" as well.
+        if " usec, " not in result or "errors: 0" not in result:
             raise RuntimeError(f"pktgen: {result}")
         return cost
 

@@ -25,14 +25,15 @@ def send(guest, nic, name, timeout=300, **options):
     guest.run(
         f"set -e\n{REMOVE}echo 'add_device {name}' >{THREAD}\n{settings}"
         "echo start >/proc/net/pktgen/pgctrl\n"
-        # On a busy machine it does not wait: its thread has not started yet when it looks.
-        f"while grep -q 'Result: Starting' /proc/net/pktgen/{name}; do sleep 0.1; done",
+        # On a busy machine it does not wait: its thread has not started yet when it looks. The result is that of the
+        # last setting until then, "Starting" for a while, and what the run took in the end.
+        f"until grep -q -e 'Result: OK: .* usec' -e 'Result: Error' /proc/net/pktgen/{name}; do sleep 0.1; done",
         timeout=timeout,
     )
     result = guest.read(f"/proc/net/pktgen/{name}")
     guest.run(REMOVE)
     sent, errors = re.search(r"pkts-sofar: (\d+) +errors: (\d+)", result).groups()
-    assert "Result: OK" in result, result
+    assert "Result: OK: " in result, result
     return int(sent), int(errors)
 
 
