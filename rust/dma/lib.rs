@@ -183,8 +183,22 @@ pub unsafe trait Scattered: Incoming {
 /// The buffer owns [`capacity`](Incoming::capacity) bytes from [`dma_address`](Self::dma_address) on, as the device sees them that
 /// the source is mapped for.
 pub unsafe trait Premapped: Incoming {
-    /// Where the device finds the buffer, if it is of `source`.
-    fn dma_address(&self, source: &Self::Source) -> Option<u64>;
+    /// Where the device finds the buffer.
+    ///
+    /// # Safety
+    ///
+    /// It is of a source that exists.
+    unsafe fn dma_address(&self) -> u64;
+}
+
+/// [`Premapped`] buffers that belong to the same source, so that it is asked for once.
+///
+/// # Safety
+///
+/// All that it gives belong to the source where [`is_of`](Self::is_of) says so.
+pub unsafe trait PremappedBatch: Iterator<Item: Premapped> {
+    /// Whether the buffers belong to `source`.
+    fn is_of(&self, source: &<Self::Item as Buffer>::Source) -> bool;
 }
 
 /// What a device reads, by DMA addresses, through a queue for [`Outgoing`] buffers of the type `B`, whose token it becomes.

@@ -73,6 +73,7 @@ pub use dma::{
     OutgoingPremapped,
     Placed,
     Premapped,
+    PremappedBatch,
     Scattered,
     Source, //
 };

@@ -38,8 +38,9 @@ impl Kind {
         ))
     }
 
+    /// The number of what has the pool open.
     #[inline]
-    fn id(self) -> u32 {
+    pub(super) fn id(self) -> u32 {
         // CAST: The high half.
         (self.0 >> u32::BITS) as u32
     }
@@ -92,12 +93,6 @@ impl XskChunk {
     #[inline]
     pub(super) fn head(&self, kind: Kind) -> Option<NonNull<Head>> {
         (kind == self.kind).then_some(self.head)
-    }
-
-    /// The buffer, which is one of the pool of `source`, if it is of that.
-    #[inline]
-    fn head_of(&self, source: &XskSource) -> Option<*mut bindings::xdp_buff> {
-        self.is_of(source).then_some(self.head.as_ptr().cast())
     }
 }
 
@@ -152,7 +147,8 @@ unsafe impl Incoming for XskChunk {
 
     #[inline]
     fn sync_for_cpu(&self, source: &XskSource, written: u32) {
-        if let Some(head) = self.head_of(source) {
+        if self.is_of(source) {
+            let head = self.head.as_ptr().cast();
             let len = written.min(self.capacity());
             // SAFETY: The source has the pool open, and the length is bounded by what was lent.
             unsafe { bindings::xsk_buff_sync_for_cpu(head, self.kind.lead(), len) };
@@ -163,10 +159,9 @@ unsafe impl Incoming for XskChunk {
 // SAFETY: By the type invariant, as long as the source exists.
 unsafe impl Premapped for XskChunk {
     #[inline]
-    fn dma_address(&self, source: &XskSource) -> Option<u64> {
-        let head = self.head_of(source)?;
-        // SAFETY: The source has the pool open.
-        let data = unsafe { bindings::xsk_buff_dma(head) };
-        Some(data.wrapping_sub(self.kind.lead().into()))
+    unsafe fn dma_address(&self) -> u64 {
+        // SAFETY: By the requirement of this function the source has the pool open.
+        let data = unsafe { bindings::xsk_buff_dma(self.head.as_ptr().cast()) };
+        data.wrapping_sub(self.kind.lead().into())
     }
 }

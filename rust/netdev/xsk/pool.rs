@@ -16,16 +16,18 @@ use crate::{
     Polling, //
 };
 use core::{
-    ptr::{
-        null_mut,
-        NonNull, //
-    },
+    mem::MaybeUninit,
+    ptr::NonNull,
+    slice,
     sync::atomic::{
         fence,
         Ordering::SeqCst, //
     },
 };
-use dma::Incoming;
+use dma::{
+    Incoming,
+    PremappedBatch, //
+};
 use kernel::{
     prelude::*,
     sync::Arc, //
@@ -47,7 +49,7 @@ pub struct XskPool {
     napi: Arc<Napi>,
     kind: Kind,
     max_chunks: u32,
-    batch: KBox<[*mut bindings::xdp_buff; BATCH]>,
+    batch: KBox<[MaybeUninit<NonNull<Head>>; BATCH]>,
     first: usize,
     left: usize,
 }
@@ -76,7 +78,7 @@ impl XskPool {
             max_chunks: source.max_chunks(),
             source,
             napi,
-            batch: KBox::new([null_mut(); BATCH], GFP_KERNEL)?,
+            batch: KBox::new([MaybeUninit::uninit(); BATCH], GFP_KERNEL)?,
             first: 0,
             left: 0,
         };
@@ -137,7 +139,7 @@ impl XskPool {
         self.first = start.wrapping_add(count);
         self.left = self.left.wrapping_sub(count);
         XskChunks {
-            raw: self.batch.get(start..self.first).unwrap_or_default(),
+            heads: self.batch.get(start..self.first).unwrap_or_default().iter(),
             kind: self.kind,
             first: &mut self.first,
             left: &mut self.left,
@@ -150,9 +152,9 @@ impl XskPool {
             return;
         }
         let max = wanted.min(BATCH as u32);
+        let batch = self.batch.as_mut_ptr().cast();
         // SAFETY: The pool is open, and the array has room for them. As `owner` owns the queue, nobody else takes any.
-        let taken =
-            unsafe { bindings::xp_alloc_batch(self.source.raw(), self.batch.as_mut_ptr(), max) };
+        let taken = unsafe { bindings::xp_alloc_batch(self.source.raw(), batch, max) };
         // INVARIANT: They are owned.
         self.first = 0;
         self.left = taken.min(max) as usize;
@@ -244,9 +246,9 @@ impl XskPool {
 ///
 /// # Invariants
 ///
-/// `raw` are buffers of a pool whose chunks are of that kind, and owned. In its batch the `left` from `first` on come next.
+/// `heads` are buffers of a pool whose chunks are of that kind, and owned. In its batch the `left` from `first` on come next.
 pub struct XskChunks<'pool> {
-    raw: &'pool [*mut bindings::xdp_buff],
+    heads: slice::Iter<'pool, MaybeUninit<NonNull<Head>>>,
     kind: Kind,
     first: &'pool mut usize,
     left: &'pool mut usize,
@@ -257,26 +259,33 @@ impl Iterator for XskChunks<'_> {
 
     #[inline]
     fn next(&mut self) -> Option<XskChunk> {
-        let (raw, others) = self.raw.split_first()?;
-        self.raw = others;
+        let head = self.heads.next()?;
         // SAFETY: By the type invariant.
-        Some(unsafe { XskChunk::new(NonNull::new_unchecked(raw.cast()), self.kind) })
+        Some(unsafe { XskChunk::new(*head.assume_init_ref(), self.kind) })
     }
 
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.raw.len(), Some(self.raw.len()))
+        self.heads.size_hint()
     }
 }
 
 impl ExactSizeIterator for XskChunks<'_> {}
 
+// SAFETY: The chunks are of the kind that says which source they belong to.
+unsafe impl PremappedBatch for XskChunks<'_> {
+    #[inline]
+    fn is_of(&self, source: &XskSource) -> bool {
+        self.kind.id() == source.id()
+    }
+}
+
 impl Drop for XskChunks<'_> {
     #[inline]
     fn drop(&mut self) {
         // INVARIANT: They go back to where they were.
-        *self.first = self.first.wrapping_sub(self.raw.len());
-        *self.left = self.left.wrapping_add(self.raw.len());
+        *self.first = self.first.wrapping_sub(self.heads.len());
+        *self.left = self.left.wrapping_add(self.heads.len());
     }
 }
 
@@ -295,9 +304,9 @@ unsafe fn free(head: NonNull<Head>) {
 
 impl Drop for XskPool {
     fn drop(&mut self) {
-        for raw in self.batch.iter().skip(self.first).take(self.left) {
+        for head in self.batch.iter().skip(self.first).take(self.left) {
             // SAFETY: By the type invariant. The pool is open, and nobody takes chunks from it.
-            unsafe { bindings::xsk_buff_free(*raw) };
+            unsafe { bindings::xsk_buff_free(head.assume_init().as_ptr().cast()) };
         }
     }
 }

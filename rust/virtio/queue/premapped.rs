@@ -8,6 +8,7 @@ use super::{
     Outgoing,
     OutgoingPremapped,
     Premapped,
+    PremappedBatch,
     Rejected,
     Virtqueue, //
 };
@@ -32,39 +33,45 @@ impl<B: Buffer> Virtqueue<B> {
 }
 
 impl<B: Premapped> Virtqueue<B> {
-    /// Lends a buffer to the device. [`kick`](Self::kick) is owed afterwards.
+    /// Lends buffers to the device, in their order. [`kick`](Self::kick) is owed afterwards.
     ///
     /// # Errors
     ///
-    /// The buffer comes back: see [`Rejected`]. It is `EINVAL` if it is not one of
-    /// [`lend_from`](Self::lend_from).
+    /// The first that is not lent comes back: see [`Rejected`]. Those behind it are dropped with the batch. It is `EINVAL` if they
+    /// are none of [`lend_from`](Self::lend_from).
     #[inline]
-    pub fn add_premapped(&mut self, buffer: B) -> Result<(), Rejected<B>> {
-        let address = self
+    pub fn add_premapped<I>(&mut self, mut buffers: I) -> Result<(), Rejected<B>>
+    where
+        I: PremappedBatch<Item = B>,
+    {
+        let are_ours = self
             .source
             .as_ref()
-            .and_then(|source| buffer.dma_address(source));
-        let Some(address) = address else {
-            return Err(Rejected {
-                buffer,
-                error: EINVAL,
-            });
-        };
-        let capacity = buffer.capacity();
-        // SAFETY: By the type invariant; `&mut self` serialises. The buffer owns `capacity` bytes at the address, for the device
-        // that its source is mapped for, which is that of the queue.
-        unsafe {
-            Self::lend_token(buffer, |token, context| {
-                bindings::virtqueue_add_inbuf_dma(
-                    self.raw.as_ptr(),
-                    address,
-                    capacity,
-                    token.as_ptr(),
-                    context,
-                    bindings::GFP_ATOMIC,
-                )
-            })
+            .is_some_and(|source| buffers.is_of(source));
+        if !are_ours {
+            let error = EINVAL;
+            let rejected = buffers.next().map(|buffer| Rejected { buffer, error });
+            return rejected.map_or(Ok(()), Err);
         }
+        for buffer in buffers {
+            let capacity = buffer.capacity();
+            // SAFETY: By the type invariant; `&mut self` serialises. The buffer is of the queue's source, so it owns `capacity` bytes
+            // at the address, for the device that the source is mapped for, which is that of the queue.
+            unsafe {
+                let address = buffer.dma_address();
+                Self::lend_token(buffer, |token, context| {
+                    bindings::virtqueue_add_inbuf_dma(
+                        self.raw.as_ptr(),
+                        address,
+                        capacity,
+                        token.as_ptr(),
+                        context,
+                        bindings::GFP_ATOMIC,
+                    )
+                })
+            }?;
+        }
+        Ok(())
     }
 }
 

@@ -128,13 +128,11 @@ impl Xsk {
     /// C function: `virtnet_add_recvbuf_xsk()`.
     pub(super) fn fill(&mut self, owner: &Exclusive<'_>) -> bool {
         loop {
-            let mut chunks = self.pool.take(owner, self.queue.num_free());
+            let chunks = self.pool.take(owner, self.queue.num_free());
             if chunks.len() == 0 {
                 break;
             }
-            let rejected = chunks.find_map(|chunk| self.queue.add_premapped(chunk).err());
-            drop(chunks);
-            if let Some(rejected) = rejected {
+            if let Err(rejected) = self.queue.add_premapped(chunks) {
                 self.pool.free(owner, rejected.buffer);
                 // The queue is broken.
                 return false;
