@@ -385,8 +385,10 @@ impl State {
                 dev_err!(self.queue.device(), "control queue broke during {name}\n");
                 return Err(EIO);
             }
-            // Whoever resets the device waits for this.
-            if !patient && self.queue.device().is_reset_pending() {
+            // Whoever resets the device waits for this. One that needs a reset answers nothing, also where none is to come: it
+            // is being unbound, or has been given up.
+            let device = self.queue.device();
+            if !patient && (device.is_reset_pending() || device.needs_reset()) {
                 self.overdue = true;
                 return Err(EIO);
             }
