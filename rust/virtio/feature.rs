@@ -28,6 +28,8 @@ impl Feature {
     /// `VIRTIO_F_ANY_LAYOUT`: a legacy device that takes buffers however they are cut into
     /// segments.
     pub const ANY_LAYOUT: Self = Self::new(27);
+    /// `VIRTIO_F_INDIRECT_DESC`: a buffer of several segments takes one descriptor of the ring. Taken by the virtio core.
+    pub const INDIRECT_DESC: Self = Self::new(28);
     /// `VIRTIO_F_VERSION_1`: the device follows virtio 1.0 or later.
     pub const VERSION_1: Self = Self::new(32);
 

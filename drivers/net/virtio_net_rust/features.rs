@@ -52,8 +52,6 @@ pub(crate) const GUEST_ANNOUNCE: Feature = Feature::new(21);
 pub(crate) const MQ: Feature = Feature::new(22);
 /// `VIRTIO_NET_F_CTRL_MAC_ADDR`: the MAC address is set with a command.
 pub(crate) const CTRL_MAC_ADDR: Feature = Feature::new(23);
-/// `VIRTIO_RING_F_INDIRECT_DESC`: a buffer of several segments takes one descriptor of the ring.
-pub(crate) const INDIRECT: Feature = Feature::new(28);
 /// `VIRTIO_NET_F_DEVICE_STATS`: the device counts what its queues do.
 pub(crate) const DEVICE_STATS: Feature = Feature::new(50);
 /// `VIRTIO_NET_F_VQ_NOTF_COAL`: the device puts off interrupts, of each queue in its own way.

@@ -37,7 +37,6 @@ use self::{
     xsk::Xsk, //
 };
 use crate::{
-    features,
     stats,
     tx,
     Shared,
@@ -209,7 +208,7 @@ impl Queue {
             return Ok(Self(Kinds::Single(Single::new(queue, pool, mode))));
         }
         let mut queue: Virtqueue<Chain> = found.take()?;
-        let each = if device.has(features::INDIRECT) {
+        let each = if queue.has_indirect() {
             1
         } else {
             Chain::SEGMENTS as u32

@@ -246,6 +246,12 @@ impl Virtqueue<Exchange> {
         let segments = request.segments;
         // CAST: No vector is longer than `u32::MAX`: `kmalloc()` has less.
         let room = (memory.answer.len() - STATUS) as u32;
+        if segments + if room == 0 { 1 } else { 2 } > self.max_segments() {
+            return Err(Rejected {
+                buffer: exchange,
+                error: EMSGSIZE,
+            });
+        }
         let mut table = [bindings::scatterlist::default(); Exchange::REQUEST_SEGMENTS + 2];
         let entries = table.as_mut_ptr();
         let mut start = 0;

@@ -165,6 +165,7 @@ impl<B: Buffer> Virtqueue<B> {
             }
             (result, broken)
         };
+        self.bound_table();
         Resized {
             released: released
                 .all

@@ -6,7 +6,8 @@ use super::set::Set;
 use crate::{
     bindings,
     fault,
-    Attached, //
+    Attached,
+    Feature, //
 };
 use core::{
     ffi::c_void,
@@ -118,7 +119,8 @@ impl Interrupted<'_> {
 pub struct Rejected<B> {
     /// The buffer.
     pub buffer: B,
-    /// `ENOSPC` if the ring is full, `EIO` if the queue is broken, `ENOMEM`, `EINVAL`.
+    /// `ENOSPC` if the ring is full, `EIO` if the queue is broken, `EMSGSIZE` if the ring is too short for it at any time, `ENOMEM`,
+    /// `EINVAL`.
     pub error: Error,
 }
 
@@ -185,7 +187,7 @@ impl<B: Buffer> Virtqueue<B> {
         } else {
             Addresses::Mapped
         };
-        Ok(Self {
+        let mut queue = Self {
             raw,
             dma_device,
             addresses,
@@ -193,7 +195,29 @@ impl<B: Buffer> Virtqueue<B> {
             table,
             set,
             buffers: PhantomData,
-        })
+        };
+        queue.bound_table();
+        Ok(queue)
+    }
+
+    /// Whether a buffer of several segments takes one descriptor of the ring, and the core makes a table for it.
+    pub fn has_indirect(&self) -> bool {
+        let request = self.set.requests().get(self.index() as usize);
+        self.device().has(Feature::INDIRECT_DESC) && request.is_some_and(|request| !request.direct)
+    }
+
+    /// The most segments that a buffer can have. The core warns of one with more.
+    pub(super) fn max_segments(&self) -> usize {
+        if self.has_indirect() {
+            usize::MAX
+        } else {
+            self.size() as usize
+        }
+    }
+
+    /// Has buffers be described in no more segments than that, when there is a ring or another one.
+    pub(super) fn bound_table(&mut self) {
+        self.table.bound(self.max_segments());
     }
 
     pub(super) fn as_raw(&self) -> *mut bindings::virtqueue {
