@@ -15,13 +15,8 @@ use kernel::{
 ///
 /// One table serves all buffers of a queue, since the virtio core copies it into descriptors at
 /// once.
-///
-/// # Invariants
-///
-/// `capacity` is no more than there are entries.
 pub struct Table {
     entries: KBox<[bindings::scatterlist]>,
-    capacity: usize,
 }
 
 // SAFETY: The pointers in the entries are used only during the call that has just written them.
@@ -59,23 +54,13 @@ impl Table {
         let (start, _, _) = table.into_raw_parts();
         // SAFETY: It is new memory of the same allocator, there is room for them, and an entry may be all zeroes.
         let entries = unsafe { KBox::from_raw(slice_from_raw_parts_mut(start, entries)) };
-        // INVARIANT: There are as many.
-        Ok(Self {
-            capacity: entries.len(),
-            entries,
-        })
+        Ok(Self { entries })
     }
 
-    /// How many entries may be used.
+    /// The number of entries.
     #[inline]
     pub fn capacity(&self) -> usize {
-        self.capacity
-    }
-
-    /// Has no more than `most` entries be used from now on, and no more than there are.
-    pub fn bound(&mut self, most: usize) {
-        // INVARIANT: It is the lesser.
-        self.capacity = self.entries.len().min(most);
+        self.entries.len()
     }
 
     /// The first entry, for functions of C.

@@ -22,6 +22,7 @@ use core::{
         Ordering::Relaxed, //
     },
 };
+use dma::sg;
 use kernel::prelude::*;
 
 /// What takes a buffer of a queue back that is in reset, and what notes that all have been.
@@ -110,11 +111,26 @@ impl<B: Buffer> Virtqueue<B> {
     ///
     /// There is nothing to do if the ring has that size.
     pub fn resize(&mut self, size: u32) -> Resized {
-        self.reset_with("ring", |raw, recycle, recycled| {
+        let segments = self.set.max_segments(self.index(), size);
+        let table = match sg::Table::new(B::SEGMENTS.min(segments)) {
+            Ok(table) => table,
+            Err(error) => {
+                return Resized {
+                    released: None,
+                    result: Err(error),
+                    broken: self.is_broken(),
+                }
+            }
+        };
+        let resized = self.reset_with("ring", |raw, recycle, recycled| {
             // SAFETY: By the requirements of `reset_with`. The core makes the new ring first; the point of no return is its reset
             // of the queue.
             unsafe { bindings::virtqueue_resize(raw, size, recycle, recycled) }
-        })
+        });
+        if self.size() == size {
+            self.table = table;
+        }
+        resized
     }
 
     /// Resets the queue: what is lent is released, and the ring keeps its size. See [`resize`](Self::resize). C function:
@@ -165,7 +181,6 @@ impl<B: Buffer> Virtqueue<B> {
             }
             (result, broken)
         };
-        self.bound_table();
         Resized {
             released: released
                 .all

@@ -9,7 +9,8 @@ use super::{
 };
 use crate::{
     bindings,
-    Attached, //
+    Attached,
+    Feature, //
 };
 use core::{
     ffi::c_void,
@@ -141,6 +142,21 @@ impl Set {
 
     pub(super) fn requests(&self) -> &[Request] {
         &self.requests
+    }
+
+    /// See [`Virtqueue::has_indirect`](super::Virtqueue::has_indirect).
+    pub(super) fn has_indirect(&self, index: u32) -> bool {
+        let request = self.requests.get(index as usize);
+        self.device.has(Feature::INDIRECT_DESC) && request.is_some_and(|request| !request.direct)
+    }
+
+    /// The most segments that a buffer can have in a ring of so many descriptors. The core warns of one with more.
+    pub(super) fn max_segments(&self, index: u32, size: u32) -> usize {
+        if self.has_indirect(index) {
+            usize::MAX
+        } else {
+            size as usize
+        }
     }
 
     pub(super) fn device(&self) -> &Attached {

@@ -6,8 +6,7 @@ use super::set::Set;
 use crate::{
     bindings,
     fault,
-    Attached,
-    Feature, //
+    Attached, //
 };
 use core::{
     ffi::c_void,
@@ -174,8 +173,13 @@ impl<B: Buffer> Virtqueue<B> {
     /// so.
     pub(super) unsafe fn new(raw: NonNull<bindings::virtqueue>, set: Arc<Set>) -> Result<Self> {
         fault::point("segment table")?;
-        let table = sg::Table::new(B::SEGMENTS)?;
-        // SAFETY: By the requirement of this function the queue is valid.
+        // SAFETY: By the requirement of this function the queue is valid; the field does not change.
+        let (index, size) = unsafe {
+            let raw = raw.as_ptr();
+            ((*raw).index, bindings::virtqueue_get_vring_size(raw))
+        };
+        let table = sg::Table::new(B::SEGMENTS.min(set.max_segments(index, size)))?;
+        // SAFETY: As above.
         let dma_device = unsafe { bindings::virtqueue_dma_dev(raw.as_ptr()) };
         // SAFETY: As above; the device of the queue is valid, and the field does not change.
         let by_transport = unsafe { !(*(*raw.as_ptr()).vdev).map.is_null() };
@@ -187,7 +191,7 @@ impl<B: Buffer> Virtqueue<B> {
         } else {
             Addresses::Mapped
         };
-        let mut queue = Self {
+        Ok(Self {
             raw,
             dma_device,
             addresses,
@@ -195,29 +199,12 @@ impl<B: Buffer> Virtqueue<B> {
             table,
             set,
             buffers: PhantomData,
-        };
-        queue.bound_table();
-        Ok(queue)
+        })
     }
 
     /// Whether a buffer of several segments takes one descriptor of the ring, and the core makes a table for it.
     pub fn has_indirect(&self) -> bool {
-        let request = self.set.requests().get(self.index() as usize);
-        self.device().has(Feature::INDIRECT_DESC) && request.is_some_and(|request| !request.direct)
-    }
-
-    /// The most segments that a buffer can have. The core warns of one with more.
-    pub(super) fn max_segments(&self) -> usize {
-        if self.has_indirect() {
-            usize::MAX
-        } else {
-            self.size() as usize
-        }
-    }
-
-    /// Has buffers be described in no more segments than that, when there is a ring or another one.
-    pub(super) fn bound_table(&mut self) {
-        self.table.bound(self.max_segments());
+        self.set.has_indirect(self.index())
     }
 
     pub(super) fn as_raw(&self) -> *mut bindings::virtqueue {
