@@ -289,8 +289,7 @@ def test_hostile(guest, way):
                 exchange.send_frames(nic, 4 * (LONG if several else LENGTHS))
                 guest.run(["ip", "-s", "link", "show", name])
     set_mtu(guest, nic, 1500)
-    # Where nothing is aligned, a frame across two chunks is right if their pages lie side by side.
-    assert counted["tx_invalid_descs"] >= (9 if "unaligned" in way else 10), counted
+    assert counted["tx_invalid_descs"] >= 10, counted
 
 
 def test_removed(guest, nic, driver):

@@ -221,7 +221,9 @@ class Socket:
 WRONG = (
     (CHUNK * CHUNKS, 60, 0),
     (CHUNK * CHUNKS - 30, 60, 0),
+    (CHUNK * CHUNKS - 1, 60, 0),
     (0, CHUNK + 1, 0),
+    # Right where nothing is aligned, if the pages of both chunks lie side by side.
     (CHUNK - 30, 60, 0),
     (1 << 40, 60, 0),
     (ADDRESS, 60, 0),
