@@ -70,6 +70,9 @@ const FIRST_PAUSE: i64 = 5;
 /// The longest pause, in microseconds.
 const LONGEST_PAUSE: i64 = 1000;
 
+/// How many segments the longest command has, with its answer: the one with both lists of addresses.
+const MAX_SEGMENTS: usize = 4;
+
 /// How long an answer is waited for if the device is going to be reset, in milliseconds: one that is reset by hand may well
 /// answer, for up to a second until it is.
 const PATIENCE_BEFORE_RESET: u32 = 250;
@@ -158,6 +161,13 @@ enum ResyncState {
 impl Control {
     pub(crate) fn new(queue: Virtqueue<Exchange>) -> Result<Self> {
         fault::point("control queue")?;
+        if queue.max_segments() < MAX_SEGMENTS {
+            dev_warn!(
+                queue.device(),
+                "control ring of {} descriptors: commands that need more are not sent\n",
+                queue.size()
+            );
+        }
         let state = Some(State::new(queue));
         Ok(Self {
             state: KBox::pin_init(new_mutex!(state), GFP_KERNEL)?,
@@ -243,7 +253,7 @@ impl Control {
     ///   [within](Self::within).
     /// - `EIO` at once, as long as it owes the answer to a command that timed out, or if the queue is
     ///   broken; after 250 ms if the device is going to be reset.
-    /// - `ENODEV` while the device is frozen; `ENOMEM`.
+    /// - `EMSGSIZE` if the ring has fewer descriptors than the command needs; `ENODEV` while the device is frozen; `ENOMEM`.
     fn send<C: Command>(&self, command: &C) -> Result {
         let write = |body: &mut Message| command.write(body);
         self.exchange(&Request::of::<C>(&write, true), 0).map(drop)

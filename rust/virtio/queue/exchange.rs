@@ -246,9 +246,7 @@ impl Virtqueue<Exchange> {
         let segments = request.segments;
         // CAST: No vector is longer than `u32::MAX`: `kmalloc()` has less.
         let room = (memory.answer.len() - STATUS) as u32;
-        if segments + if room == 0 { 1 } else { 2 }
-            > self.set.max_segments(self.index(), self.size())
-        {
+        if segments + if room == 0 { 1 } else { 2 } > self.max_segments() {
             return Err(Rejected {
                 buffer: exchange,
                 error: EMSGSIZE,

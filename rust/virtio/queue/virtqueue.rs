@@ -207,6 +207,11 @@ impl<B: Buffer> Virtqueue<B> {
         self.set.has_indirect(self.index())
     }
 
+    /// The most segments that a buffer can have: as many as the ring has descriptors, where it takes one for each.
+    pub fn max_segments(&self) -> usize {
+        self.set.max_segments(self.index(), self.size())
+    }
+
     pub(super) fn as_raw(&self) -> *mut bindings::virtqueue {
         self.raw.as_ptr()
     }
