@@ -33,11 +33,11 @@ def entries(guest, name, of="xdp"):
     return {entry["formatted"]["key"]: entry["formatted"]["value"] for entry in json.loads(shown)}
 
 
-def send_to(guest, name):
-    """Has programs send to an interface that send to the first one of `devices`."""
+def send_to(guest, name, devices="devices"):
+    """Has programs send to an interface that send to the first one of this map."""
     index = int(guest.read(f"/sys/class/net/{name}/ifindex"))
     value = index.to_bytes(4, "little").hex(" ").split()
-    pinned = f"{MOUNTED}/xdp-maps/devices"
+    pinned = f"{MOUNTED}/xdp-maps/{devices}"
     guest.run(["bpftool", "map", "update", "pinned", pinned, "key", "hex", "00", "00", "00", "00", "value", "hex", *value])
 
 

@@ -345,6 +345,21 @@ MUTANTS = [
         "pairs.max(leased.min(0))",
         "test_device_pairs and test_fewer_after_a_reset",
     ),
+    # --- Short rings ------------------------------------------------------------------
+    Mutant(
+        "a command may have more segments than its ring has descriptors",
+        "rust/virtio/queue/exchange.rs",
+        "> self.max_segments() {",
+        "> self.max_segments().max(usize::MAX) {",
+        "test_device_short and test_command_longer_than_the_ring",
+    ),
+    Mutant(
+        "a frame of XDP may have more segments than its ring has descriptors",
+        "rust/virtio/queue/virtqueue.rs",
+        "sg::Table::new(B::SEGMENTS.min(set.max_segments(index, size)))",
+        "sg::Table::new(B::SEGMENTS.min(set.max_segments(index, size).max(usize::MAX)))",
+        "test_device_xdp and test_more_parts_than_the_ring",
+    ),
     # --- Want of memory ---------------------------------------------------------------
     Mutant(
         "a ring without buffers stays empty",

@@ -25,6 +25,8 @@ HEADER = 12
 MTU, FRAME = 1500, 1514
 # How many bytes the program `grow` adds.
 GROWS = 100
+# In descriptors, the rings of one to which frames are sent on: fewer than the longest of them has parts.
+RING = 16
 # More than any buffer of the driver's has.
 TOO_LONG = 0x20000
 # Of a buffer for a program, of a page.
@@ -34,10 +36,12 @@ CAPACITY = 3520
 @pytest.fixture(scope="module")
 def guest(boot, driver, programs):
     nics = [ordered.made(names) for names, _ in DEVICES.values()]
-    nics.append(ordered.made(PLAIN + " MTU", mtu=MTU))
+    short = ordered.made(PLAIN, way="vfio-user")
+    short.settings["queue_size"] = RING
+    nics += [ordered.made(PLAIN + " MTU", mtu=MTU), short]
     with faults.serving(boot, driver, nics, files=[counters.NETDEV, programs]) as guest:
         xdp.load(guest)
-        for nic, program in zip(nics, [program for _, program in DEVICES.values()] + ["grow"], strict=True):
+        for nic, program in zip(nics, [program for _, program in DEVICES.values()] + ["grow", "pass"], strict=True):
             xdp.attach(guest, nic.name, program)
         yield guest
 
@@ -121,6 +125,20 @@ def test_longer_than_the_mtu(guest, tags):
     ordered.sent(nic, ordered.answer(frame) + bytes(GROWS))
     assert nic.order("violations") == []
     assert counters.ethtool(guest, nic.name)["tx0_xdp_tx_drops"] == dropped + 1
+
+
+def test_more_parts_than_the_ring(guest):
+    """One of more than the ring has descriptors is dropped and counted; the one behind it, which fills the ring, is sent."""
+    nic, short = guest.nics[NAMES.index("mergeable, fragments")], guest.nics[-1]
+    xdp.send_to(guest, short.name, "devices_frags")
+    xdp.attach(guest, nic.name, "elsewhere_frags")
+    dropped = counters.ethtool(guest, short.name)["tx0_xdp_tx_drops"]
+    for parts in (RING + 1, RING):
+        data = ordered.frame(nic, 50 * parts - HEADER)
+        assert ordered.receive(nic, data, most=50) == parts
+    ordered.sent(short, ordered.answer(data))
+    assert counters.ethtool(guest, short.name)["tx0_xdp_tx_drops"] == dropped + 1
+    xdp.attach(guest, nic.name, "pass_frags")
 
 
 def test_traffic(guest, nic):

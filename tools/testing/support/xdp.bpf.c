@@ -29,6 +29,14 @@ struct {
 	__u32 *value;
 } sockets SECTION(".maps");
 
+/* Where frames of several buffers go: those who take such have no map of devices together with those who do not. */
+struct {
+	int (*type)[BPF_MAP_TYPE_DEVMAP];
+	int (*max_entries)[1];
+	__u32 *key;
+	__u32 *value;
+} devices_frags SECTION(".maps");
+
 /* The start of a frame of the tests, or NULL. */
 static __always_inline struct ethhdr *frame_of(struct xdp_md *ctx)
 {
@@ -70,6 +78,7 @@ SECTION("xdp") int unknown(struct xdp_md *ctx) { return frame_of(ctx) ? 1000 : X
 BOTH(tx, turned_back(ctx) ? XDP_TX : XDP_PASS)
 BOTH(itself, turned_back(ctx) ? redirect(ctx->ingress_ifindex, 0) : XDP_PASS)
 SECTION("xdp") int elsewhere(struct xdp_md *ctx) { return turned_back(ctx) ? redirect_map(&devices, 0, 0) : XDP_PASS; }
+SECTION("xdp.frags") int elsewhere_frags(struct xdp_md *ctx) { return turned_back(ctx) ? redirect_map(&devices_frags, 0, 0) : XDP_PASS; }
 
 BOTH(to_socket, frame_of(ctx) ? redirect_map(&sockets, ctx->ingress_ifindex, XDP_DROP) : XDP_PASS)
 

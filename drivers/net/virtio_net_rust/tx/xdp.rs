@@ -42,8 +42,8 @@ pub(super) fn returned(tx: &mut TxAccess<'_, VirtioNet>, frame: SentFrame) {
     tx.stats.bytes.add(frame.len().into());
 }
 
-/// Sends frames. Those that the queue does not take stay with the caller, and are counted. So are those that are too long, which
-/// are dropped.
+/// Sends frames. Those that the queue does not take stay with the caller, and are counted. So are those that it never will, as they
+/// are too long or have more parts than its ring has descriptors: they are dropped, and those behind them sent.
 ///
 /// C functions: `virtnet_xdp_xmit()`, `virtnet_xdp_tx()`.
 pub(crate) fn xmit_frames(
@@ -59,11 +59,14 @@ pub(crate) fn xmit_frames(
         let state = &mut *tx.state;
         let mut dropped = 0u32;
         frames.send(|frame| {
-            if is_too_long(&frame, shared) {
-                dropped = dropped.wrapping_add(1);
-                return Ok(());
+            if !is_too_long(&frame, shared) {
+                match add(&mut state.queue, shared, frame) {
+                    Err((_frame, EMSGSIZE)) => (),
+                    result => return result.map_err(|(frame, _)| frame),
+                }
             }
-            add(&mut state.queue, shared, frame)
+            dropped = dropped.wrapping_add(1);
+            Ok(())
         });
         // CAST: There are few.
         let lent = (frames.sent() as u32).wrapping_sub(dropped);
@@ -97,11 +100,15 @@ fn is_too_long(frame: &XdpFrame, shared: &Shared) -> bool {
 
 /// Lends a frame to the device.
 #[inline]
-fn add(queue: &mut Virtqueue<Packet>, shared: &Shared, frame: XdpFrame) -> Result<(), XdpFrame> {
+fn add(
+    queue: &mut Virtqueue<Packet>,
+    shared: &Shared,
+    frame: XdpFrame,
+) -> Result<(), (XdpFrame, Error)> {
     queue
         .add_outbuf(Packet::of_frame(frame, &shared.framing))
         .map_err(|rejected| match rejected.buffer {
-            Sent::Frame(frame) => frame.into_frame(),
+            Sent::Frame(frame) => (frame.into_frame(), rejected.error),
             // It is the frame that comes back.
             Sent::Skb(_) | Sent::Xsk(_) => unreachable!(),
         })
