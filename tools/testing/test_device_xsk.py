@@ -77,7 +77,7 @@ def test_number_of_buffers(guest, mergeable, number):
 def test_several_buffers(guest, mergeable):
     """A packet that a chunk does not hold is not for the socket."""
     before = faults.bad(guest, mergeable)
-    assert ordered.receive(mergeable, ordered.frame(mergeable, 900), 0, most=300) > 1
+    assert ordered.received(mergeable, ordered.frame(mergeable, 900), 0, most=300) > 1
     ordered.echo(mergeable, 300)
     assert faults.bad(guest, mergeable)["rx_dropped"] == before["rx_dropped"] + 1
 
@@ -129,7 +129,7 @@ def requested(nic, frames, **order):
     for start in range(0, len(frames), 8):
         batch = [(*requesting(nic, frame), frame.header) for frame in frames[start : start + 8]]
         for data, _, _ in batch:
-            faults.wait(lambda data=data: ordered.receive(nic, data, **order) > 0, "no chunk is lent")
+            ordered.received(nic, data, **order)
         sent = ordered.sent(nic, *[answer for _, answer, _ in batch])
         assert [told(header) for _, header in sent] == [wanted for _, _, wanted in batch]
 
@@ -170,7 +170,7 @@ def test_requests_under_way(guest):
         nic.order("faults", queue=TX, faults=["never"])
         requested(nic, frames[:RING])
         for frame in frames[RING:]:
-            ordered.receive(nic, requesting(nic, frame)[0])
+            ordered.received(nic, requesting(nic, frame)[0])
         received = before["rx_xdp_redirects"] + RING + 8
         faults.wait(lambda: counters.ethtool(guest, nic.name)["rx_xdp_redirects"] == received, "the rest is not received")
     after = counters.ethtool(guest, nic.name)
@@ -201,8 +201,7 @@ def test_later(guest, unbound):
         for seed in range(1, 120, 3):
             data = [ordered.frame(nic, 300, seed + more) for more in range(3)]
             for one in data:
-                # The process may not have filled the ring again yet.
-                faults.wait(lambda one=one: ordered.receive(nic, one) > 0, "no chunk is lent")
+                ordered.received(nic, one)
             ordered.sent(nic, *map(ordered.answer, data))
         nic.order("faults", queue=TX, faults=[])
     assert counted["sent"] == 120 and counted["completed"] >= 116, counted
@@ -214,7 +213,7 @@ def test_broken(guest, driver):
     with sockets.spawn(guest, nic.name) as process:
         process.says("bound")
         nic.order("faults", queue=0, faults=[{"id": 0xFFFF}])
-        ordered.receive(nic, ordered.frame(nic, 200))
+        ordered.received(nic, ordered.frame(nic, 200))
         faults.said(guest, healing.reset_because(nic, "receive queue 0 is broken"))
         exchange.reaches(nic)
         sockets.ends(guest, process)
