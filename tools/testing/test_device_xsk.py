@@ -24,6 +24,8 @@ TOO_LONG = 0x20000
 TX_CHECKSUM = 2
 # How many packets the longest ring has room for, which have a header each.
 RING = 256
+# The process with the socket lends chunks when it comes to that: they are in the ring after the first poll of the queue.
+LENT = {"within": exchange.TIMEOUT}
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +67,19 @@ def unbound(guest, request):
 
 @pytest.mark.parametrize("length", [0, HEADER - 1, HEADER + 13, TOO_LONG, 0xFFFFFFFF])
 def test_length(guest, nic, length):
-    faults.counted(guest, nic, {"length": length}, "rx_length_errors")
+    faults.counted(guest, nic, {"length": length}, "rx_length_errors", **LENT)
 
 
 @pytest.mark.parametrize("number", [0, 300, 65535], ids=["none", "more than the ring", "most"])
 def test_number_of_buffers(guest, mergeable, number):
     counter = "rx_dropped" if number else "rx_frame_errors"
-    faults.counted(guest, mergeable, {"num_buffers": number}, counter)
+    faults.counted(guest, mergeable, {"num_buffers": number}, counter, **LENT)
 
 
 def test_several_buffers(guest, mergeable):
     """A packet that a chunk does not hold is not for the socket."""
     before = faults.bad(guest, mergeable)
-    assert ordered.received(mergeable, ordered.frame(mergeable, 900), 0, most=300) > 1
+    assert ordered.receive(mergeable, ordered.frame(mergeable, 900), 0, most=300, **LENT) > 1
     ordered.echo(mergeable, 300)
     assert faults.bad(guest, mergeable)["rx_dropped"] == before["rx_dropped"] + 1
 
@@ -87,14 +89,14 @@ def test_several_buffers_for_the_socket(guest, several, most):
     """Both ways."""
     before = faults.bad(guest, several)
     for seed in range(1, 20):
-        ordered.echo(several, 700, seed=seed, most=most)
+        ordered.echo(several, 700, seed=seed, most=most, **LENT)
     assert faults.bad(guest, several) == before
 
 
 def test_wrong_buffers_for_the_socket(guest, several):
     """More than a packet can have, and fewer than it says."""
     for number, counter in ((19, "rx_dropped"), (9, "rx_length_errors")):
-        faults.counted(guest, several, {"num_buffers": number}, counter)
+        faults.counted(guest, several, {"num_buffers": number}, counter, **LENT)
         ordered.echo(several, 700, most=300)
 
 
@@ -108,7 +110,7 @@ HEADERS = {
 @pytest.mark.parametrize("kind", HEADERS)
 def test_header(guest, nic, kind):
     negotiated = kind == "checksum" or kind == "gso" and "GUEST_TSO4" in DEVICES[NAMES[guest.nics.index(nic)]]
-    faults.counted(guest, nic, faults.with_header(**HEADERS[kind]), "rx_dropped" if negotiated else "rx_frame_errors")
+    faults.counted(guest, nic, faults.with_header(**HEADERS[kind]), "rx_dropped" if negotiated else "rx_frame_errors", **LENT)
 
 
 def requesting(nic, frame):
@@ -129,7 +131,7 @@ def requested(nic, frames, **order):
     for start in range(0, len(frames), 8):
         batch = [(*requesting(nic, frame), frame.header) for frame in frames[start : start + 8]]
         for data, _, _ in batch:
-            ordered.received(nic, data, **order)
+            assert ordered.receive(nic, data, **LENT, **order) > 0, "no chunk is lent"
         sent = ordered.sent(nic, *[answer for _, answer, _ in batch])
         assert [told(header) for _, header in sent] == [wanted for _, _, wanted in batch]
 
@@ -170,7 +172,7 @@ def test_requests_under_way(guest):
         nic.order("faults", queue=TX, faults=["never"])
         requested(nic, frames[:RING])
         for frame in frames[RING:]:
-            ordered.received(nic, requesting(nic, frame)[0])
+            ordered.receive(nic, requesting(nic, frame)[0], **LENT)
         received = before["rx_xdp_redirects"] + RING + 8
         faults.wait(lambda: counters.ethtool(guest, nic.name)["rx_xdp_redirects"] == received, "the rest is not received")
     after = counters.ethtool(guest, nic.name)
@@ -184,13 +186,13 @@ def test_one_never(guest):
     nic = guest.nics[NAMES.index("packed")]
     with sockets.user(guest, nic.name) as counted:
         for seed in range(1, 6):
-            ordered.echo(nic, 300, seed=seed)
+            ordered.echo(nic, 300, seed=seed, **LENT)
         nic.order("faults", queue=TX, faults=["never"])
         for seed in range(6, 56):
-            ordered.echo(nic, 300, seed=seed)
+            ordered.echo(nic, 300, seed=seed, **LENT)
     assert counted["sent"] == 55 and counted["completed"] == 5
     with sockets.user(guest, nic.name):
-        ordered.echo(nic, 300)
+        ordered.echo(nic, 300, **LENT)
 
 
 def test_later(guest, unbound):
@@ -201,7 +203,7 @@ def test_later(guest, unbound):
         for seed in range(1, 120, 3):
             data = [ordered.frame(nic, 300, seed + more) for more in range(3)]
             for one in data:
-                ordered.received(nic, one)
+                assert ordered.receive(nic, one, **LENT) > 0, "no chunk is lent"
             ordered.sent(nic, *map(ordered.answer, data))
         nic.order("faults", queue=TX, faults=[])
     assert counted["sent"] == 120 and counted["completed"] >= 116, counted
@@ -213,7 +215,7 @@ def test_broken(guest, driver):
     with sockets.spawn(guest, nic.name) as process:
         process.says("bound")
         nic.order("faults", queue=0, faults=[{"id": 0xFFFF}])
-        ordered.received(nic, ordered.frame(nic, 200))
+        ordered.receive(nic, ordered.frame(nic, 200), **LENT)
         faults.said(guest, healing.reset_because(nic, "receive queue 0 is broken"))
         exchange.reaches(nic)
         sockets.ends(guest, process)
@@ -223,4 +225,4 @@ def test_broken(guest, driver):
     exchange.everything(guest, nic)
     xdp.attach(guest, nic.name, "to_socket")
     with sockets.user(guest, nic.name):
-        ordered.echo(nic, 300)
+        ordered.echo(nic, 300, **LENT)

@@ -65,7 +65,7 @@ def faulty(nic, fault, queue=0, length=200, **order):
     """Has the guest receive a packet with this fault, and returns its bytes."""
     nic.order("faults", queue=queue, faults=[fault])
     data = ordered.frame(nic, length)
-    ordered.received(nic, data, queue, **order)
+    assert ordered.receive(nic, data, queue, **order) > 0
     return data
 
 

@@ -26,16 +26,11 @@ def answer(received):
     return SOURCE + received[:6] + received[12:]
 
 
-def receive(nic, data, queue=0, **order):
-    """Has the guest receive a packet, and returns how many buffers it took; `order` has `header` and `most`."""
-    return nic.order("receive", queue=queue, bytes=data.hex(), **order)
-
-
-def received(nic, data, queue=0, **order):
-    """As receive(), once enough buffers are lent: a process with a socket of AF_XDP may take its time."""
-    limit = time.monotonic() + exchange.TIMEOUT
-    while not (buffers := receive(nic, data, queue, **order)):
-        assert time.monotonic() < limit, "the driver has lent too few buffers"
+def receive(nic, data, queue=0, within=0, **order):
+    """Has the guest receive a packet, and returns how many buffers it took: 0 if there were too few, also `within` so many seconds.
+    `order` has `header` and `most`."""
+    limit = time.monotonic() + within
+    while not (buffers := nic.order("receive", queue=queue, bytes=data.hex(), **order)) and time.monotonic() < limit:
         time.sleep(0.02)
     return buffers
 
@@ -65,6 +60,7 @@ def forget_commands(nic):
 def echo(nic, length, queue=0, seed=0, **order):
     """A packet there and back; returns how many buffers it took."""
     data = frame(nic, length, seed)
-    buffers = received(nic, data, queue, **order)
+    buffers = receive(nic, data, queue, **order)
+    assert buffers > 0, "the driver has lent too few buffers"
     sent(nic, answer(data))
     return buffers
