@@ -21,8 +21,9 @@ PROGRAMS = (None, "pass_frags", "tx_frags", "drop")
 # How often each of these happens at least. CYCLES says another number.
 KINDS = NEEDS_RESET, BROKEN, FUNCTION = "needs reset", "broken queue", "function"
 CYCLES = int(os.environ.get("CYCLES") or kernel.rounds(12))
-# How many settings there are before a fault, and beside faults: some of these, which come so many seconds apart at most.
-BEFORE, BESIDE, APART = 4, 16, kernel.patient(0.5)
+# How many settings there are before a fault, and beside faults: some of these, which come so many seconds apart at most. With the debug
+# kernel as well, so that they fall into all that takes longer there.
+BEFORE, BESIDE, APART = 4, 16, 0.5
 # What may be said of such a device.
 SAID = re.compile(rf": (resetting|giving up) |is broken, no resize to |{faults.BROKEN.pattern}|{chance.SAID.pattern}")
 
