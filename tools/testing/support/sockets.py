@@ -28,17 +28,17 @@ def spawn(guest, name, **arguments):
 
 def ends(guest, process, others=0):
     """Has a process with a socket end, and waits until the kernel has taken its pool from the queue, which is reset for that, and given its
-    memory back: a work does that later. What comes while the queue is reset is lost if the device does not keep it. Of `others` so many
-    pages stay."""
+    memory back: a work does that later. What comes while the queue is reset is lost if the device does not keep it. So many memories of
+    `others` stay."""
     process.stop()
     process.ended()
-    faults.wait(lambda: pinned(guest) <= others, "the memory of the socket is not given back")
+    faults.wait(lambda: memories(guest) <= others, "the memory of the socket is not given back")
 
 
-def pinned(guest):
-    """How many pages of processes devices have now."""
+def memories(guest):
+    """How many memories of sockets there are. The kernel counts pages that devices have: for each CPU, so some of them are counted late."""
     counts = dict(line.split() for line in guest.read("/proc/vmstat").splitlines())
-    return int(counts["nr_foll_pin_acquired"]) - int(counts["nr_foll_pin_released"])
+    return round((int(counts["nr_foll_pin_acquired"]) - int(counts["nr_foll_pin_released"])) / xsk.CHUNKS)
 
 
 def wrong(counted):
@@ -50,7 +50,7 @@ def wrong(counted):
 def user(guest, name, zerocopy=True, **arguments):
     """A process with a socket. Yields what it has counted, when it has ended."""
     counted = {}
-    others = pinned(guest)
+    others = memories(guest)
     with spawn(guest, name, copy=not zerocopy, **arguments) as process:
         process.says("bound")
         yield counted
