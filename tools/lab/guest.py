@@ -382,7 +382,8 @@ class Guest:
 
     @contextmanager
     def paused(self):
-        """For so long no processor of the guest runs: it does not see what the host does in the order that it is done."""
+        """For so long no processor of the guest runs: it does not see what the host does in the order that it is done. QEMU stops the queues
+        of a device by vhost-user meanwhile: what is to be received by one waits until the end, so have it by vfio-user."""
         self._with_console(lambda: self.qmp("stop"))
         yield
         self._with_console(lambda: self.qmp("cont"))
