@@ -22,13 +22,6 @@ RECEIVE = "test_device_receive and "
 MUTANTS = [
     # --- Received packets: the length -------------------------------------------------
     Mutant(
-        "a packet may be shorter than its virtio header",
-        DRIVER + "rx.rs",
-        "if written < header_len.wrapping_add(ETH_HLEN) {",
-        "if written.wrapping_sub(header_len) < ETH_HLEN {",
-        RECEIVE + "test_length and small",
-    ),
-    Mutant(
         "a packet may be shorter than an Ethernet header",
         DRIVER + "rx.rs",
         "if written < header_len.wrapping_add(ETH_HLEN) {",
