@@ -282,11 +282,13 @@ impl<B: Buffer> Virtqueue<B> {
     /// Asks the device for an interrupt when most of what is lent has been used.
     ///
     /// Returns `false` if most of it has been used already: there may be no interrupt, so the
-    /// caller has to look.
+    /// caller has to look. Of a [broken](Self::is_broken) queue it returns `true`: nothing can be taken from it, however
+    /// much is used, and who looks until there is no more would look for ever. Linux 7.2 leaves that to its callers.
     #[inline]
     pub fn enable_cb_delayed(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
-        unsafe { bindings::virtqueue_enable_cb_delayed(self.raw.as_ptr()) }
+        let enabled = unsafe { bindings::virtqueue_enable_cb_delayed(self.raw.as_ptr()) };
+        enabled || self.is_broken()
     }
 
     /// Asks the device for an interrupt when it next uses a buffer.
