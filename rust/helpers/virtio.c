@@ -151,6 +151,18 @@ __rust_helper bool rust_helper_irq_is_taken_over(unsigned int irq)
 #endif
 }
 
+/* What the driver has written to the ring of @vq, which is a split one. */
+__rust_helper u16 rust_helper_virtqueue_split_avail_idx(const struct virtqueue *vq)
+{
+	return virtio16_to_cpu(vq->vdev, READ_ONCE(virtqueue_get_vring(vq)->avail->idx));
+}
+
+/* What the device has written there. */
+__rust_helper u16 rust_helper_virtqueue_split_used_idx(const struct virtqueue *vq)
+{
+	return virtio16_to_cpu(vq->vdev, READ_ONCE(virtqueue_get_vring(vq)->used->idx));
+}
+
 /*
  * @va is in @page, which is one page, and which the core asks the transport to map. The scatterlist lives for the call only: the core
  * copies it into descriptors.

@@ -27,6 +27,7 @@
 mod exchange;
 mod find;
 mod lend;
+mod moment;
 mod premapped;
 mod request;
 mod resize;
@@ -47,6 +48,7 @@ pub use self::{
         find,
         Found, //
     },
+    moment::Moment,
     request::{
         Name,
         Request, //
@@ -59,6 +61,7 @@ pub use self::{
     virtqueue::{
         Armed,
         Callback,
+        Indices,
         Interrupted,
         Overrun,
         Rejected,

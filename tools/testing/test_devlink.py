@@ -137,7 +137,9 @@ def test_diagnose(guest, nic, name):
     assert ordered.receive(nic, ordered.frame(nic, 200)) == 1
     faults.wait(lambda: devlink.diagnosed(guest, name, "tx")["queues"][0]["silent"] >= 1, "it is not silent")
     one = devlink.diagnosed(guest, name, "tx")["queues"][0]
-    assert 0 < one["free"] < one["size"]
+    assert 0 < one["free"] < one["size"] and one["owed"] == one["size"] - one["free"]
+    # What the device has not used.
+    assert 0 < (one["available index"] - one["used index"]) % 0x10000 <= one["owed"]
     nic.order("stop", queue=TX, on=False)
 
     def looked():
@@ -147,10 +149,44 @@ def test_diagnose(guest, nic, name):
     one = devlink.diagnosed(guest, name, "rx")["queues"][0]
     # Most of it is lent.
     assert 2 * one["free"] < one["size"] and one["received"] > 0
-    assert devlink.diagnosed(guest, name, "ctrl") == {"state": "in use", "silent": 0}
+    assert one["owed"] == one["size"] - one["free"] and "used index" in one
+    control = devlink.diagnosed(guest, name, "ctrl")
+    assert (control["state"], control["owed"], control["silent"]) == ("in use", 0, 0)
+    assert control["available index"] == control["used index"] > 0 and "ms since interrupt" not in control
     whole = devlink.diagnosed(guest, name, "device")
     assert (whole["state"], whole["status"]) == ("in use", healing.READY)
     assert [whole[f"{step}"] for step in ("polls", "kicks", "resets", "given up")] == healing.rungs(guest, nic)
+
+
+def since(guest, name):
+    """How long ago the last kick and the last interrupt of the transmit queue were, in milliseconds by the guest's clock."""
+    one = devlink.diagnosed(guest, name, "tx")["queues"][0]
+    return [one.get(f"ms since {what}") for what in ("kick", "interrupt")]
+
+
+def test_last_kick_and_interrupt(guest, nic, name):
+    """Of a device whose interrupts get lost it is seen that it is told, and says nothing."""
+    quiet = 600
+
+    def told():
+        ordered.echo(nic, 200)
+        nic.order("interrupt", queue=TX, count=1)
+        return None not in since(guest, name) and max(since(guest, name)) < quiet
+
+    faults.wait(told, "no kick and interrupt are seen")
+    nic.order("mute", queue=TX, on=True)
+    faults.wait(lambda: min(since(guest, name)) > quiet, "the guest sends all the time")
+    _, before = since(guest, name)
+
+    def kicked():
+        ordered.echo(nic, 200)
+        kick, interrupt = since(guest, name)
+        assert interrupt > before
+        return kick < quiet
+
+    faults.wait(kicked, "no kick is seen")
+    nic.order("mute", queue=TX, on=False)
+    faults.wait(told, "no interrupt is seen")
 
 
 def test_registers(guest, nic):

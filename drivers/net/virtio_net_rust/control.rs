@@ -27,6 +27,7 @@ mod resync;
 pub(crate) use self::{
     access::{
         condition,
+        look,
         resync,
         with_deadline,
         Access, //
@@ -40,7 +41,10 @@ use self::{
     },
     resync::Resync, //
 };
-use crate::settings::Part;
+use crate::{
+    health::Ring,
+    settings::Part, //
+};
 use kernel::{
     new_mutex,
     prelude::*,
@@ -222,6 +226,14 @@ impl Control {
             Some(state) if state.queue.is_broken() => Condition::Broken,
             Some(state) if state.others_wait => Condition::OthersWait,
             _ => Condition::Works,
+        }
+    }
+
+    /// Has a look at the ring, unless a command is under way. Process context.
+    fn look(&self, ring: &Ring) {
+        let guard = self.state.try_lock();
+        if let Some(state) = guard.as_ref().and_then(|guard| guard.as_ref()) {
+            ring.look(&state.queue);
         }
     }
 

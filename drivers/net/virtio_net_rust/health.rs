@@ -24,6 +24,7 @@
 mod devlink;
 mod glance;
 mod resets;
+mod ring;
 
 use self::{
     devlink::Part,
@@ -32,7 +33,8 @@ use self::{
 };
 pub(crate) use self::{
     glance::EARLY_MS,
-    resets::by_hand, //
+    resets::by_hand,
+    ring::Ring, //
 };
 use crate::{
     parameters,

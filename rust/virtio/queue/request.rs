@@ -5,7 +5,8 @@
 use super::{
     resize::Released,
     set::Target,
-    Callback, //
+    Callback,
+    Moment, //
 };
 use kernel::{
     prelude::*,
@@ -21,6 +22,8 @@ pub struct Request {
     /// Whether the descriptors of each buffer are in the ring itself.
     pub(super) direct: bool,
     pub(super) released: Released,
+    /// When the device said last that it has used buffers.
+    pub(super) interrupted: Moment,
 }
 
 impl Request {
@@ -32,6 +35,7 @@ impl Request {
             context: false,
             direct: false,
             released: Released::default(),
+            interrupted: Moment::default(),
         }
     }
 

@@ -136,6 +136,7 @@ impl<B: Buffer> Virtqueue<B> {
                 source: Some(source),
                 table: ptr::read(&this.table),
                 set: ptr::read(&this.set),
+                kicked: ptr::read(&this.kicked),
                 buffers: PhantomData,
             }
         }

@@ -93,9 +93,12 @@ impl Drop for Target {
 /// `vq` belongs to a [`Set`], and the target of its request has been made for `C`.
 unsafe extern "C" fn interrupt<C: Callback>(vq: *mut bindings::virtqueue) {
     // SAFETY: `vq` belongs to a set, which exists as long as there are interrupts.
-    let target = unsafe { Set::request_of(vq) }.and_then(|request| request.target.as_ref());
+    let Some(request) = (unsafe { Set::request_of(vq) }) else {
+        return;
+    };
 
-    if let Some(target) = target {
+    request.interrupted.set();
+    if let Some(target) = &request.target {
         // SAFETY: By the requirement of this function; the set owns the `Arc`.
         let target = unsafe { target.pointer.cast::<C::Target>().as_ref() };
         C::done(target, &Interrupted::new(vq));

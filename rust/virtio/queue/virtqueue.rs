@@ -2,11 +2,15 @@
 
 //! The virtqueue.
 
-use super::set::Set;
+use super::{
+    set::Set,
+    Moment, //
+};
 use crate::{
     bindings,
     fault,
-    Attached, //
+    Attached,
+    Feature, //
 };
 use core::{
     ffi::c_void,
@@ -75,6 +79,8 @@ pub struct Virtqueue<B: Buffer> {
     pub(super) source: Option<B::Source>,
     pub(super) table: sg::Table,
     pub(super) set: Arc<Set>,
+    /// When the device was told last.
+    pub(super) kicked: Moment,
     pub(super) buffers: PhantomData<B>,
 }
 
@@ -112,6 +118,14 @@ impl Interrupted<'_> {
         // SAFETY: The queue is valid during its interrupt.
         unsafe { bindings::virtqueue_disable_cb(self.raw) }
     }
+}
+
+/// The indices of a split ring, which count buffers and wrap around.
+pub struct Indices {
+    /// How many buffers the driver has lent (virtio 1.3, section 2.7.6).
+    pub available: u16,
+    /// How many of them the device says that it has used (section 2.7.8): whatever it likes.
+    pub used: u16,
 }
 
 /// A buffer that could not be added, and why.
@@ -198,6 +212,7 @@ impl<B: Buffer> Virtqueue<B> {
             source: None,
             table,
             set,
+            kicked: Moment::default(),
             buffers: PhantomData,
         })
     }
@@ -260,16 +275,46 @@ impl<B: Buffer> Virtqueue<B> {
     #[inline]
     pub fn kick(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
-        unsafe {
-            bindings::virtqueue_kick_prepare(self.raw.as_ptr())
-                && bindings::virtqueue_notify(self.raw.as_ptr())
-        }
+        let wanted = unsafe { bindings::virtqueue_kick_prepare(self.raw.as_ptr()) };
+        wanted && self.notify()
     }
 
     /// As [`kick`](Self::kick), but tells the device in any case.
+    #[inline]
     pub fn notify(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
-        unsafe { bindings::virtqueue_notify(self.raw.as_ptr()) }
+        let told = unsafe { bindings::virtqueue_notify(self.raw.as_ptr()) };
+        if told {
+            self.kicked.set();
+        }
+        told
+    }
+
+    /// When the device was told last, since the queue was found.
+    pub fn last_kick(&self) -> &Moment {
+        &self.kicked
+    }
+
+    /// When the interrupt said last that buffers have been used, since the queue was found; `None` of a queue without one.
+    pub fn last_interrupt(&self) -> Option<&Moment> {
+        // CAST: An index fits.
+        let request = self.set.requests().get(self.index() as usize)?;
+        request.target.as_ref().map(|_| &request.interrupted)
+    }
+
+    /// How far the ring has come; `None` of a packed ring, which has no indices.
+    pub fn indices(&self) -> Option<Indices> {
+        if self.device().has(Feature::RING_PACKED) {
+            return None;
+        }
+        let raw = self.raw.as_ptr();
+        // SAFETY: By the type invariant. The ring is a split one.
+        unsafe {
+            Some(Indices {
+                available: bindings::virtqueue_split_avail_idx(raw),
+                used: bindings::virtqueue_split_used_idx(raw),
+            })
+        }
     }
 
     /// Asks the device for no interrupts: a hint, which need not be serialised with anything.

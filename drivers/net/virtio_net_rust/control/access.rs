@@ -15,6 +15,7 @@ use super::{
     ResyncState, //
 };
 use crate::{
+    health::Ring,
     settings::{
         self,
         Part, //
@@ -109,6 +110,13 @@ fn resync_from(device: &Device<VirtioNet>, control: &Control, first: Part) -> Op
 pub(crate) fn condition(device: &Device<VirtioNet>) -> Condition {
     let control = device.shared().control.as_ref();
     control.map_or(Condition::Works, Control::condition)
+}
+
+/// Has a look at the ring of the control queue, if there is one and no command is under way. Process context.
+pub(crate) fn look(device: &Device<VirtioNet>, ring: &Ring) {
+    if let Some(control) = &device.shared().control {
+        control.look(ring);
+    }
 }
 
 /// Looks whether the device has answered, if it owes that, and resynchronises it. Process context. May

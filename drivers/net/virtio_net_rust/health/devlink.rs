@@ -2,10 +2,13 @@
 
 //! What devlink shows of a device: what it is, and how its parts do.
 
-use super::resets::{
-    by_hand,
-    reset,
-    Fault, //
+use super::{
+    resets::{
+        by_hand,
+        reset,
+        Fault, //
+    },
+    Ring, //
 };
 use crate::{
     control,
@@ -98,14 +101,13 @@ fn tx_queues(device: &Device<VirtioNet>, message: &mut Message<'_>) {
             device.glance_tx(queue, |tx| found = Some(watch::describe(tx)));
             list.object(|message| {
                 message.number(c"queue", queue.into());
-                let Some(ring) = found else {
+                let Some(found) = found else {
                     return message.text(c"state", c"out of use");
                 };
-                let state = if ring.broken { c"broken" } else { c"in use" };
+                let state = if found.broken { c"broken" } else { c"in use" };
                 message.text(c"state", state);
-                message.number(c"size", ring.size.into());
-                message.number(c"free", ring.free.into());
-                message.number(c"silent", ring.silent.into());
+                found.ring.show(message);
+                message.number(c"silent", found.silent.into());
                 message.number(c"sent", stats.packets.get());
                 message.number(c"kicks", stats.kicks.get());
             });
@@ -122,15 +124,13 @@ fn rx_queues(device: &Device<VirtioNet>, message: &mut Message<'_>) {
                 message.number(c"queue", queue.into());
                 match watches.seen(queue) {
                     rx::watch::Seen::Unknown => message.text(c"state", c"not looked at yet"),
-                    rx::watch::Seen::Broken => message.text(c"state", c"broken"),
-                    rx::watch::Seen::InUse {
-                        size,
-                        free,
-                        waiting,
-                    } => {
+                    rx::watch::Seen::Broken(ring) => {
+                        message.text(c"state", c"broken");
+                        ring.show(message);
+                    }
+                    rx::watch::Seen::InUse { ring, waiting } => {
                         message.text(c"state", if waiting { c"not taken" } else { c"in use" });
-                        message.number(c"size", size.into());
-                        message.number(c"free", free.into());
+                        ring.show(message);
                     }
                 }
                 message.number(c"received", stats.packets.get());
@@ -149,6 +149,11 @@ fn control_queue(device: &Device<VirtioNet>, message: &mut Message<'_>) {
         control::Condition::Broken => c"broken",
     };
     message.text(c"state", state);
+    let ring = Ring::default();
+    control::look(device, &ring);
+    if ring.is_known() {
+        ring.show(message);
+    }
     message.number(c"silent", shared.health.unanswered().into());
 }
 

@@ -11,6 +11,7 @@ use super::{
     Queue,
     VirtioNet, //
 };
+use crate::health::Ring;
 use core::sync::atomic::{
     AtomicBool,
     AtomicU64,
@@ -45,18 +46,17 @@ pub(crate) struct Watches {
 struct Watch {
     /// How far the queue had come, if there were used buffers.
     position: AtomicU64,
-    /// The size of its ring, in descriptors, and how many were free; 0 if nobody has looked.
-    ring: AtomicU64,
+    ring: Ring,
 }
 
 /// What was so at the last glance.
-pub(crate) enum Seen {
+pub(crate) enum Seen<'a> {
     /// Nobody has looked, since the interface is down or has just been set up.
     Unknown,
     /// The virtio core had given up the queue.
-    Broken,
-    /// Of so many descriptors so many were free. Whether there was something that had not been taken.
-    InUse { size: u32, free: u32, waiting: bool },
+    Broken(&'a Ring),
+    /// Whether there was something that had not been taken.
+    InUse { ring: &'a Ring, waiting: bool },
 }
 
 impl Watches {
@@ -65,7 +65,7 @@ impl Watches {
         for _ in 0..queues {
             let watch = Watch {
                 position: AtomicU64::new(NONE),
-                ring: AtomicU64::new(0),
+                ring: Ring::default(),
             };
             watches.push(watch, GFP_KERNEL)?;
         }
@@ -90,21 +90,15 @@ impl Watches {
     }
 
     /// What was so of a queue. Any context.
-    pub(crate) fn seen(&self, queue: u16) -> Seen {
+    pub(crate) fn seen(&self, queue: u16) -> Seen<'_> {
         let Some(watch) = self.queues.get(usize::from(queue)) else {
             return Seen::Unknown;
         };
-        let position = watch.position.load(Relaxed);
-        // CAST: Two halves of a word.
-        let (size, free) = match watch.ring.load(Relaxed) {
-            0 => return Seen::Unknown,
-            ring => ((ring >> 32) as u32, ring as u32),
-        };
-        match position {
-            BROKEN => Seen::Broken,
-            _ => Seen::InUse {
-                size,
-                free,
+        match watch.position.load(Relaxed) {
+            _ if !watch.ring.is_known() => Seen::Unknown,
+            BROKEN => Seen::Broken(&watch.ring),
+            position => Seen::InUse {
+                ring: &watch.ring,
                 waiting: position != NONE,
             },
         }
@@ -114,7 +108,7 @@ impl Watches {
     pub(crate) fn renew(&self) {
         for watch in &self.queues {
             watch.position.store(NONE, Relaxed);
-            watch.ring.store(0, Relaxed);
+            watch.ring.forget();
         }
     }
 }
@@ -128,13 +122,11 @@ pub(crate) fn look<'poll>(
     let access = rx.access();
     let index = access.polling.napi().index();
     let now = access.state.waiting();
-    let (size, free) = access.state.room();
     let Some(watch) = health.rx.queues.get(usize::from(index)) else {
         return rx.leave();
     };
     let before = watch.position.swap(now, Relaxed);
-    let ring = u64::from(size) << 32 | u64::from(free);
-    watch.ring.store(ring, Relaxed);
+    access.state.look(&watch.ring);
     match now {
         NONE | BROKEN => rx.leave(),
         _ if now == before => {
@@ -159,18 +151,13 @@ impl Queue {
         }
     }
 
-    /// The size of the ring, in descriptors, and how many are free.
-    fn room(&self) -> (u32, u32) {
+    fn look(&self, seen: &Ring) {
         match &self.0 {
-            Kinds::Single(ring) => room(&ring.queue),
-            Kinds::Chained(ring) => room(&ring.queue),
-            Kinds::Xsk(ring) => room(&ring.queue),
+            Kinds::Single(ring) => seen.look(&ring.queue),
+            Kinds::Chained(ring) => seen.look(&ring.queue),
+            Kinds::Xsk(ring) => seen.look(&ring.queue),
         }
     }
-}
-
-fn room<B: Incoming>(queue: &Virtqueue<B>) -> (u32, u32) {
-    (queue.size(), queue.num_free())
 }
 
 fn waiting<B: Incoming>(queue: &mut Virtqueue<B>) -> u64 {

@@ -7,6 +7,7 @@ use super::{
     xsk,
     VirtioNet, //
 };
+use crate::health::Ring;
 use kernel::net::TxAccess;
 
 /// What was so at the last glance.
@@ -32,22 +33,21 @@ pub(crate) enum Seen {
     Broken,
 }
 
-/// The ring of a queue, for whoever wants to know.
-pub(crate) struct Ring {
+/// How a queue does, for whoever wants to know.
+pub(crate) struct State {
     pub(crate) broken: bool,
-    /// In descriptors, as is what follows.
-    pub(crate) size: u32,
-    pub(crate) free: u32,
+    pub(crate) ring: Ring,
     /// For how many glances the device has had packets and not given back any.
     pub(crate) silent: u32,
 }
 
 /// Looks, and does nothing.
-pub(crate) fn describe(tx: &mut TxAccess<'_, VirtioNet>) -> Ring {
-    Ring {
+pub(crate) fn describe(tx: &mut TxAccess<'_, VirtioNet>) -> State {
+    let ring = Ring::default();
+    ring.look(&tx.state.queue);
+    State {
         broken: tx.state.queue.is_broken(),
-        size: tx.state.queue.size(),
-        free: tx.state.queue.num_free(),
+        ring,
         silent: tx.state.watch.silent,
     }
 }
