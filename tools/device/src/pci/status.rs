@@ -21,13 +21,19 @@ pub struct Status {
     is_read: bool,
     /// Whether the driver has reset the device before.
     was_reset: bool,
+    /// Whether the device can do no more, and says so when the driver has seen that it is reset.
+    is_broken: bool,
 }
 
 impl Status {
     /// As the driver reads it.
     pub fn read(&mut self) -> u8 {
         self.is_read = true;
-        self.bits
+        let bits = self.bits;
+        if std::mem::take(&mut self.is_broken) {
+            self.bits |= NEEDS_RESET;
+        }
+        bits
     }
 
     /// What it is.
@@ -51,7 +57,14 @@ impl Status {
     }
 
     /// Sets the bit that says so. Returns whether the driver is to be told.
+    ///
+    /// A driver that has asked for a reset waits until it reads zeroes (section 4.1.4.3.2), and Linux does so without an end: a
+    /// device that broke before would not come out of its reset.
     pub fn need_reset(&mut self) -> bool {
+        if self.was_reset && !self.is_read && self.bits == 0 {
+            self.is_broken = true;
+            return false;
+        }
         self.bits |= NEEDS_RESET;
         self.bits & DRIVER_OK != 0
     }

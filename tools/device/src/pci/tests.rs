@@ -372,6 +372,15 @@ fn resets() {
     assert_eq!(driver.read(STATUS, 1), 0);
     assert_eq!(driver.state.world.terms.accepted, 0);
 
+    // It comes out of a reset in which it breaks, and says so then.
+    driver.status(0);
+    let function = driver.state.function.as_mut();
+    function.unwrap().break_down().unwrap();
+    assert_eq!(driver.read(STATUS, 1), 0);
+    assert_eq!(driver.read(STATUS, 1), 0x40);
+    driver.status(0);
+    assert_eq!(driver.read(STATUS, 1), 0);
+
     // By the control register of PCI Express.
     let mut driver = Driver::ready();
     let tap = File::open("/dev/null").unwrap();
