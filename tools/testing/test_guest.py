@@ -13,7 +13,7 @@ from lab import traffic
 from lab.agent import Agent, CommandFailed, GuestDied
 from lab.guest import Guest
 from lab.paths import REPO
-from support import aftermath, kmemleak, modules
+from support import aftermath, faults, kmemleak, modules
 from support.kernels import debug_only, stock_only
 
 of_the_lab = stock_only("what the lab does says nothing of it")
@@ -39,6 +39,28 @@ def test_background_command(guest):
         command.stop()
         assert command.wait(check=False) == -15
         assert command.output() == "started\n"
+
+
+def test_stopped_command_is_forgotten(guest):
+    """One that was stopped is not waited for. It keeps no file of the agent, which has room for a thousand."""
+
+    def files():
+        return int(guest.run("ls /proc/$(pgrep -o agent)/fd | wc -l").stdout)
+
+    def spawned(times):
+        for _ in range(times):
+            with guest.spawn("sleep 1000"):
+                pass
+
+    spawned(1)
+    before = files()
+    spawned(5)
+
+    def forgotten():
+        spawned(1)
+        return files() <= before
+
+    faults.wait(forgotten, "files are kept", 20)
 
 
 def test_files(guest):

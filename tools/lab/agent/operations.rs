@@ -19,7 +19,19 @@ const NETWORK: &str = "/sys/class/net";
 /// A command in the background.
 struct Background {
     child: Child,
-    ended: OwnedFd,
+    /// Can be read when it has ended. Closed once that is known: a guest has room for a thousand files, not for one of each command.
+    ended: Option<OwnedFd>,
+}
+
+impl Background {
+    /// How it has ended, if it has.
+    fn status(&mut self) -> io::Result<Option<i32>> {
+        let status = command::status(&mut self.child)?;
+        if status.is_some() {
+            self.ended = None;
+        }
+        Ok(status)
+    }
 }
 
 /// The host waits for a command in the background.
@@ -92,11 +104,15 @@ impl Operations {
 
     /// Its outputs go to files that are there as long as the guest.
     fn spawn(&mut self, request: &mut Request) -> io::Result<Strings> {
+        // Nobody need wait for one that was stopped.
+        for earlier in self.background.iter_mut().filter(|earlier| earlier.ended.is_some()) {
+            earlier.status()?;
+        }
         let index = self.background.len();
         let [out, err] = ["out", "err"].map(|kind| format!("/tmp/spawn-{index}.{kind}"));
         let (child, ended) = command::start(&request.rest()?, Stdio::null(), File::create(&out)?, File::create(&err)?)?;
         let pid = child.id();
-        self.background.push(Background { child, ended });
+        self.background.push(Background { child, ended: Some(ended) });
         Ok(vec![string(index), string(pid), string(out), string(err)])
     }
 
@@ -108,7 +124,7 @@ impl Operations {
         let (index, signal) = (request.number()?, request.number()?);
         let found = self.find(index)?;
         // The number of one that has ended may be another's by now.
-        if command::status(&mut found.child)?.is_none() {
+        if found.status()?.is_none() {
             system::signal_group(found.child.id(), signal);
         }
         Ok(Vec::new())
@@ -123,7 +139,7 @@ impl Operations {
 
     /// Files that can be read when something has ended that is waited for.
     pub fn waiting(&self) -> Vec<RawFd> {
-        let background = self.waits.iter().map(|wait| self.background[wait.index].ended.as_raw_fd());
+        let background = self.waits.iter().filter_map(|wait| self.background[wait.index].ended.as_ref().map(AsRawFd::as_raw_fd));
         self.runs.iter().map(Run::file).chain(background).collect()
     }
 
@@ -138,7 +154,7 @@ impl Operations {
         self.runs.retain_mut(|run| answer(&mut answers, run.number, run.ended(now)));
         let background = &mut self.background;
         self.waits.retain(|wait| {
-            let status = command::status(&mut background[wait.index].child);
+            let status = background[wait.index].status();
             let over = now >= wait.deadline;
             let found = status.map(|status| match status {
                 Some(status) => Some(vec![string(status)]),
