@@ -107,13 +107,22 @@ def function_reset(guest, nic):
 
 @contextmanager
 def silent(guest, nic):
-    """What it did not do it does once it has been reset."""
+    """What it did not do it does once it has been reset, and not before."""
+    # Only what is said from now on.
+    guest.kernel_messages()
     nic.order("stop", queue=TX, on=True)
     limit = time.monotonic() + NEVER
-    while time.monotonic() < limit and "resetting" not in "".join(guest.kernel_messages()):
+    while time.monotonic() < limit:
+        if "resetting" in "".join(guest.kernel_messages()):
+            nic.order("stop", queue=TX, on=False)
+            break
         time.sleep(0.02)
-    nic.order("stop", queue=TX, on=False)
     yield
+    nic.order("stop", queue=TX, on=False)
+
+
+def now(guest):
+    return float(guest.run("date +%s.%N").stdout)
 
 
 def stream(guest, nic, happens):
@@ -124,14 +133,16 @@ def stream(guest, nic, happens):
             return [float(when) for when in re.findall(r"^\[([\d.]+)\].* time=", pinging.output(), re.MULTILINE)]
 
         faults.wait(lambda: len(answered()) > 10, "no answers before the fault")
-        start = float(guest.run("date +%s.%N").stdout)
+        start = now(guest)
         with happens(guest, nic):
+            # Before answers come after that, a pause is one of a busy host.
+            happened = now(guest)
             limit = time.monotonic() + NEVER
             while time.monotonic() < limit:
                 times = [when for when in answered() if when > start - 1]
                 pauses = [after - before for before, after in zip(times, times[1:])]
                 begun = max(pauses, default=0) > PAUSE or times and times[-1] > start + AT_MOST
-                if begun and max(pauses[-5:]) < PAUSE:
+                if begun and times[-1] > happened and max(pauses[-5:]) < PAUSE:
                     return max(pauses)
                 time.sleep(0.1)
     return None
