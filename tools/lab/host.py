@@ -12,7 +12,7 @@ def run(*argv, timeout=60, check=True, input=None):
     with timing.of("host"):
         done = subprocess.run(argv, input=input, capture_output=True, text=True, timeout=limit)
     if check and done.returncode != 0:
-        raise RuntimeError(f"{' '.join(argv)}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
+        raise RuntimeError(f"{' '.join(map(str, argv))}: exit status {done.returncode}\n{done.stdout}{done.stderr}")
     return done
 
 

@@ -128,7 +128,7 @@ def test_interrupted_setup_is_swept_away(tmp_path):
 def test_cache_outlives_the_mirror(tmp_path):
     entry = next(e for e in CACHE.glob("*-*") if (e / "release").exists() and e.samefile(ENTRY))
     (tmp_path / entry.name).symlink_to(entry)
-    memo = tmp_path / "kernel-default"
+    memo = tmp_path / f"kernel-{os.environ.get('KERNEL_SERIES') or 'default'}"
     memo.write_text(RELEASE + "\n")
     os.utime(memo, (0, 0))
     done = host.run("env", f"LAB_CACHE={tmp_path}", LAB / "lab.sh", "cat", "/lab/entry/release")
