@@ -7,8 +7,8 @@ from lab import traffic
 from lab.agent import CommandFailed, GuestDied
 from lab.paths import LOGS
 
-# Interfaces, what waits for them and was dropped meanwhile, neighbours and what the protocols counted.
-ENDS = "ip -s -s address; tc -s qdisc; ip neighbour; ip route; ip -6 route; cat /proc/net/snmp /proc/net/snmp6 /proc/net/netstat"
+# Interfaces, what waits for them and was dropped meanwhile, neighbours, what streams wait for and what the protocols counted.
+ENDS = "ip -s -s address; tc -s qdisc; ip neighbour; ip route; ip -6 route; ss -tuinmo; cat /proc/net/snmp /proc/net/snmp6 /proc/net/netstat"
 GUEST = f"""
 {ENDS} /proc/net/softnet_stat /proc/interrupts
 for path in /sys/class/net/*; do ethtool -S ${{path##*/}}; done
