@@ -193,15 +193,23 @@ pub(crate) fn start_xmit(
     mut skb: SkBuff,
     more: bool,
 ) {
-    if tx.state.orphan {
-        return orphan::start_xmit(shared, tx, skb, more);
-    }
+    // Taken apart first: as a whole it would lie on the stack, for the sake of a call that is made with `napi_tx=0` only.
     let TxAccess {
         state,
         stats,
         napi,
-        queue: mut stack,
+        queue,
     } = tx;
+    if state.orphan {
+        let tx = TxAccess {
+            state,
+            stats,
+            napi,
+            queue,
+        };
+        return orphan::start_xmit(shared, tx, skb, more);
+    }
+    let mut stack = queue;
 
     state.queue.disable_cb();
     skb.tx_timestamp();

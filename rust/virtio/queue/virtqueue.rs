@@ -280,7 +280,7 @@ impl<B: Buffer> Virtqueue<B> {
     }
 
     /// As [`kick`](Self::kick), but tells the device in any case.
-    #[inline]
+    #[inline(never)]
     pub fn notify(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
         let told = unsafe { bindings::virtqueue_notify(self.raw.as_ptr()) };
