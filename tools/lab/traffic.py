@@ -68,8 +68,10 @@ def iperf3(run, address, *options, seconds=2):
 def transfer(guest, nic, to_guest, *options, seconds=2):
     """Bytes that arrived one way in iperf3, and bit/s: over TCP, unless an option says otherwise."""
     if to_guest:
-        with guest_server(guest, ["iperf3", "-s", "-1", "-p", PORT]):
+        with guest_server(guest, ["iperf3", "-s", "-1", "-p", PORT]) as server:
             report = iperf3(host_run, nic.guest4, *options, seconds=seconds)
+            # It listens for a moment more, and would be taken for the server of the next turn.
+            server.wait()
     else:
         with host_server(["iperf3", "-s", "-1", "-p", PORT]):
             report = iperf3(guest.run, nic.host4, *options, seconds=seconds)
