@@ -280,7 +280,7 @@ impl<B: Buffer> Virtqueue<B> {
     }
 
     /// As [`kick`](Self::kick), but tells the device in any case.
-    // Leaving the guest costs a thousand times the call, and most packets of a batch do not come here.
+    // The exit to the host costs far more than the call, and within a batch nobody comes here.
     #[inline(never)]
     pub fn notify(&mut self) -> bool {
         // SAFETY: By the type invariant; `&mut self` serialises.
